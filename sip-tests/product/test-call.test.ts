@@ -1,0 +1,69 @@
+/** `twintrack call`: what each end sent is what the recording holds, sample for sample. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Report } from '../../src/ledger/index.js';
+import { parseWav } from '../../src/media/index.js';
+import { startProduct, twintrack, twintrackJson } from '../support/product.js';
+import { openWorkspace } from '../support/workspace.js';
+
+interface CallDocument {
+  readonly sessionId: string;
+  readonly ok: boolean;
+  readonly caller: { readonly heardPackets: number; readonly recorded: { readonly sent: number; readonly identical: number } };
+  readonly callee: { readonly heardPackets: number; readonly recorded: { readonly sent: number; readonly identical: number } };
+  readonly offsetSamples: { readonly sent: number; readonly recorded: number };
+  readonly report: Report;
+}
+
+t.test('test calls through a running product', { timeout: 180_000 }, async (t) => {
+  const workspace = await openWorkspace();
+  t.teardown(() => workspace.remove());
+  const product = await startProduct(workspace);
+  t.teardown(() => product.kill());
+
+  for (const [name, ...args] of [
+    ['plain', '--seconds', '5'],
+    ['SRTP with SDES keys', '--seconds', '5', '--srtp'],
+    ['A-law', '--seconds', '2', '--codec', 'PCMA'],
+    ['through TCP', '--seconds', '2', '--via', `127.0.0.1:${workspace.sipPort};transport=tcp`],
+  ] as const) {
+    await t.test(`a call (${name}) is recorded sample for sample, both sides in their place`, async (t) => {
+      const done = await twintrackJson<CallDocument>(workspace, 'call', ...args);
+      const samples = Number(args[1]) * 8_000;
+      const packets = samples / 160;
+      t.equal(done.report.state, 'complete');
+      t.strictSame(done.caller.recorded, { sent: samples, identical: samples }, 'the left channel is what the caller sent');
+      t.strictSame(done.callee.recorded, { sent: samples, identical: samples }, 'the right channel is what the callee sent');
+      t.ok(Math.abs(done.offsetSamples.recorded - done.offsetSamples.sent) <= 1, 'the sides are aligned within one sample');
+      t.strictSame([done.caller.heardPackets, done.callee.heardPackets], [packets, packets], 'each end heard all of the other');
+      t.strictSame(
+        done.report.channels.map((channel) => [channel.packetsReceived, channel.packetsLost, channel.encrypted]),
+        [
+          [packets, 0, name.startsWith('SRTP')],
+          [packets, 0, name.startsWith('SRTP')],
+        ],
+      );
+      t.ok(done.ok);
+    });
+  }
+
+  await t.test('the exported WAV is as long as the report says, and a changed vault is noticed', async (t) => {
+    const { sessionId, report } = await twintrackJson<CallDocument>(workspace, 'call', '--seconds', '1');
+    const file = join(workspace.dir, 'out.wav');
+    t.equal((await twintrack(workspace, 'export', sessionId, '--out', file)).status, 0);
+    const wav = parseWav(await readFile(file));
+    if (typeof wav === 'string') throw new Error(wav);
+    t.equal((wav.data.length / 4 / 8_000) * 1_000, report.durationMs);
+    t.equal((await twintrack(workspace, 'verify', report.recordingId)).status, 0);
+  });
+
+  await t.test('no key of an SRTP call stands in the log', (t) => {
+    t.notMatch(product.log(), /inline:|a=crypto/);
+    t.end();
+  });
+
+  t.equal(await product.stop(), 0, 'SIGTERM stops the product cleanly');
+  const stopped = await twintrackJson<unknown[]>(workspace, 'list');
+  t.equal(stopped.length, 5, 'the recordings are there without a running product too');
+});

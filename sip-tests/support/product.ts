@@ -1,0 +1,100 @@
+/** The product as its users run it: the command line in processes of its own. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Workspace } from './workspace.js';
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const startWithinMs = 40_000;
+
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end. */
+export async function twintrack(workspace: Workspace, ...args: readonly string[]): Promise<Ran> {
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, TWINTRACK_CONFIG: workspace.configFile }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = collect(child);
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, ...output() };
+}
+
+/** The same, for one that prints JSON and must not fail. */
+export async function twintrackJson<T>(workspace: Workspace, ...args: readonly string[]): Promise<T> {
+  const { status, stdout, stderr } = await twintrack(workspace, ...args, '--json');
+  if (status !== 0) throw new Error(`twintrack ${args.join(' ')} exited with ${status}: ${stderr}${stdout}`);
+  return JSON.parse(stdout) as T;
+}
+
+export interface RunningProduct {
+  readonly pid: number;
+  /** What it has logged so far. */
+  log(): string;
+  /** SIGTERM, and its exit status. */
+  stop(): Promise<number | null>;
+  /** SIGKILL: nothing is closed. */
+  kill(): Promise<void>;
+}
+
+/** Starts the product and waits until it is well. */
+export async function startProduct(workspace: Workspace): Promise<RunningProduct> {
+  const child = spawn(process.execPath, [main, 'start', '--config', workspace.configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = collect(child);
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  const log = (): string => output().stderr;
+  const giveUpAt = Date.now() + startWithinMs;
+  while (!(await isWell(workspace))) {
+    if (child.exitCode !== null || Date.now() > giveUpAt) {
+      child.kill('SIGKILL');
+      throw new Error(`the product did not start: ${log()}`);
+    }
+    await delay(100);
+  }
+  return {
+    pid: child.pid ?? 0,
+    log,
+    async stop() {
+      child.kill('SIGTERM');
+      return (await closed)[0];
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await closed;
+    },
+  };
+}
+
+export async function isWell(workspace: Workspace): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${workspace.httpPort}/health`, { signal: AbortSignal.timeout(2_000) });
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** A metric's value, by its full name with labels as the exposition prints them. */
+export async function metric(workspace: Workspace, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${workspace.httpPort}/metrics`)).text();
+  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+  return line === undefined ? Number.NaN : Number(line.slice(name.length + 1));
+}
+
+/** Asks until it is so; the test's own timeout bounds it. */
+export async function until(isSo: () => Promise<boolean>, what: string, withinMs = 30_000): Promise<void> {
+  const giveUpAt = Date.now() + withinMs;
+  while (!(await isSo())) {
+    if (Date.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await delay(100);
+  }
+}
+
+function collect(child: ChildProcess): () => { stdout: string; stderr: string } {
+  const chunks = { stdout: '', stderr: '' };
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (chunks.stdout += chunk));
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (chunks.stderr += chunk));
+  return () => chunks;
+}

@@ -1,0 +1,80 @@
+/** A folder of its own for a test, and ports of its own: nothing meets what else runs on the machine. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Workspace {
+  readonly dir: string;
+  readonly configFile: string;
+  readonly sipPort: number;
+  readonly recorderPort: number;
+  /** Where the trunk's calls go: a test listens there. */
+  readonly nextHopPort: number;
+  readonly httpPort: number;
+  remove(): Promise<void>;
+}
+
+export interface WorkspaceOptions {
+  /** Lines of YAML in place of the key's own. */
+  readonly strangers?: 'refuse' | 'ignore';
+  /** Sources of the trunk. */
+  readonly sources?: readonly string[];
+  readonly recorderUri?: string;
+  readonly relayPorts?: readonly [number, number];
+}
+
+/** A port that is free for UDP and TCP just now. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const socket = createSocket('udp4');
+    try {
+      socket.bind(port, '127.0.0.1');
+      await once(socket, 'listening');
+      return port;
+    } catch {
+      // taken for UDP: another one
+    } finally {
+      socket.close();
+      server.close();
+      await once(server, 'close');
+    }
+  }
+}
+
+export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
+  const dir = await mkdtemp(join(tmpdir(), 'twintrack-test-'));
+  const [sipPort, recorderPort, nextHopPort, httpPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const configFile = join(dir, 'twintrack.yaml');
+  // Media ranges of two workspaces at once begin at different places; a busy port is passed over.
+  const media = 20_000 + 1_000 * Math.floor(Math.random() * 10);
+  const relay = options.relayPorts ?? [media, media + 999];
+  await writeFile(
+    configFile,
+    `node: test
+dataDir: ${join(dir, 'data')}
+http: {port: ${httpPort}}
+sip: {listen: ["udp:127.0.0.1:${sipPort}", "tcp:127.0.0.1:${sipPort}"]}
+trunks:
+  - name: loopback
+    sources: [${(options.sources ?? ['127.0.0.0/8']).join(', ')}]
+    nextHop: sip:127.0.0.1:${nextHopPort}
+strangers: ${options.strangers ?? 'refuse'}
+anchor: {relay: {address: 127.0.0.1, ports: [${relay[0]}, ${relay[1]}]}}
+recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${recorderPort};transport=tcp`}"}
+recorder:
+  name: recorder
+  sip: {listen: ["udp:127.0.0.1:${recorderPort}", "tcp:127.0.0.1:${recorderPort}"]}
+  sources: [127.0.0.0/8]
+  media: {address: 127.0.0.1, ports: [${media + 10_000}, ${media + 10_999}]}
+`,
+  );
+  return { dir, configFile, sipPort, recorderPort, nextHopPort, httpPort, remove: () => rm(dir, { recursive: true, force: true }) };
+}

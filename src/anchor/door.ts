@@ -1,0 +1,57 @@
+/**
+ * What a media anchor does for a call, whichever member it is.
+ *
+ * The proxy shows the anchor each SDP that passes and sends on what comes back, so that both sides
+ * send their media to the anchor. Offer and answer are told apart by the anchor: the first SDP of an
+ * exchange is the offer (RFC 3264).
+ */
+export type Side = 'caller' | 'callee';
+
+export const otherSide = (side: Side): Side => (side === 'caller' ? 'callee' : 'caller');
+
+export interface AnchoredCall {
+  /**
+   * An SDP came from `from`; returns it as it goes on to the other side.
+   *
+   * @throws Failure SDP_UNUSABLE when it cannot be read, PORTS_EXHAUSTED or MEDIA_BIND when no socket is to be had.
+   */
+  exchange(from: Side, sdp: string): Promise<string>;
+  /**
+   * The SDP offer of a recording session for this call: caller's stream first (label 1), then the callee's
+   * (label 2), with the keys that their packets are encrypted with. Undefined while the audio of one side is
+   * not known, or when there is none.
+   */
+  recordingOffer(): Promise<RecordingOffer | undefined>;
+  /** The recorder's answer: copies of both directions go there, those kept since the call began first. */
+  startFork(answer: string): void;
+  /** No more copies; those kept are dropped. The call goes on. */
+  stopFork(): void;
+  /** Ends the call's media. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface RecordingOffer {
+  readonly sdp: string;
+  /** True when the SDP holds SRTP keys: it may only travel where nobody else reads. */
+  readonly holdsKeys: boolean;
+}
+
+export interface AnchorStats {
+  readonly calls: number;
+  readonly freePortPairs: number;
+}
+
+export interface Anchor {
+  openCall(sessionId: string): AnchoredCall;
+  stats(): AnchorStats;
+  close(): Promise<void>;
+}
+
+/** Why a datagram did not go on: its side is unknown, it is a stranger's, or the recorder's copy found no room or no way. */
+export type RelayDropReason = 'no-target' | 'unknown-source' | 'queue-full' | 'send-failed';
+
+/** What an anchor tells the one who watches it; called per packet, so it must be cheap. */
+export interface AnchorObserver {
+  relayed(from: Side): void;
+  dropped(reason: RelayDropReason): void;
+}

@@ -1,0 +1,32 @@
+/** The built-in media anchor: relays datagrams between two sides and forks both directions. */
+import { PortPool, type MediaSettings } from '../../udp/index.js';
+import type { Anchor, AnchorObserver } from '../door.js';
+import { RelayCall } from './relay-call.js';
+
+export interface RelayOptions {
+  readonly settings: MediaSettings;
+  readonly observer: AnchorObserver;
+}
+
+export function openRelay({ settings, observer }: RelayOptions): Anchor {
+  const pool = new PortPool(settings.ports[0], settings.ports[1]);
+  const calls = new Set<RelayCall>();
+  let origin = Date.now();
+  return {
+    openCall() {
+      const call: RelayCall = new RelayCall({
+        address: settings.address,
+        pool,
+        observer,
+        origin: String(++origin),
+        onClosed: () => calls.delete(call),
+      });
+      calls.add(call);
+      return call;
+    },
+    stats: () => ({ calls: calls.size, freePortPairs: pool.free }),
+    async close() {
+      await Promise.all([...calls].map((call) => call.close()));
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/**
+ * Which streams a recording session offers for a relayed call: pure.
+ *
+ * The relay copies packets as they came, so the offer must describe exactly those: payload types as the
+ * receiver of a packet declared them (RFC 3264 §5.1), keys of its sender (RFC 4568 §5.1).
+ */
+import { parseCryptoLine } from '../../media/index.js';
+import type { SdpCodec, SdpMedia } from '../../sip/index.js';
+
+export interface OfferedStream {
+  readonly label: string;
+  readonly protocol: 'RTP/AVP' | 'RTP/SAVP';
+  readonly codecs: readonly SdpCodec[];
+  readonly crypto: readonly string[];
+  readonly direction: 'sendonly' | 'inactive';
+  readonly ptimeMs?: number;
+}
+
+/** The streams of caller and callee, in this order, from the latest SDP of each. */
+export function offeredStreams(caller: SdpMedia, callee: SdpMedia): readonly [OfferedStream, OfferedStream] {
+  return [stream('1', caller, callee), stream('2', callee, caller)];
+}
+
+function stream(label: string, sender: SdpMedia, receiver: SdpMedia): OfferedStream {
+  const crypto = usedCrypto(sender.crypto, receiver.crypto);
+  const sends = sender.direction === 'sendrecv' || sender.direction === 'sendonly';
+  const wanted = receiver.direction === 'sendrecv' || receiver.direction === 'recvonly';
+  return {
+    label,
+    protocol: sender.protocol.includes('SAVP') ? 'RTP/SAVP' : 'RTP/AVP',
+    codecs: receiver.codecs.filter((codec) => sender.codecs.some((other) => sameCodec(codec, other))),
+    crypto: crypto === undefined ? [] : [crypto],
+    direction: sends && wanted ? 'sendonly' : 'inactive',
+    ...(receiver.ptimeMs === undefined ? {} : { ptimeMs: receiver.ptimeMs }),
+  };
+}
+
+const sameCodec = (a: SdpCodec, b: SdpCodec): boolean =>
+  a.name.toUpperCase() === b.name.toUpperCase() && a.clockRate === b.clockRate && a.channels === b.channels;
+
+/** The answerer names one line, by the tag of the offer's line that it took (RFC 4568 §5.1.2). */
+function usedCrypto(own: readonly string[], others: readonly string[]): string | undefined {
+  if (own.length <= 1 || others.length !== 1) return own[0];
+  const taken = tagOf(others[0]);
+  return own.find((line) => tagOf(line) === taken) ?? own[0];
+}
+
+function tagOf(line: string | undefined): number | undefined {
+  if (line === undefined) return undefined;
+  const parsed = parseCryptoLine(line);
+  return typeof parsed === 'string' ? undefined : parsed.tag;
+}

@@ -1,0 +1,178 @@
+/**
+ * One call in the relay: for each media line a face to the caller and one to the callee, and for
+ * the first audio line a fork of each direction.
+ *
+ * Invariants
+ * 1. A packet that came in on one face goes out on the other of the same line, and nowhere else but the fork.
+ * 2. The relay never changes a packet: SRTP passes as it is.
+ * 3. What the fork does or fails to do never delays or drops a packet of the call.
+ */
+import { Failure } from '../../errors/index.js';
+import { isRtcp } from '../../media/index.js';
+import { encodeRecordingOffer, readSdp, rewriteSdp, type Sdp, type SdpMedia } from '../../sip/index.js';
+import { openMediaSockets, type PortPool } from '../../udp/index.js';
+import { otherSide, type AnchoredCall, type AnchorObserver, type RecordingOffer, type Side } from '../door.js';
+import { Face } from './face.js';
+import { Fork } from './fork.js';
+import { offeredStreams } from './recording-offer.js';
+
+/** More media lines than any call we have seen uses; each costs sockets. */
+const mediaLineLimit = 8;
+
+type BySide<T> = Readonly<Record<Side, T>>;
+
+export interface RelayCallOptions {
+  readonly address: string;
+  readonly pool: PortPool;
+  readonly observer: AnchorObserver;
+  /** The numeric origin of the SDPs made here (RFC 8866 §5.2). */
+  readonly origin: string;
+  readonly onClosed: () => void;
+}
+
+export class RelayCall implements AnchoredCall {
+  readonly #options: RelayCallOptions;
+  readonly #lines = new Map<number, Promise<BySide<Face>>>();
+  readonly #said: Partial<Record<Side, Sdp>> = {};
+  #forks: Promise<BySide<Fork>> | undefined;
+  /** The forks once they are open: the packet path must not wait for a promise. */
+  #openForks: BySide<Fork> | undefined;
+  #audioLine: number | undefined;
+  #sessionVersion = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RelayCallOptions) {
+    this.#options = options;
+  }
+
+  async exchange(from: Side, text: string): Promise<string> {
+    if (this.#closing !== undefined) throw new Failure('SDP_UNUSABLE', 'the call has ended, its media cannot be changed any more');
+    const sdp = readSdp(text);
+    if (sdp === 'no-media') return text;
+    if (typeof sdp === 'string') throw new Failure('SDP_UNUSABLE', `the SDP of the ${from} cannot be read: ${sdp}`, { facts: { reason: sdp } });
+    if (sdp.media.length > mediaLineLimit) {
+      throw new Failure('SDP_UNUSABLE', `the SDP of the ${from} has ${sdp.media.length} media lines, at most ${mediaLineLimit} can be relayed`);
+    }
+    this.#said[from] = sdp;
+    const anchored = await Promise.all(
+      sdp.media.map(async (media) => {
+        if (!relayable(media)) return undefined;
+        const faces = await this.#line(media);
+        faces[from].pointAt(media.address, media.port, media.rtcpPort);
+        const face = faces[otherSide(from)];
+        return { address: this.#options.address, rtpPort: face.rtpPort, rtcpPort: face.rtcpPort };
+      }),
+    );
+    // The first packet may come as soon as this SDP is out; a fork that cannot be opened costs the recording, not the call.
+    await this.#forks?.catch(() => undefined);
+    return rewriteSdp(text, anchored);
+  }
+
+  async recordingOffer(): Promise<RecordingOffer | undefined> {
+    const caller = this.#audioOf('caller');
+    const callee = this.#audioOf('callee');
+    if (caller === undefined || callee === undefined || this.#forks === undefined) return undefined;
+    const forks = await this.#forks;
+    const streams = offeredStreams(caller, callee);
+    if (streams.some((stream) => stream.codecs.length === 0)) return undefined;
+    return {
+      sdp: encodeRecordingOffer({
+        address: this.#options.address,
+        origin: this.#options.origin,
+        sessionVersion: ++this.#sessionVersion,
+        media: [
+          { ...streams[0], port: forks.caller.port },
+          { ...streams[1], port: forks.callee.port },
+        ],
+      }),
+      holdsKeys: streams.some((stream) => stream.crypto.length > 0),
+    };
+  }
+
+  startFork(answer: string): void {
+    const sdp = readSdp(answer);
+    if (typeof sdp === 'string') {
+      throw new Failure('SIPREC_UNUSABLE', `the recorder's answer cannot be read: ${sdp}`, { facts: { reason: sdp } });
+    }
+    const sides: readonly Side[] = ['caller', 'callee'];
+    sides.forEach((side, index) => {
+      const media = sdp.media[index];
+      const fork = this.#openForks?.[side];
+      if (media === undefined || media.port === 0) fork?.stop();
+      else fork?.start({ address: media.address, rtpPort: media.port, rtcpPort: media.rtcpMux ? media.port : media.rtcpPort });
+    });
+  }
+
+  stopFork(): void {
+    this.#openForks?.caller.stop();
+    this.#openForks?.callee.stop();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Sockets that could not be opened are no reason to keep the others.
+    const lines = await Promise.allSettled(this.#lines.values());
+    const faces = lines.flatMap((line) => (line.status === 'fulfilled' ? [line.value.caller, line.value.callee] : []));
+    const forks = await this.#forks?.catch(() => undefined);
+    await Promise.all([...faces, ...(forks === undefined ? [] : [forks.caller, forks.callee])].map((one) => one.close()));
+    this.#options.onClosed();
+  }
+
+  #audioOf(side: Side): SdpMedia | undefined {
+    const media = this.#audioLine === undefined ? undefined : this.#said[side]?.media[this.#audioLine];
+    return media === undefined || media.port === 0 ? undefined : media;
+  }
+
+  async #line(media: SdpMedia): Promise<BySide<Face>> {
+    if (media.kind === 'audio' && this.#audioLine === undefined) {
+      this.#audioLine = media.index;
+      this.#forks = this.#openAll((sockets) => new Fork(sockets, this.#options.observer));
+      this.#forks.then(
+        (forks) => (this.#openForks = forks),
+        () => undefined,
+      );
+    }
+    let line = this.#lines.get(media.index);
+    if (line === undefined) {
+      line = this.#openLine(media.index);
+      this.#lines.set(media.index, line);
+      // The one who awaits it below learns of a failure; close() may come first.
+      line.catch(() => undefined);
+    }
+    return line;
+  }
+
+  async #openLine(index: number): Promise<BySide<Face>> {
+    const { observer } = this.#options;
+    const faces: Partial<Record<Side, Face>> = {};
+    const through = (from: Side) => (bytes: Buffer, onRtcpPort: boolean): void => {
+      faces[otherSide(from)]?.send(bytes, onRtcpPort);
+      observer.relayed(from);
+      if (index === this.#audioLine) this.#openForks?.[from].copy(bytes, onRtcpPort || isRtcp(bytes));
+    };
+    const sides: Side[] = ['caller', 'callee'];
+    const opened = await this.#openAll((sockets, index) => new Face(sockets, observer, through(sides[index] ?? 'caller')));
+    Object.assign(faces, opened);
+    return opened;
+  }
+
+  /** One of each for caller and callee, or none: a pair whose partner failed is closed again. */
+  async #openAll<T>(make: (sockets: Awaited<ReturnType<typeof openMediaSockets>>, index: number) => T): Promise<BySide<T>> {
+    const { address, pool } = this.#options;
+    const caller = await openMediaSockets(address, pool);
+    try {
+      const callee = await openMediaSockets(address, pool);
+      return { caller: make(caller, 0), callee: make(callee, 1) };
+    } catch (error) {
+      await caller.close();
+      throw error;
+    }
+  }
+}
+
+/** Media that is datagrams; others (MSRP over TCP) go from end to end. */
+const relayable = (media: SdpMedia): boolean => media.port !== 0 && /^(RTP\/|UDP\/|udp|udptl$)/i.test(media.protocol);

@@ -1,0 +1,5 @@
+export { openHttp, type HttpOptions, type HttpServer } from './http.js';
+export type { Audio, Library, Verification, VerificationCheck } from './library.js';
+export { maxListed } from './list-query.js';
+export { localLibrary } from './local-library.js';
+export { remoteLibrary, type RemoteLibraryOptions } from './remote-library.js';

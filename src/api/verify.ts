@@ -1,0 +1,89 @@
+/**
+ * Whether a recording is what it was when it was made.
+ *
+ * Three witnesses must agree: the stored bytes, the signed manifest beside them, and the ledger. Every
+ * check is made even when one before it failed, so that the result says what exactly is wrong.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { Failure } from '../errors/index.js';
+import type { ObjectStore } from '../vault/index.js';
+import type { VerificationCheck } from './library.js';
+import { wavExtent, wavHeadBytes } from './wav-extent.js';
+
+export type VerifiedStore = Pick<ObjectStore, 'read' | 'digest' | 'readDocument'>;
+
+/** What the ledger holds of the recording. */
+export interface LedgerWitness {
+  readonly recordingId: string;
+  readonly sessionId: string;
+  readonly objectName: string;
+  readonly digest: string;
+}
+
+export const manifestName = (objectName: string): string => objectName.replace(/\.wav$/, '.json');
+
+export const verifyRecording = async (store: VerifiedStore, witness: LedgerWitness): Promise<VerificationCheck[]> => {
+  const { objectName, recordingId, sessionId } = witness;
+  const manifest = await attempt(() => store.readDocument(manifestName(objectName)));
+  const stored = await attempt(() => store.digest(objectName));
+  const signedDigest = manifest.value === undefined ? undefined : member(manifest.value, 'digest');
+  const audio = await readThrough(store, objectName);
+  const ids = { recordingId: member(manifest.value, 'recordingId'), sessionId: member(manifest.value, 'sessionId') };
+  return [
+    {
+      name: 'the manifest bears a valid signature',
+      ok: manifest.failure === undefined,
+      detail: manifest.failure ?? 'signed with the key of this vault',
+    },
+    compare('the manifest is the one of this recording', isDeepStrictEqual(ids, { recordingId, sessionId }), manifest.failure, 'it names another recording or session'),
+    compare(
+      'the stored bytes are the ones that the manifest was signed for',
+      stored.value !== undefined && stored.value === signedDigest,
+      manifest.failure ?? stored.failure,
+      'their digests differ: the object was changed or replaced',
+    ),
+    compare(
+      'the ledger and the manifest agree on the digest',
+      signedDigest !== undefined && signedDigest === witness.digest,
+      manifest.failure,
+      'the digests differ: one of the two was changed',
+    ),
+    { name: 'every chunk of the audio opens, to the last', ok: audio.failure === undefined, detail: audio.failure ?? `${audio.bytes} bytes of WAV` },
+    compare(
+      'the WAV is as long as its header says',
+      audio.extent === audio.bytes,
+      audio.failure,
+      typeof audio.extent === 'string' ? `the header is not usable: ${audio.extent}` : `the header says ${audio.extent} bytes, there are ${audio.bytes}`,
+    ),
+  ];
+};
+
+const compare = (name: string, ok: boolean, unreadable: string | undefined, difference: string): VerificationCheck => {
+  if (unreadable !== undefined) return { name, ok: false, detail: `cannot be told: ${unreadable}` };
+  return { name, ok, detail: ok ? 'they agree' : difference };
+};
+
+/** The value, or the message of a failure to be expected; a bug goes on up. */
+const attempt = async <T>(work: () => Promise<T>): Promise<{ value?: T; failure?: string }> => {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    if (error instanceof Failure) return { failure: error.message };
+    throw error;
+  }
+};
+
+const member = (document: unknown, name: string): unknown =>
+  typeof document === 'object' && document !== null ? (document as Readonly<Record<string, unknown>>)[name] : undefined;
+
+const readThrough = async (store: VerifiedStore, objectName: string): Promise<{ bytes: number; extent: ReturnType<typeof wavExtent>; failure?: string }> => {
+  let bytes = 0;
+  let head = Buffer.alloc(0);
+  const { failure } = await attempt(async () => {
+    for await (const piece of store.read(objectName)) {
+      bytes += piece.length;
+      if (head.length < wavHeadBytes) head = Buffer.concat([head, piece.subarray(0, wavHeadBytes - head.length)]);
+    }
+  });
+  return { bytes, extent: wavExtent(head), ...(failure === undefined ? {} : { failure }) };
+};

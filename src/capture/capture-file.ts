@@ -1,0 +1,47 @@
+/**
+ * The disk under a capture: a file that is only appended to.
+ */
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** What a writer needs of a file; errors are those of node's fs. */
+export interface CaptureFile {
+  /** Appends all of `bytes`. */
+  write(bytes: Buffer): Promise<void>;
+  /** What was written outlives a power cut, the file's name included. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Makes a new file at `path` for this user alone; there must be none (EEXIST). Its owner closes it. */
+export async function createCaptureFile(path: string): Promise<CaptureFile> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
+  return captureFileOn(await open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0o600), dirname(path));
+}
+
+/** A capture file on a handle that is now its own, in `folder`. */
+export function captureFileOn(handle: FileHandle, folder: string): CaptureFile {
+  let named = false;
+  return {
+    async write(bytes) {
+      // One write(2) as a rule; a disk about to be full may take fewer bytes.
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
+        done += bytesWritten;
+      }
+    },
+    async sync() {
+      await handle.datasync();
+      if (named) return;
+      const list = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        await list.sync();
+      } finally {
+        await list.close();
+      }
+      named = true;
+    },
+    close: () => handle.close(),
+  };
+}

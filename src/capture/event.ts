@@ -1,0 +1,118 @@
+/**
+ * What a capture tells beside packets: how it began, which streams there are, why it ended.
+ *
+ * Pure. parseEvent is total: what a capture says may come from another version, or from anyone who has the
+ * vault's public key, since sealing proves nothing about the sender.
+ *
+ * Leaves to  recorder/ what the values mean; vault/ sealing the keys of a stream.
+ */
+
+/** A codec as the SDP of the recording session named it (RFC 8866 §6.6). */
+export interface CaptureCodec {
+  readonly payloadType: number;
+  readonly name: string;
+  readonly clockRate: number;
+  readonly channels: number;
+  readonly fmtp?: string;
+}
+
+/** One media stream of a recording session, one m= line of the offer. */
+export interface CaptureStream {
+  /** What packets name their stream by; 0 to 65535. */
+  readonly index: number;
+  /** RFC 4574 label, which SIPREC metadata refers to. */
+  readonly label: string;
+  readonly role: 'caller' | 'callee' | 'other';
+  /** SIP URI of the participant that sends it. */
+  readonly party: string;
+  readonly codecs: readonly CaptureCodec[];
+  readonly direction: 'active' | 'inactive';
+  /** base64 of sealSecret(value of an a=crypto line), never the value itself. */
+  readonly sealedKeys: readonly string[];
+  /** Whether its packets are SRTP, with or without known keys. */
+  readonly encrypted: boolean;
+}
+
+/** The first record of a capture is always a `begin`. */
+export type CaptureEvent =
+  | {
+      readonly type: 'begin';
+      readonly captureId: string;
+      readonly sessionId: string;
+      readonly recorder: string;
+      readonly metadata: Readonly<Record<string, unknown>>;
+    }
+  /** All streams there are from now on; at the beginning and at each change. */
+  | { readonly type: 'streams'; readonly streams: readonly CaptureStream[] }
+  | { readonly type: 'end'; readonly reason: string };
+
+export type EventReject = 'event-not-json' | 'event-unknown' | 'event-shape';
+
+export const encodeEvent = (event: CaptureEvent): Buffer => Buffer.from(JSON.stringify(event));
+
+/** Members that this version does not know are left out. */
+export function parseEvent(bytes: Buffer): CaptureEvent | EventReject {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return 'event-not-json';
+  }
+  if (!isObject(parsed)) return 'event-shape';
+  switch (parsed['type']) {
+    case 'begin': {
+      const { captureId, sessionId, recorder, metadata } = parsed;
+      if (typeof captureId !== 'string' || typeof sessionId !== 'string') return 'event-shape';
+      if (typeof recorder !== 'string' || !isObject(metadata)) return 'event-shape';
+      return { type: 'begin', captureId, sessionId, recorder, metadata };
+    }
+    case 'streams': {
+      const streams = listOf(parsed['streams'], parseStream);
+      return streams === undefined ? 'event-shape' : { type: 'streams', streams };
+    }
+    case 'end': {
+      const { reason } = parsed;
+      return typeof reason === 'string' ? { type: 'end', reason } : 'event-shape';
+    }
+    default:
+      return 'event-unknown';
+  }
+}
+
+function parseStream(value: unknown): CaptureStream | undefined {
+  if (!isObject(value)) return undefined;
+  const { index, label, role, party, direction, encrypted } = value;
+  const codecs = listOf(value['codecs'], parseCodec);
+  const sealedKeys = listOf(value['sealedKeys'], (key) => (typeof key === 'string' ? key : undefined));
+  if (!isCount(index) || typeof label !== 'string' || typeof party !== 'string') return undefined;
+  if (typeof encrypted !== 'boolean') return undefined;
+  if (role !== 'caller' && role !== 'callee' && role !== 'other') return undefined;
+  if (direction !== 'active' && direction !== 'inactive') return undefined;
+  if (codecs === undefined || sealedKeys === undefined) return undefined;
+  return { index, label, role, party, codecs, direction, sealedKeys, encrypted };
+}
+
+function parseCodec(value: unknown): CaptureCodec | undefined {
+  if (!isObject(value)) return undefined;
+  const { payloadType, name, clockRate, channels, fmtp } = value;
+  if (!isCount(payloadType) || typeof name !== 'string' || !isCount(clockRate) || !isCount(channels)) return undefined;
+  if (fmtp === undefined) return { payloadType, name, clockRate, channels };
+  return typeof fmtp === 'string' ? { payloadType, name, clockRate, channels, fmtp } : undefined;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+/** Every item parsed, or undefined when it is no list or one item is not right. */
+function listOf<T>(value: unknown, parse: (item: unknown) => T | undefined): T[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const items: T[] = [];
+  for (const item of value) {
+    const parsed = parse(item);
+    if (parsed === undefined) return undefined;
+    items.push(parsed);
+  }
+  return items;
+}

@@ -1,0 +1,11 @@
+export type { CaptureCodec, CaptureEvent, CaptureStream } from './event.js';
+export type { CaptureRecord } from './format.js';
+export { readCapture, type CaptureOutcome, type CaptureReading, type CutCause } from './reader.js';
+export {
+  openCaptureWriter,
+  type CaptureBegin,
+  type CaptureStats,
+  type CaptureSummary,
+  type CaptureWriter,
+  type CaptureWriterOptions,
+} from './writer.js';

@@ -1,0 +1,134 @@
+#!/usr/bin/env node
+/**
+ * The command line. Exit status: 0 done, 1 a failure that the message explains, 2 wrong usage.
+ *
+ * Owns       arguments and exit status.
+ * Leaves to  one file a command what is done.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defaultConfigFile, loadConfig, type Config } from '../config/index.js';
+import { Failure } from '../errors/index.js';
+import { listedStates, type ListedState } from '../ledger/index.js';
+import { roleNames, type Role } from '../roles/index.js';
+import { call, type CallOptions } from './call.js';
+import { openLibrary } from './library.js';
+import { allRecordings, exportAudio, list, show, verify } from './recordings.js';
+import { start } from './start.js';
+import { print } from './terminal.js';
+import { version } from './version.js';
+
+interface WithConfig {
+  readonly config: string;
+}
+
+const configOf = ({ config }: WithConfig): Promise<Config> => loadConfig(config);
+
+const program = new Command('twintrack')
+  .description('Records the calls of SIP trunks: both sides in their place, sealed, and every call accounted for.')
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError()
+  .enablePositionalOptions();
+
+const command = (usage: string, description: string): Command =>
+  program
+    .command(usage)
+    .description(description)
+    .exitOverride()
+    .addOption(new Option('--config <file>', 'the configuration').default(defaultConfigFile, 'everything on the loopback').env('TWINTRACK_CONFIG'));
+
+command('start', 'run the product until it is stopped')
+  .option('--roles <names>', `which roles, with commas: ${roleNames.join(', ')}`, parseRoles, [...roleNames])
+  .action(async (options: WithConfig & { roles: Role[] }) => start(await configOf(options), options.roles));
+
+command('call', 'place a test call through the running product and compare its recording with what was said')
+  .option('--to <uri>', "who is called; its host and port are where the call's other end answers (default: the first trunk's next hop)")
+  .option('--via <host:port>', "the proxy (default: where the configuration's proxy listens)")
+  .option('--srtp', 'encrypt the media (SDES)', false)
+  .addOption(new Option('--codec <name>', 'G.711 µ-law or A-law').choices(['PCMU', 'PCMA']).default('PCMU'))
+  .option('--seconds <n>', 'how long both ends speak (default: 5, or the length of --wav)', parseSeconds)
+  .option('--wav <file>', 'what is played: left by the caller, right by the callee; mono by both')
+  .option('--json', 'print one JSON document', false)
+  .action(async (options: WithConfig & CallOptions) => finish(await call(await configOf(options), options)));
+
+command('list', 'the calls, newest first, recorded or not')
+  .option('--limit <n>', 'how many at most', parseLimit, 50)
+  .addOption(new Option('--state <state>', 'only those in this state').choices(listedStates))
+  .option('--party <text>', "only those with this in the caller's or callee's address")
+  .option('--json', 'print one JSON document', false)
+  .action(async (options: WithConfig & { limit: number; state?: ListedState; party?: string; json: boolean }) => {
+    const { limit, state, party, json } = options;
+    await withLibrary(options, (library) => list(library, { limit, state, party }, json));
+  });
+
+command('show <id>', 'one recording or session: its report')
+  .option('--json', 'print one JSON document', false)
+  .action(async (id: string, options: WithConfig & { json: boolean }) => withLibrary(options, (library) => show(library, id, options.json)));
+
+command('export <id>', 'take a recording out of the vault, in clear')
+  .requiredOption('--out <file>', 'the WAV file to write')
+  .action(async (id: string, options: WithConfig & { out: string }) => withLibrary(options, (library) => exportAudio(library, id, options.out)));
+
+command('verify [id]', 'prove that a recording is as it was made')
+  .option('--all', 'every recording', false)
+  .option('--json', 'print one JSON document', false)
+  .action(async (id: string | undefined, options: WithConfig & { all: boolean; json: boolean }) => {
+    if ((id === undefined) === !options.all) throw new CommanderError(2, 'twintrack.usage', 'error: name one recording, or --all');
+    await withLibrary(options, async (library) => finish(await verify(library, id === undefined ? await allRecordings(library) : [id], options.json)));
+  });
+
+program
+  .command('check-config <file>')
+  .description('say what is wrong with a configuration, by line')
+  .exitOverride()
+  .action(async (file: string) => {
+    await loadConfig(file);
+    print(`${file}: nothing is wrong with it`);
+  });
+
+async function withLibrary(options: WithConfig, use: (library: Awaited<ReturnType<typeof openLibrary>>) => Promise<void>): Promise<void> {
+  const library = await openLibrary(await configOf(options));
+  try {
+    await use(library);
+  } finally {
+    await library.close();
+  }
+}
+
+function finish(well: boolean): void {
+  if (!well) process.exitCode = 1;
+}
+
+function parseRoles(text: string): Role[] {
+  const roles = text.split(',').map((name) => name.trim());
+  const unknown = roles.find((name) => !(roleNames as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`there is no role "${unknown}".`);
+  return roleNames.filter((role) => roles.includes(role));
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds >= 0.1 && seconds <= 3_600)) throw new InvalidArgumentError('a call lasts 0.1 to 3600 seconds.');
+  return seconds;
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) throw new InvalidArgumentError('a whole number from 1 to 1000.');
+  return limit;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Help and version leave by here too, with 0.
+    if (error.code === 'twintrack.usage') console.error(error.message);
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else if (error instanceof Failure) {
+    console.error(`${error.message} (${error.code})`);
+    process.exitCode = 1;
+  } else {
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The agent: what stands between the applications and the transaction layer. It only directs; the
+ * parts do the work.
+ */
+import type { Application } from '../app/application.js';
+import type { Commands } from '../app/app-server.js';
+import type { Proxy } from '../proxy/proxy.js';
+import type { RequestText, SipRequest, SipResponse } from '../message/sip-message.js';
+import type { ServerTransaction } from '../transaction/server-transaction.js';
+import type { TransactionUser } from '../transaction/transaction-layer.js';
+import type { Path } from '../transport/path.js';
+import { AppRequests } from './app-requests.js';
+import { Calls } from './calls.js';
+import type { AgentContext } from './context.js';
+import { NetworkRequests } from './network-requests.js';
+
+export class Agent implements Commands, TransactionUser {
+  readonly #calls: Calls;
+  readonly #network: NetworkRequests;
+  readonly #app: AppRequests;
+
+  constructor(
+    context: AgentContext,
+    private readonly proxying: Proxy,
+    heard: (address: string) => boolean,
+  ) {
+    this.#calls = new Calls(context);
+    this.#network = new NetworkRequests(this.#calls, heard);
+    this.#app = new AppRequests(this.#calls);
+  }
+
+  get droppedSources(): number {
+    return this.#network.droppedSources;
+  }
+
+  sip(application: Application, messageId: string, tokens: readonly string[], text: string): void {
+    this.#app.handle(application, messageId, tokens, text);
+  }
+
+  proxy(application: Application, messageId: string, tokens: readonly string[], text: string): void {
+    const incoming = this.#calls.incoming(tokens[0] ?? '', application);
+    if (incoming === undefined || incoming.transaction.answered || incoming.dialog !== undefined) {
+      application.fail(messageId, `Unknown transaction id: ${tokens[0] ?? ''}`);
+      return;
+    }
+    this.proxying.begin(application, messageId, incoming.handOver(), tokens.slice(1), text);
+  }
+
+  gone(application: Application): void {
+    this.#calls.release(application);
+  }
+
+  hears(request: RequestText | SipRequest, path: Path): boolean {
+    return this.#network.hears(request, path);
+  }
+
+  passes(request: SipRequest, path: Path): boolean {
+    if (request.toTag === '' || !this.#network.isForOthers(request)) return false;
+    if (this.hears(request, path)) this.proxying.passOn(request, path);
+    return true;
+  }
+
+  request(transaction: ServerTransaction): void {
+    this.#network.request(transaction);
+  }
+
+  ack(ack: SipRequest): void {
+    this.#network.ack(ack);
+  }
+
+  cancel(transaction: ServerTransaction, invite: ServerTransaction | undefined): void {
+    if (invite === undefined || !this.proxying.cancel(transaction, invite)) this.#network.cancel(transaction, invite);
+  }
+
+  strayResponse(response: SipResponse): void {
+    this.proxying.strayResponse(response);
+  }
+
+  close(): void {
+    this.proxying.close();
+    this.#calls.close();
+  }
+}

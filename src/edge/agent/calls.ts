@@ -1,0 +1,183 @@
+/**
+ * The register of everything under way for applications, and the requests the edge makes in its
+ * own name: the ACK and the BYE for calls that nobody else ends.
+ *
+ * Owns       the indexes by transaction id, by dialog and by awaited ACK.
+ * Leaves to  incoming-request and outgoing-request their own lives.
+ */
+import type { Application } from '../app/application.js';
+import { encodeMessage, header } from '../message/encode-message.js';
+import type { Header } from '../message/sip-message.js';
+import type { ClientUser } from '../transaction/client-transaction.js';
+import { sentMetaOf, type AgentContext, type AppDialog } from './context.js';
+import { pathInDialog, requestInDialog } from './in-dialog.js';
+import type { IncomingKeeper, IncomingRequest } from './incoming-request.js';
+import type { OutgoingKeeper, OutgoingRequest } from './outgoing-request.js';
+
+const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
+
+const ackKey = (dialog: AppDialog, cseq: number): string => `${dialog.callId} ${dialog.localTag} ${dialog.remoteTag} ${cseq}`;
+
+/** Headers of an INVITE that its ACK repeats (RFC 3261 §13.2.2.4). */
+const credentials = new Set(['authorization', 'proxy-authorization']);
+
+export class Calls implements IncomingKeeper, OutgoingKeeper {
+  readonly #incoming = new Map<string, IncomingRequest>();
+  readonly #outgoing = new Map<string, OutgoingRequest>();
+  /** The same, by the transaction of the peer and by Call-ID. */
+  readonly #byTransaction = new Map<unknown, IncomingRequest>();
+  readonly #byCallId = new Map<string, Set<IncomingRequest>>();
+  readonly #awaitingAck = new Map<string, IncomingRequest>();
+  /** The latest accepted INVITE of a dialog, whose ACK the application sends. */
+  readonly #accepted = new WeakMap<AppDialog, OutgoingRequest>();
+  /** Accepted INVITEs that nobody has acknowledged yet. */
+  readonly #unacknowledged = new Set<OutgoingRequest>();
+  readonly #reinvites = new Map<AppDialog, OutgoingRequest>();
+  /** Unfinished INVITEs and SUBSCRIBEs of ours, by the dialog id they may get. */
+  readonly #forming = new Map<string, OutgoingRequest>();
+
+  constructor(readonly context: AgentContext) {}
+
+  get size(): number {
+    return this.#incoming.size + this.#outgoing.size;
+  }
+
+  addIncoming(incoming: IncomingRequest): void {
+    this.#incoming.set(incoming.transactionId, incoming);
+    this.#byTransaction.set(incoming.transaction, incoming);
+    const { callId } = incoming.request;
+    const siblings = this.#byCallId.get(callId);
+    if (siblings === undefined) this.#byCallId.set(callId, new Set([incoming]));
+    else siblings.add(incoming);
+  }
+
+  incoming(transactionId: string, application: Application): IncomingRequest | undefined {
+    const found = this.#incoming.get(transactionId);
+    return found?.application === application ? found : undefined;
+  }
+
+  incomingOf(transaction: unknown): IncomingRequest | undefined {
+    return this.#byTransaction.get(transaction);
+  }
+
+  /** The unanswered requests of a dialog. */
+  incomingIn(dialog: AppDialog): IncomingRequest[] {
+    return [...(this.#byCallId.get(dialog.callId) ?? [])].filter((incoming) => incoming.dialog === dialog);
+  }
+
+  addOutgoing(outgoing: OutgoingRequest): void {
+    this.#outgoing.set(outgoing.identity.transactionId, outgoing);
+    if (outgoing.dialog === undefined) this.#forming.set(`${outgoing.identity.callId} ${outgoing.identity.localTag}`, outgoing);
+    else if (outgoing.isInvite) this.#reinvites.set(outgoing.dialog, outgoing);
+  }
+
+  outgoing(transactionId: string, application: Application): OutgoingRequest | undefined {
+    const found = this.#outgoing.get(transactionId);
+    return found?.application === application ? found : undefined;
+  }
+
+  /** The request of ours that a message from a peer may belong to before there is a dialog. */
+  forming(callId: string, localTag: string): OutgoingRequest | undefined {
+    return this.#forming.get(`${callId} ${localTag}`);
+  }
+
+  /** Our unanswered INVITE in a dialog. */
+  pendingInvite(dialog: AppDialog): OutgoingRequest | undefined {
+    return this.#reinvites.get(dialog);
+  }
+
+  acceptedIn(dialog: AppDialog): OutgoingRequest | undefined {
+    return this.#accepted.get(dialog);
+  }
+
+  awaitingAck(dialog: AppDialog, cseq: number): IncomingRequest | undefined {
+    return this.#awaitingAck.get(ackKey(dialog, cseq));
+  }
+
+  answered(incoming: IncomingRequest): void {
+    this.#incoming.delete(incoming.transactionId);
+    this.#byTransaction.delete(incoming.transaction);
+    const siblings = this.#byCallId.get(incoming.request.callId);
+    siblings?.delete(incoming);
+    if (siblings?.size === 0) this.#byCallId.delete(incoming.request.callId);
+  }
+
+  expectAck(incoming: IncomingRequest, dialog: AppDialog): void {
+    this.#awaitingAck.set(ackKey(dialog, incoming.request.cseq.number), incoming);
+  }
+
+  ackOver(incoming: IncomingRequest, dialog: AppDialog): void {
+    this.#awaitingAck.delete(ackKey(dialog, incoming.request.cseq.number));
+  }
+
+  finished(outgoing: OutgoingRequest): void {
+    this.#outgoing.delete(outgoing.identity.transactionId);
+    const key = `${outgoing.identity.callId} ${outgoing.identity.localTag}`;
+    if (this.#forming.get(key) === outgoing) this.#forming.delete(key);
+    if (outgoing.dialog !== undefined && this.#reinvites.get(outgoing.dialog) === outgoing) this.#reinvites.delete(outgoing.dialog);
+  }
+
+  expectAppAck(outgoing: OutgoingRequest, dialog: AppDialog): void {
+    this.#accepted.set(dialog, outgoing);
+    this.#unacknowledged.add(outgoing);
+  }
+
+  /** Sends an ACK to a 2xx; `extra` and `body` are the application's. Calls back with what was sent. */
+  ack(
+    outgoing: OutgoingRequest, dialog: AppDialog, extra: readonly Header[], body: string,
+    done: (sent: { text: string; path: OutgoingRequest['path'] } | undefined) => void,
+  ): void {
+    const { context } = this;
+    pathInDialog(context, dialog, (path) => {
+      if (typeof path === 'string') {
+        done(undefined);
+        return;
+      }
+      const repeated = outgoing.request.headers.filter((each) => credentials.has(each.key));
+      const ack = requestInDialog(
+        context, dialog, { method: 'ACK', headers: [...repeated, ...extra], body }, outgoing.identity.cseq, context.ids.branch(), path,
+      );
+      if (typeof ack === 'string') {
+        done(undefined);
+        return;
+      }
+      const text = encodeMessage(ack);
+      outgoing.acknowledged(text, path);
+      this.#unacknowledged.delete(outgoing);
+      path.send(text, () => undefined);
+      done({ text, path });
+    });
+  }
+
+  acknowledge(outgoing: OutgoingRequest, dialog: AppDialog): void {
+    this.ack(outgoing, dialog, [], '', () => undefined);
+  }
+
+  hangUp(dialog: AppDialog, reason: string): void {
+    const { context } = this;
+    const wasKnown = !dialog.ended;
+    context.dialogs.remove(dialog);
+    pathInDialog(context, dialog, (path) => {
+      if (typeof path === 'string') return;
+      const branch = context.ids.branch();
+      dialog.localSeq += 1;
+      const why = header('Reason', `SIP ;cause=200 ;text="${reason}"`);
+      const bye = requestInDialog(context, dialog, { method: 'BYE', headers: [why], body: '' }, dialog.localSeq, branch, path);
+      if (typeof bye === 'string') return;
+      context.layer.request(bye, branch, path, nobody);
+      if (wasKnown) dialog.owner.deliver(sentMetaOf(path, 'unsolicited', dialog.id), encodeMessage(bye));
+    });
+  }
+
+  /** An application is gone: its unanswered calls are answered, its own are cancelled. */
+  release(application: Application): void {
+    for (const incoming of [...this.#incoming.values()]) if (incoming.application === application) incoming.giveUp(503);
+    for (const outgoing of [...this.#outgoing.values()]) if (outgoing.application === application) outgoing.cancel([]);
+    this.context.dialogs.removeOwnedBy(application);
+  }
+
+  close(): void {
+    for (const incoming of [...this.#incoming.values(), ...this.#awaitingAck.values()]) incoming.stop();
+    for (const outgoing of [...this.#outgoing.values(), ...this.#unacknowledged]) outgoing.stop();
+  }
+}

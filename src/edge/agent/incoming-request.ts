@@ -1,0 +1,231 @@
+/**
+ * A peer's request in the hands of an application: from its arrival to its final response, and
+ * for an INVITE to the ACK.
+ *
+ * Owns       the server transaction's answer, the retransmission of 2xx and reliable provisionals,
+ *            the wait for the application.
+ * Leaves to  its keeper finding it again; the dialog store the dialog it makes.
+ *
+ * Invariant 1: every INVITE gets a final response, whatever the application does or fails to do.
+ */
+import type { Application } from '../app/application.js';
+import { dialogOfServer } from '../dialog/dialog.js';
+import { encodeMessage } from '../message/encode-message.js';
+import { parseNameAddr, tagOf } from '../message/name-addr.js';
+import { hasOption, headerOf, type ResponseText, type SipRequest } from '../message/sip-message.js';
+import type { OwnStatus } from '../message/statuses.js';
+import { Retransmission } from '../transaction/retransmission.js';
+import type { ServerTransaction } from '../transaction/server-transaction.js';
+import type { CancelTimer } from '../timing.js';
+import { composeResponse, formsDialog } from './compose-response.js';
+import { metaOf, type AgentContext, type AppDialog } from './context.js';
+
+export interface IncomingKeeper {
+  readonly context: AgentContext;
+  /** It takes no more responses. */
+  answered(incoming: IncomingRequest): void;
+  /** A 2xx to INVITE was sent: the ACK of that dialog and CSeq is for this one. */
+  expectAck(incoming: IncomingRequest, dialog: AppDialog): void;
+  ackOver(incoming: IncomingRequest, dialog: AppDialog): void;
+  /** Ends a dialog with a BYE of the edge's own, and tells its application. */
+  hangUp(dialog: AppDialog, reason: string): void;
+}
+
+export class IncomingRequest {
+  readonly transactionId: string;
+  dialog: AppDialog | undefined;
+  readonly #inDialog: boolean;
+  #tag: string;
+  #answeredBefore = false;
+  #closed = false;
+  #rseq: number;
+  #wait: CancelTimer;
+  #twoHundred: Retransmission | undefined;
+  readonly #reliable = new Map<number, Retransmission>();
+
+  constructor(
+    private readonly keeper: IncomingKeeper,
+    readonly transaction: ServerTransaction,
+    readonly application: Application,
+    dialog: AppDialog | undefined,
+  ) {
+    const { ids, environment } = keeper.context;
+    this.transactionId = ids.uuid();
+    this.dialog = dialog;
+    this.#inDialog = dialog !== undefined;
+    this.#tag = dialog?.localTag ?? ids.tag();
+    this.#rseq = (ids.cseq() & 0xffff) + 1;
+    this.#wait = environment.clock.after(environment.timing.unansweredMs, () => this.giveUp(480));
+    transaction.attach({
+      acknowledged: (ack) => this.acknowledged(ack),
+      ended: () => this.#close(),
+    });
+  }
+
+  get request(): SipRequest {
+    return this.transaction.request;
+  }
+
+  get isInvite(): boolean {
+    return this.request.method === 'INVITE';
+  }
+
+  /** The tag that the edge's own answers to this request carry too. */
+  get tag(): string {
+    return this.#tag;
+  }
+
+  /** Passes the request to its application. */
+  deliver(): void {
+    const { path } = this.transaction;
+    const meta = metaOf('network', path, this.transactionId, this.dialog?.id ?? '');
+    this.application.deliver(this.#inDialog ? meta : { ...meta, receivedOn: path.local }, encodeMessage(this.request));
+  }
+
+  /** The application's response. Answers the application under `messageId`. */
+  respond(messageId: string, wish: ResponseText): void {
+    const { transaction, application, request } = this;
+    if (this.#closed || transaction.answered) {
+      application.fail(messageId, 'Response not sent due to unknown transaction');
+      return;
+    }
+    const reliable = this.isInvite && wish.status > 100 && wish.status < 200 && hasOption(wish, 'require', '100rel');
+    if (reliable && !hasOption(request, 'supported', '100rel') && !hasOption(request, 'require', '100rel')) {
+      application.fail(messageId, 'Remote endpoint does not support 100rel');
+      return;
+    }
+    const forming = formsDialog(request.method, wish.status);
+    if (forming && headerOf(request, 'contact') === undefined && wish.status >= 200) {
+      // RFC 3261 §8.1.1.8: without a Contact there is nobody to send anything to in the dialog.
+      this.#final(400);
+      application.fail(messageId, 'Response not sent: the request has no Contact');
+      return;
+    }
+    this.#takeTag(wish);
+    const rseq = reliable ? (this.#rseq += 1) : undefined;
+    const contact = this.dialog?.contact;
+    const response = composeResponse(request, wish, {
+      toTag: this.#tag,
+      ...(rseq === undefined ? {} : { rseq }),
+      ...(contact === undefined || contact === '' ? {} : { contact }),
+    }, transaction.path);
+    const text = encodeMessage(response);
+    if (forming) this.#formDialog(response, wish.status >= 200);
+    const dialogId = request.method === 'BYE' ? '' : (this.dialog?.id ?? '');
+    transaction.respond(wish.status, text);
+    application.echoResponse(messageId, metaOf('application', transaction.path, this.transactionId, dialogId), text);
+    this.#afterResponse(wish.status, text, rseq);
+  }
+
+  /** The peer cancelled the INVITE: it is answered here, and the application is told. */
+  cancelled(cancel: SipRequest): void {
+    const meta = metaOf('network', this.transaction.path, this.transactionId, this.#inDialog || this.#answeredBefore ? (this.dialog?.id ?? '') : '');
+    this.#final(487);
+    this.application.deliver(meta, encodeMessage(cancel));
+  }
+
+  /** The ACK to its 2xx. */
+  acknowledged(ack: SipRequest): void {
+    const { dialog } = this;
+    if (this.#twoHundred === undefined || dialog === undefined) return;
+    this.#twoHundred.stop();
+    this.#twoHundred = undefined;
+    this.keeper.ackOver(this, dialog);
+    const transactionId = this.#inDialog ? this.keeper.context.ids.uuid() : this.transactionId;
+    this.application.deliver({ ...metaOf('network', this.transaction.path, transactionId, dialog.id), protocol: '' }, encodeMessage(ack));
+  }
+
+  /** A PRACK for the provisional of that RSeq; false when none waits for it. */
+  pracked(rseq: number): boolean {
+    const waiting = this.#reliable.get(rseq);
+    if (waiting === undefined) return false;
+    waiting.stop();
+    return this.#reliable.delete(rseq);
+  }
+
+  /** Ends it without the application: it did not answer, or it is gone. */
+  giveUp(status: OwnStatus): void {
+    if (this.#closed || this.transaction.answered) return;
+    // A peer's non-INVITE transaction has long ended by itself (RFC 4320 §4.2).
+    if (this.isInvite || status !== 480) this.#final(status);
+    else this.transaction.abandon();
+  }
+
+  /** Leaves the transaction to someone else, such as the proxy. */
+  handOver(): ServerTransaction {
+    this.#close();
+    return this.transaction;
+  }
+
+  /** Stops every timer; for when the edge closes, and when the dialog ends. */
+  stop(): void {
+    this.#wait();
+    this.#twoHundred?.stop();
+    this.#twoHundred = undefined;
+    for (const each of this.#reliable.values()) each.stop();
+    this.#reliable.clear();
+  }
+
+  #final(status: OwnStatus): void {
+    this.keeper.context.layer.answer(this.transaction, status, this.#tag);
+    this.#afterResponse(status, '', undefined);
+  }
+
+  #takeTag(wish: ResponseText): void {
+    if (this.#answeredBefore || this.#inDialog) return;
+    const to = headerOf(wish, 'to');
+    const address = to === undefined ? 'bad-address' : parseNameAddr(to);
+    if (typeof address !== 'string') this.#tag = tagOf(address) ?? this.#tag;
+  }
+
+  #formDialog(response: ResponseText, confirmed: boolean): void {
+    const { context } = this.keeper;
+    const contact = headerOf(response, 'contact') ?? '';
+    if (this.dialog === undefined) {
+      this.dialog = dialogOfServer(this.request, this.#tag, contact, this.transaction.path, this.application);
+      context.dialogs.add(this.dialog);
+    }
+    if (contact !== '') this.dialog.contact = contact;
+    if (confirmed) this.dialog.confirmed = true;
+  }
+
+  #afterResponse(status: number, text: string, rseq: number | undefined): void {
+    const { environment, dialogs } = this.keeper.context;
+    const { clock, timing } = environment;
+    this.#answeredBefore ||= status > 100;
+    if (status < 200) {
+      this.#wait();
+      this.#wait = clock.after(timing.ringingMs, () => this.giveUp(480));
+      if (rseq !== undefined) {
+        this.#reliable.set(rseq, new Retransmission(environment, Infinity, () => this.transaction.respond(status, text), () => {
+          // RFC 3262 §3: a provisional that nobody acknowledges ends the request.
+          this.giveUp(504);
+        }));
+      }
+      return;
+    }
+    this.#close();
+    const { dialog } = this;
+    if (dialog === undefined) return;
+    if (status >= 300) {
+      if (!this.#inDialog) dialogs.remove(dialog);
+      return;
+    }
+    if (!this.isInvite) return;
+    this.keeper.expectAck(this, dialog);
+    this.#twoHundred = new Retransmission(environment, timing.t2Ms, () => this.transaction.respond(status, text), () => {
+      this.#twoHundred = undefined;
+      this.keeper.ackOver(this, dialog);
+      this.keeper.hangUp(dialog, 'ACK timeout');
+    });
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#wait();
+    for (const each of this.#reliable.values()) each.stop();
+    this.#reliable.clear();
+    this.keeper.answered(this);
+  }
+}

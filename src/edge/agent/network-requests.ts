@@ -1,0 +1,202 @@
+/**
+ * What peers send: new requests to an application by its verb, requests in a dialog to the
+ * application that owns it, CANCELs and ACKs to what they belong to.
+ *
+ * Leaves to  the proxy what has a Route to this edge; incoming-request the application's answer.
+ */
+import type { Application } from '../app/application.js';
+import { contactUri } from '../dialog/dialog.js';
+import { header } from '../message/encode-message.js';
+import { headerOf, headersOf, type RequestText, type SipRequest } from '../message/sip-message.js';
+import { parseNameAddr } from '../message/name-addr.js';
+import { parseNumber } from '../message/uri.js';
+import type { ServerTransaction } from '../transaction/server-transaction.js';
+import type { Path } from '../transport/path.js';
+import type { Calls } from './calls.js';
+import type { AppDialog } from './context.js';
+import { IncomingRequest } from './incoming-request.js';
+
+/** Requests in a dialog that may move the peer's target (RFC 3261 §12.2, RFC 3311, RFC 6665). */
+const refreshing = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY']);
+
+/** The methods that an application may be asked for; what else one registers for is delivered, too. */
+const allowed = [
+  'INVITE', 'ACK', 'BYE', 'CANCEL', 'INFO', 'MESSAGE', 'NOTIFY', 'OPTIONS', 'PRACK', 'PUBLISH', 'REFER', 'REGISTER', 'SUBSCRIBE', 'UPDATE',
+];
+
+/** Requests that make sense only inside a dialog. */
+const insideOnly = new Set(['BYE', 'UPDATE', 'PRACK']);
+
+export class NetworkRequests {
+  droppedSources = 0;
+
+  constructor(
+    private readonly calls: Calls,
+    /** Whether a source may begin something. */
+    private readonly heard: (address: string) => boolean,
+  ) {}
+
+  hears(request: RequestText | SipRequest, path: Path): boolean {
+    if (this.heard(path.address)) return true;
+    if ('callId' in request && request.toTag !== '' && (this.#dialogOf(request) !== undefined || this.isForOthers(request))) return true;
+    this.droppedSources += 1;
+    return false;
+  }
+
+  /** Whether the top Route names this edge, and the dialog is none of its own: it only runs through. */
+  isForOthers(request: SipRequest): boolean {
+    const [first] = headersOf(request, 'route');
+    if (first === undefined) return false;
+    const address = parseNameAddr(first);
+    return typeof address !== 'string' && this.calls.context.hub.isOwnUri(address.uri) && this.#dialogOf(request) === undefined;
+  }
+
+  /** A new request that is not for the proxy. */
+  request(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    const dialog = request.toTag === '' ? undefined : this.#dialogOf(request);
+    if (dialog !== undefined) this.#inside(transaction, dialog);
+    else if (request.toTag !== '' || insideOnly.has(request.method)) this.#unknown(transaction);
+    else this.#outside(transaction);
+  }
+
+  ack(ack: SipRequest): void {
+    const dialog = this.#dialogOf(ack);
+    if (dialog !== undefined) this.calls.awaitingAck(dialog, ack.cseq.number)?.acknowledged(ack);
+  }
+
+  cancel(transaction: ServerTransaction, invite: ServerTransaction | undefined): void {
+    const { layer, dialogs } = this.calls.context;
+    const incoming = invite === undefined ? undefined : this.calls.incomingOf(invite);
+    if (incoming !== undefined) {
+      layer.answer(transaction, 200, incoming.tag);
+      incoming.cancelled(transaction.request);
+      return;
+    }
+    if (invite === undefined || invite.ended) {
+      layer.answer(transaction, 481);
+      return;
+    }
+    if (!invite.accepted) {
+      // Already refused: the CANCEL has nothing left to do (RFC 3261 §9.2).
+      layer.answer(transaction, 200);
+      return;
+    }
+    layer.answer(transaction, 481);
+    const { request } = invite;
+    for (const dialog of dialogs.ofCall(request.callId)) {
+      const waiting = dialog.remoteTag === request.fromTag ? this.calls.awaitingAck(dialog, request.cseq.number) : undefined;
+      if (waiting === undefined) continue;
+      waiting.stop();
+      this.calls.ackOver(waiting, dialog);
+      this.calls.hangUp(dialog, 'CANCEL after 200 OK');
+    }
+  }
+
+  #dialogOf(request: SipRequest): AppDialog | undefined {
+    const { dialogs } = this.calls.context;
+    return dialogs.find(request.callId, request.toTag, request.fromTag);
+  }
+
+  #outside(transaction: ServerTransaction): void {
+    const { layer, routes, dialogs } = this.calls.context;
+    const { method } = transaction.request;
+    if (method === 'INVITE') layer.answer(transaction, 100);
+    const application = routes.pick(method.toLowerCase());
+    if (application === undefined && !allowed.includes(method)) {
+      layer.answer(transaction, 405, undefined, [header('Allow', allowed.join(', '))]);
+      return;
+    }
+    if (application === undefined || (dialogs.full && (method === 'INVITE' || method === 'SUBSCRIBE'))) {
+      layer.answer(transaction, 503);
+      return;
+    }
+    this.#give(transaction, application, undefined);
+  }
+
+  /** A To tag that no dialog has: a NOTIFY may be early (RFC 6665 §4.4.1), all others are lost. */
+  #unknown(transaction: ServerTransaction): void {
+    const { layer, dialogs } = this.calls.context;
+    const { request } = transaction;
+    const dialog = dialogs.full ? undefined : this.calls.forming(request.callId, request.toTag)?.adopt(request, transaction.path);
+    if (dialog !== undefined) {
+      this.#inside(transaction, dialog);
+      return;
+    }
+    if (request.method === 'INVITE') layer.answer(transaction, 100);
+    layer.answer(transaction, 481);
+  }
+
+  #inside(transaction: ServerTransaction, dialog: AppDialog): void {
+    const { layer, dialogs } = this.calls.context;
+    const { request } = transaction;
+    if (dialog.owner.gone) {
+      dialogs.remove(dialog);
+      layer.answer(transaction, 481);
+      return;
+    }
+    // RFC 3261 §12.2.2: what is older than the last request came out of order.
+    if (dialog.remoteSeq !== undefined && request.cseq.number <= dialog.remoteSeq) {
+      layer.answer(transaction, 500);
+      return;
+    }
+    dialog.remoteSeq = request.cseq.number;
+    if (transaction.path.protocol === 'tcp') dialog.path = transaction.path;
+    switch (request.method) {
+      case 'INVITE':
+        if (!this.#mayReinvite(transaction, dialog)) return;
+        break;
+      case 'PRACK':
+        if (!this.#pracked(request, dialog)) {
+          layer.answer(transaction, 481);
+          return;
+        }
+        break;
+      case 'BYE':
+        // The application still answers it, but nothing else happens in the dialog any more.
+        for (const incoming of this.calls.incomingIn(dialog)) incoming.giveUp(487);
+        dialogs.remove(dialog);
+        break;
+      default:
+    }
+    if (refreshing.has(request.method)) dialog.target = contactUri(request) ?? dialog.target;
+    this.#give(transaction, dialog.owner, dialog);
+    if (dialog.method === 'SUBSCRIBE' && request.method === 'NOTIFY' && (headerOf(request, 'subscription-state') ?? '').startsWith('terminated')) {
+      dialogs.remove(dialog);
+    }
+  }
+
+  /** RFC 3261 §14.2: one INVITE at a time in a dialog. */
+  #mayReinvite(transaction: ServerTransaction, dialog: AppDialog): boolean {
+    const { layer } = this.calls.context;
+    layer.answer(transaction, 100);
+    if (headerOf(transaction.request, 'contact') === undefined) {
+      layer.answer(transaction, 400);
+      return false;
+    }
+    if (this.calls.pendingInvite(dialog) !== undefined) {
+      layer.answer(transaction, 491);
+      return false;
+    }
+    for (const incoming of this.calls.incomingIn(dialog)) {
+      if (!incoming.isInvite) continue;
+      layer.answer(transaction, 500);
+      return false;
+    }
+    return true;
+  }
+
+  #pracked(request: SipRequest, dialog: AppDialog): boolean {
+    // RAck is `response number, CSeq number, method` (RFC 3262 §7.2).
+    const rseq = parseNumber((headerOf(request, 'rack') ?? '').split(' ')[0] ?? '', 0xffff_ffff);
+    if (rseq === undefined) return false;
+    for (const incoming of this.calls.incomingIn(dialog)) if (incoming.pracked(rseq)) return true;
+    return false;
+  }
+
+  #give(transaction: ServerTransaction, application: Application, dialog: AppDialog | undefined): void {
+    const incoming = new IncomingRequest(this.calls, transaction, application, dialog);
+    this.calls.addIncoming(incoming);
+    incoming.deliver();
+  }
+}

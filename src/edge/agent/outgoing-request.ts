@@ -1,0 +1,272 @@
+/**
+ * A request that an application sent: from the first byte to its final response, and for an INVITE
+ * to the ACK and the repeated 2xx.
+ *
+ * Owns       the dialogs it may become, its CANCEL, the ACK that answers repeated 2xx.
+ * Leaves to  the client transaction retransmission and the ACK to failures.
+ *
+ * Invariant 1: a 2xx to INVITE is acknowledged, by the application or in its place.
+ */
+import type { Application } from '../app/application.js';
+import { contactUri, dialogOfClient } from '../dialog/dialog.js';
+import { encodeMessage } from '../message/encode-message.js';
+import { hasOption, headerOf, headersOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { phraseOf, type OwnStatus } from '../message/statuses.js';
+import { parseNumber } from '../message/uri.js';
+import { cancelOf, type ClientTransaction, type ClientUser } from '../transaction/client-transaction.js';
+import { makeResponse } from '../transaction/make-response.js';
+import type { CancelTimer } from '../timing.js';
+import type { Path } from '../transport/path.js';
+import { applicationHeaders } from './compose.js';
+import { metaOf, sentMetaOf, type AgentContext, type AppDialog } from './context.js';
+
+export interface OutgoingKeeper {
+  readonly context: AgentContext;
+  /** It awaits nothing any more, and can't be cancelled. */
+  finished(outgoing: OutgoingRequest): void;
+  /** A 2xx came: the application's next ACK in that dialog is for this one. */
+  expectAppAck(outgoing: OutgoingRequest, dialog: AppDialog): void;
+  /** Sends the ACK to a 2xx in the application's place. */
+  acknowledge(outgoing: OutgoingRequest, dialog: AppDialog): void;
+  hangUp(dialog: AppDialog, reason: string): void;
+}
+
+export interface OutgoingIdentity {
+  readonly transactionId: string;
+  readonly branch: string;
+  readonly callId: string;
+  readonly localTag: string;
+  readonly cseq: number;
+}
+
+const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
+
+export class OutgoingRequest implements ClientUser {
+  #transaction: ClientTransaction | undefined;
+  #early = new Map<string, AppDialog>();
+  #lastRseq = 0;
+  #cancel: RequestText | undefined;
+  #done = false;
+  #wait: CancelTimer = () => undefined;
+  #accepted: AppDialog | undefined;
+  #ack: { readonly text: string; readonly path: Path } | undefined;
+  readonly #refused = new Set<string>();
+
+  constructor(
+    private readonly keeper: OutgoingKeeper,
+    readonly application: Application,
+    readonly identity: OutgoingIdentity,
+    readonly request: RequestText,
+    readonly path: Path,
+    readonly dialog: AppDialog | undefined,
+  ) {}
+
+  get isInvite(): boolean {
+    return this.request.method === 'INVITE';
+  }
+
+  /** The dialog that its 2xx made or confirmed. */
+  get accepted(): AppDialog | undefined {
+    return this.#accepted;
+  }
+
+  get cancelling(): boolean {
+    return this.#cancel !== undefined;
+  }
+
+  /** False when there are too many transactions. */
+  send(): boolean {
+    this.#transaction = this.keeper.context.layer.request(this.request, this.identity.branch, this.path, this);
+    return this.#transaction !== undefined;
+  }
+
+  response(response: SipResponse, path: Path): void {
+    if (response.status < 200) this.#provisional(response, path);
+    else if (response.status < 300 && this.isInvite) this.#inviteAccepted(response, path);
+    else this.#final(response.status, encodeMessage(response), path, response);
+  }
+
+  timedOut(): void {
+    this.#fail(408);
+  }
+
+  unreachable(): void {
+    this.#fail(503);
+  }
+
+  /** Cancels the INVITE; undefined when it has a final response already. Sent once a provisional came. */
+  cancel(headers: readonly Header[]): RequestText | undefined {
+    if (this.#done || !this.isInvite || this.#transaction === undefined) return undefined;
+    const kept = applicationHeaders(headers, this.path).filter((each) => each.key !== 'contact' && each.key !== 'content-type');
+    this.#cancel ??= cancelOf(this.request, kept);
+    if (this.#transaction.proceeding) this.#sendCancel();
+    return this.#cancel;
+  }
+
+  /** Remembers the ACK to the 2xx, to repeat it whenever the 2xx is repeated. */
+  acknowledged(text: string, path: Path): void {
+    this.#ack = { text, path };
+    this.#wait();
+  }
+
+  /** A request from the peer of a dialog that this one has not confirmed yet, such as an early NOTIFY. */
+  adopt(request: SipRequest, path: Path): AppDialog | undefined {
+    if (this.request.method !== 'SUBSCRIBE' || request.method !== 'NOTIFY') return undefined;
+    return this.#dialogWith(request, path);
+  }
+
+  stop(): void {
+    this.#wait();
+  }
+
+  #provisional(response: SipResponse, path: Path): void {
+    if (response.status === 100 || this.#done) {
+      if (this.#cancel !== undefined) this.#sendCancel();
+      return;
+    }
+    if (this.isInvite) this.#waitAgain();
+    let dialog = this.dialog;
+    if (this.isInvite && dialog === undefined && response.toTag !== '') dialog = this.#dialogWith(response, path);
+    if (hasOption(response, 'require', '100rel')) {
+      const rseq = parseNumber(headerOf(response, 'rseq') ?? '', 0xffff_ffff);
+      if (rseq !== undefined) {
+        // A repeated reliable provisional is the application's already (RFC 3262 §4).
+        if (rseq <= this.#lastRseq) return;
+        this.#lastRseq = rseq;
+      }
+    }
+    this.#tell(encodeMessage(response), path, dialog?.id ?? '');
+    if (this.#cancel !== undefined) this.#sendCancel();
+  }
+
+  #inviteAccepted(response: SipResponse, path: Path): void {
+    if (this.#accepted !== undefined) {
+      this.#acceptedAgain(response, path);
+      return;
+    }
+    const dialog = this.dialog ?? this.#dialogWith(response, path);
+    dialog.confirmed = true;
+    dialog.target = contactUri(response) ?? dialog.target;
+    if (this.dialog === undefined) {
+      dialog.routes = headersOf(response, 'record-route').reverse();
+      if (path.protocol === 'tcp') dialog.path = path;
+    }
+    this.#accepted = dialog;
+    const { dialogs, environment } = this.keeper.context;
+    for (const other of this.#early.values()) if (other !== dialog) dialogs.remove(other);
+    this.#early.clear();
+    dialogs.prefer(dialog);
+    this.#finish();
+    this.keeper.expectAppAck(this, dialog);
+    if (this.application.gone) {
+      this.keeper.acknowledge(this, dialog);
+      this.keeper.hangUp(dialog, 'application gone');
+      return;
+    }
+    this.#wait = environment.clock.after(64 * environment.timing.t1Ms, () => {
+      if (this.#ack !== undefined) return;
+      this.keeper.acknowledge(this, dialog);
+      this.keeper.hangUp(dialog, 'no ACK from the application');
+    });
+    this.#tell(encodeMessage(response), path, dialog.id);
+  }
+
+  /** The 2xx once more, or one of another branch that forking found (RFC 3261 §13.2.2.4). */
+  #acceptedAgain(response: SipResponse, path: Path): void {
+    if (response.toTag === this.#accepted?.remoteTag) {
+      this.#ack?.path.send(this.#ack.text, () => undefined);
+      return;
+    }
+    if (this.dialog !== undefined || this.#refused.has(response.toTag) || this.#refused.size >= 32) return;
+    this.#refused.add(response.toTag);
+    const { identity } = this;
+    const other = dialogOfClient(this.request, identity.callId, identity.localTag, identity.cseq, response, path, this.application);
+    this.keeper.acknowledge(this, other);
+    this.keeper.hangUp(other, 'another branch has answered');
+  }
+
+  #final(status: number, text: string, path: Path, response: SipResponse | undefined): void {
+    if (this.#done) return;
+    let { dialog } = this;
+    const { dialogs } = this.keeper.context;
+    const { method } = this.request;
+    if (dialog === undefined && method === 'SUBSCRIBE' && status < 300 && response !== undefined && response.toTag !== '') {
+      dialog = this.#dialogWith(response, path);
+      dialog.confirmed = true;
+      dialog.target = contactUri(response) ?? dialog.target;
+      dialogs.prefer(dialog);
+    } else for (const early of this.#early.values()) dialogs.remove(early);
+    this.#early.clear();
+    this.#finish();
+    this.#tell(text, path, dialog?.id ?? '');
+    if (this.dialog === undefined || status === 401 || status === 407) return;
+    const ended = method === 'BYE' || (this.dialog.method === 'SUBSCRIBE' && this.#endsSubscription(status));
+    if (ended) dialogs.remove(this.dialog);
+  }
+
+  #endsSubscription(status: number): boolean {
+    if (status === 481 || status === 408) return true;
+    return this.request.method === 'NOTIFY' && (headerOf(this.request, 'subscription-state') ?? '').startsWith('terminated');
+  }
+
+  /** A final response that no peer sent. */
+  #fail(status: OwnStatus): void {
+    this.#final(status, encodeMessage(makeResponse(this.request, status, phraseOf(status), undefined)), this.path, undefined);
+  }
+
+  #dialogWith(peer: SipResponse | SipRequest, path: Path): AppDialog {
+    const tag = peer.kind === 'response' ? peer.toTag : peer.fromTag;
+    const known = this.#early.get(tag);
+    if (known !== undefined) return known;
+    const { identity, keeper } = this;
+    const dialog = dialogOfClient(this.request, identity.callId, identity.localTag, identity.cseq, peer, path, this.application);
+    // Branches beyond any real forking are followed no further.
+    if (this.#early.size < 32) {
+      this.#early.set(tag, dialog);
+      keeper.context.dialogs.add(dialog);
+    }
+    return dialog;
+  }
+
+  #sendCancel(): void {
+    const cancel = this.#cancel;
+    if (cancel === undefined || this.#done || this.#cancelSent) return;
+    this.#cancelSent = true;
+    this.keeper.context.layer.request(cancel, this.identity.branch, this.path, nobody);
+    const { clock, timing } = this.keeper.context.environment;
+    this.#wait();
+    // RFC 3261 §9.1: a peer that never answers the INVITE has let it go.
+    this.#wait = clock.after(64 * timing.t1Ms, () => this.#expire(487));
+  }
+
+  #cancelSent = false;
+
+  #waitAgain(): void {
+    if (this.#cancelSent) return;
+    const { clock, timing } = this.keeper.context.environment;
+    this.#wait();
+    this.#wait = clock.after(timing.ringingMs, () => {
+      this.cancel([]);
+    });
+  }
+
+  #expire(status: OwnStatus): void {
+    this.#transaction?.abandon();
+    this.#fail(status);
+  }
+
+  #finish(): void {
+    this.#done = true;
+    this.#wait();
+    this.keeper.finished(this);
+  }
+
+  #tell(text: string, path: Path, dialogId: string): void {
+    this.application.deliver(metaOf('network', path, this.identity.transactionId, dialogId), text);
+  }
+
+  /** What the application is told when the request has gone out. */
+  echo(messageId: string): void {
+    this.application.echoRequest(messageId, sentMetaOf(this.path, this.identity.transactionId, ''), encodeMessage(this.request));
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * One connected application: what the rest of the edge knows of a drachtio-srf at the other end
+ * of a socket. The layouts are those of drachtio-server; every position counts.
+ *
+ * Leaves to  app-server the socket; the agent what to say.
+ */
+import type { Place, Protocol } from '../transport/path.js';
+import { timeOfDay } from '../timing.js';
+
+/** Where a message came from or went to, as an application is told. */
+export interface Meta {
+  readonly source: 'network' | 'application';
+  /** The empty string for ACK. */
+  readonly protocol: Protocol | '';
+  readonly address: string;
+  readonly port: number;
+  readonly transactionId: string;
+  readonly dialogId: string;
+  /** Where a new out-of-dialog request was received. */
+  readonly receivedOn?: Place;
+}
+
+export class Application {
+  #gone = false;
+
+  constructor(
+    private readonly write: (payload: string) => void,
+    private readonly newId: () => string,
+    private readonly now: () => number,
+    private readonly end: () => void,
+  ) {}
+
+  /** True once it has disconnected: nothing reaches it any more. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  leave(): void {
+    this.#gone = true;
+  }
+
+  /** A SIP message for the application, with nothing asked before. */
+  deliver(meta: Meta, text: string): void {
+    const received = meta.receivedOn === undefined ? '' : `${meta.receivedOn.address}|${meta.receivedOn.port}|`;
+    this.#send(
+      `sip|${meta.source}|${text.length}|${meta.protocol}|${meta.address}|${meta.port}|${this.#time()}` +
+      `|${meta.transactionId}|${meta.dialogId}|${received}\r\n${text}`,
+    );
+  }
+
+  /** An answer without a message: `OK`, `NO` or `NOK`, and what follows it. */
+  answer(messageId: string, ...tokens: readonly string[]): void {
+    this.#send(`response|${messageId}|${tokens.join('|')}`);
+  }
+
+  /** `NO`: the command itself was wrong, and the connection is closed after saying so. */
+  refuse(messageId: string, why: string): void {
+    this.answer(messageId, 'NO', why);
+    this.end();
+  }
+
+  /** `NOK`: what was asked could not be done. */
+  fail(messageId: string, why: string): void {
+    this.answer(messageId, 'NOK', why);
+  }
+
+  /** The request that was sent for the application, whole. */
+  echoRequest(messageId: string, meta: Meta, text: string): void {
+    this.#send(`response|${messageId}|OK|${this.#sent(meta, text)}|${meta.transactionId}|Msg sent:|\r\n${text}`);
+  }
+
+  /** The response that was sent for the application, whole. */
+  echoResponse(messageId: string, meta: Meta, text: string): void {
+    this.#send(
+      `response|${messageId}|OK|${this.#sent(meta, text)}|${meta.transactionId}|${meta.dialogId}||Msg sent:|\r\n${text}`,
+    );
+  }
+
+  /** A final response that a proxied request got from one of its targets. */
+  proxied(messageId: string, meta: Meta, text: string): void {
+    this.#send(`response|${messageId}|OK|${this.#sent(meta, text)}|||continue\r\n${text}`);
+  }
+
+  #sent(meta: Meta, text: string): string {
+    return `${meta.source}|${text.length}|${meta.protocol}|${meta.address}|${meta.port}|${this.#time()}`;
+  }
+
+  #time(): string {
+    return timeOfDay(this.now());
+  }
+
+  #send(payload: string): void {
+    if (!this.#gone) this.write(`${this.newId()}|${payload}`);
+  }
+}

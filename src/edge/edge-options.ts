@@ -1,0 +1,41 @@
+/** What an edge is opened with, and what it is to whoever opened it. */
+
+export interface ListenAddress {
+  readonly transport: 'udp' | 'tcp';
+  readonly host: string;
+  /** 0 lets the operating system choose. */
+  readonly port: number;
+}
+
+export interface EdgeOptions {
+  readonly listen: readonly ListenAddress[];
+  /** Where applications connect with the drachtio protocol; port 0 lets the operating system choose. */
+  readonly admin: { readonly host: string; readonly port: number };
+  /** What applications authenticate with. */
+  readonly secret: string;
+  /**
+   * Out-of-dialog requests from sources outside this list of CIDR blocks and addresses are dropped
+   * without any answer. Absent: all sources are passed to the application.
+   */
+  readonly silentUnless?: readonly string[];
+}
+
+export interface EdgeStats {
+  /** SIP messages that arrived, readable or not. */
+  readonly received: number;
+  /** Messages that could not be read, by reason out of a closed list. */
+  readonly malformed: Readonly<Record<string, number>>;
+  /** Requests from sources that are not listened to. */
+  readonly droppedSources: number;
+  readonly transactions: number;
+  readonly dialogs: number;
+}
+
+export interface Edge {
+  /** The addresses listened on, with the real ports, in the order of the options. */
+  readonly listening: readonly ListenAddress[];
+  readonly admin: { readonly host: string; readonly port: number };
+  stats(): EdgeStats | Promise<EdgeStats>;
+  /** Closes every socket and timer. Calls are left as they are. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,3 @@
+export type { Edge, EdgeOptions, EdgeStats, ListenAddress } from './edge-options.js';
+export { openEdge } from './open-edge.js';
+export { spawnEdge } from './spawn-edge.js';

@@ -1,0 +1,64 @@
+/** What a request becomes when a proxy forwards it (RFC 3261 §16.6). Pure. */
+import { applicationHeaders } from '../agent/compose.js';
+import { header } from '../message/encode-message.js';
+import { parseNameAddr } from '../message/name-addr.js';
+import { headerOf, type Header, type RequestText } from '../message/sip-message.js';
+import { encodeHostPort, parseNumber } from '../message/uri.js';
+import type { Path } from '../transport/path.js';
+
+/** Where a proxy asks to stay in the way of a dialog's requests. */
+const placeUri = (path: Path): string =>
+  `<sip:${encodeHostPort(path.local.address, path.local.port)}${path.protocol === 'udp' ? '' : `;transport=${path.protocol}`};lr>`;
+
+/**
+ * The Record-Route entries for a request that comes in by one path and goes out by another, topmost
+ * first: two when the places differ, so that each side is reached by its own transport (RFC 5658).
+ */
+export function recordRoutes(inward: Path, outward: Path): string[] {
+  const [near, far] = [placeUri(inward), placeUri(outward)];
+  return near === far ? [far] : [far, near];
+}
+
+/** Max-Forwards of the forwarded request; undefined when it may not be forwarded. */
+export function nextMaxForwards(request: RequestText): number | undefined {
+  const value = headerOf(request, 'max-forwards');
+  if (value === undefined) return 70;
+  const hops = parseNumber(value, 255);
+  return hops === undefined ? 70 : hops === 0 ? undefined : hops - 1;
+}
+
+/** The headers without the leading Route entries that name this proxy. */
+export function withoutOwnRoutes(headers: readonly Header[], isOwn: (uri: string) => boolean): Header[] {
+  let leading = true;
+  return headers.filter((each) => {
+    if (each.key !== 'route' || !leading) return true;
+    const address = parseNameAddr(each.value);
+    leading = typeof address !== 'string' && isOwn(address.uri);
+    return !leading;
+  });
+}
+
+export interface Forwarding {
+  readonly uri: string;
+  readonly via: string;
+  readonly maxForwards: number;
+  /** Topmost first; none when the proxy does not stay. */
+  readonly recordRoutes: readonly string[];
+  readonly extra: readonly Header[];
+  readonly isOwn: (uri: string) => boolean;
+}
+
+export function forwardRequest(request: RequestText, forwarding: Forwarding, outward: Path): RequestText {
+  const recording = request.method === 'REGISTER' ? 'Path' : 'Record-Route';
+  const headers: Header[] = [header('Via', forwarding.via), ...forwarding.recordRoutes.map((value) => header(recording, value))];
+  if (recording === 'Path' && forwarding.recordRoutes.length > 0) headers.push(header('Require', 'path'));
+  for (const each of withoutOwnRoutes(request.headers, forwarding.isOwn)) if (each.key !== 'max-forwards') headers.push(each);
+  headers.push(header('Max-Forwards', `${forwarding.maxForwards}`), ...applicationHeaders(forwarding.extra, outward));
+  return { ...request, uri: forwarding.uri, headers };
+}
+
+/** A response on its way back: without the proxy's own Via, which is the topmost. */
+export function withoutTopVia<M extends { readonly headers: readonly Header[] }>(message: M): M {
+  const first = message.headers.findIndex((each) => each.key === 'via');
+  return { ...message, headers: message.headers.filter((_, i) => i !== first) };
+}

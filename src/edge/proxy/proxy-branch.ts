@@ -1,0 +1,134 @@
+/**
+ * One target of a proxied request: its client transaction, its timers, its CANCEL.
+ *
+ * Owns       the transaction, timer C, and the timeouts the application asked for.
+ * Leaves to  the session which responses go back, and which target comes next.
+ */
+import type { SipResponse, RequestText } from '../message/sip-message.js';
+import { cancelOf, type ClientTransaction, type ClientUser } from '../transaction/client-transaction.js';
+import type { CancelTimer } from '../timing.js';
+import type { Path } from '../transport/path.js';
+import type { ProxyContext } from './proxy-context.js';
+
+export interface BranchUser {
+  /** A provisional above 100, a final, or a 2xx again. */
+  branchResponse(branch: ProxyBranch, response: SipResponse, path: Path): void;
+  /** It has ended without a response: nothing came, or nothing could be sent. */
+  branchFailed(branch: ProxyBranch): void;
+  /** It said nothing in the time the application gave it; it may still answer. */
+  branchSilent(branch: ProxyBranch): void;
+}
+
+const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
+
+export class ProxyBranch implements ClientUser {
+  #transaction: ClientTransaction | undefined;
+  #cancelWanted = false;
+  #cancelSent = false;
+  #heard = false;
+  #ended = false;
+  readonly #timers = new Set<CancelTimer>();
+  #silence: CancelTimer = () => undefined;
+  #timerC: CancelTimer = () => undefined;
+
+  constructor(
+    private readonly context: Pick<ProxyContext, 'environment' | 'layer' | 'running'>,
+    private readonly user: BranchUser,
+    readonly request: RequestText,
+    readonly id: string,
+    readonly path: Path,
+  ) {}
+
+  /** Whether a final response, or the end without one, is still to come. */
+  get pending(): boolean {
+    return !this.#ended;
+  }
+
+  /** False when there are too many transactions. */
+  send(provisionalMs: number | undefined, finalMs: number | undefined): boolean {
+    this.#transaction = this.context.layer.request(this.request, this.id, this.path, this);
+    if (this.#transaction === undefined) return false;
+    this.context.running.add(this);
+    const { clock } = this.context.environment;
+    if (provisionalMs !== undefined) {
+      this.#silence = clock.after(provisionalMs, () => {
+        if (!this.#heard) this.#giveUp();
+      });
+      this.#timers.add(this.#silence);
+    }
+    if (finalMs !== undefined) this.#timers.add(clock.after(finalMs, () => this.#giveUp()));
+    if (this.request.method === 'INVITE') this.#armTimerC();
+    return true;
+  }
+
+  /** Asks it to stop; sent at once or with its first provisional (RFC 3261 §9.1). */
+  cancel(): void {
+    if (this.#ended || this.request.method !== 'INVITE') return;
+    this.#cancelWanted = true;
+    if (this.#transaction?.proceeding === true) this.#sendCancel();
+  }
+
+  response(response: SipResponse, path: Path): void {
+    this.#heard = true;
+    this.#silence();
+    if (response.status >= 200) this.#end();
+    else {
+      this.#armTimerC();
+      if (this.#cancelWanted) this.#sendCancel();
+      if (response.status === 100) return;
+    }
+    this.user.branchResponse(this, response, path);
+  }
+
+  timedOut(): void {
+    this.#fail();
+  }
+
+  unreachable(): void {
+    this.#fail();
+  }
+
+  stop(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    this.#timerC();
+  }
+
+  /** The target had its time: it is cancelled, and counts as having failed. */
+  #giveUp(): void {
+    if (this.#ended) return;
+    this.stop();
+    this.cancel();
+    this.user.branchSilent(this);
+  }
+
+  #armTimerC(): void {
+    this.#timerC();
+    if (this.request.method !== 'INVITE' || this.#cancelWanted) return;
+    this.#timerC = this.context.environment.clock.after(this.context.environment.timing.timerCMs, () => this.#giveUp());
+  }
+
+  #sendCancel(): void {
+    if (this.#cancelSent) return;
+    this.#cancelSent = true;
+    this.stop();
+    this.context.layer.request(cancelOf(this.request, []), this.id, this.path, nobody);
+    // RFC 3261 §9.1: no answer in 64 T1, and it is taken as cancelled.
+    this.#timers.add(this.context.environment.clock.after(64 * this.context.environment.timing.t1Ms, () => {
+      this.#transaction?.abandon();
+      this.#fail();
+    }));
+  }
+
+  #fail(): void {
+    if (this.#ended) return;
+    this.#end();
+    this.user.branchFailed(this);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.context.running.delete(this);
+    this.stop();
+  }
+}

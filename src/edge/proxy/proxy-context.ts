@@ -1,0 +1,19 @@
+/** What the proxy's parts share. */
+import type { RequestText, SipResponse } from '../message/sip-message.js';
+import type { Environment } from '../transaction/transaction.js';
+import type { TransactionLayer } from '../transaction/transaction-layer.js';
+import type { Path } from '../transport/path.js';
+import type { TransportHub } from '../transport/transport-hub.js';
+
+export interface ProxyContext {
+  readonly environment: Environment;
+  readonly hub: TransportHub;
+  readonly layer: TransactionLayer;
+  readonly newTag: () => string;
+  /** A branch that this proxy knows again as its own. */
+  readonly newBranch: () => string;
+  /** Every branch that has timers, for when the edge closes. */
+  readonly running: Set<{ stop(): void }>;
+  /** Acknowledges and ends a call that was answered after its caller had gone. */
+  readonly endCall: (request: RequestText, answer: SipResponse, path: Path) => void;
+}

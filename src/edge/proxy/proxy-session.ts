@@ -1,0 +1,215 @@
+/**
+ * One request being proxied: its targets one after the other or all at once, and what the caller
+ * and the application are told (RFC 3261 §16.7).
+ *
+ * Owns       the branches and the choice among their responses.
+ * Leaves to  the server transaction the way back; proxy-branch each target.
+ *
+ * Invariant 1: the caller gets exactly one final response, except that each 2xx to INVITE is forwarded.
+ * Invariant 2: the application hears `done` exactly once.
+ */
+import type { Application } from '../app/application.js';
+import { encodeMessage } from '../message/encode-message.js';
+import { headersOf, type SipResponse } from '../message/sip-message.js';
+import { parseNameAddr } from '../message/name-addr.js';
+import { phraseOf, type OwnStatus } from '../message/statuses.js';
+import { parseUri } from '../message/uri.js';
+import { makeResponse } from '../transaction/make-response.js';
+import type { ServerTransaction } from '../transaction/server-transaction.js';
+import type { Path } from '../transport/path.js';
+import { isBetter } from './best-response.js';
+import { forwardRequest, recordRoutes, withoutTopVia } from './forward-request.js';
+import { MAX_TARGETS, type ProxyCommand } from './proxy-command.js';
+import { ProxyBranch, type BranchUser } from './proxy-branch.js';
+import type { ProxyContext } from './proxy-context.js';
+
+interface Target {
+  readonly uri: string;
+  /** A redirect names the new Request-URI, too (RFC 3261 §16.5). */
+  readonly redirected: boolean;
+}
+
+export class ProxySession implements BranchUser {
+  readonly #queue: Target[];
+  readonly #branches = new Set<ProxyBranch>();
+  /** Lookups under way: targets that are neither queued nor branches yet. */
+  #resolving = 0;
+  #tried = 0;
+  #best: SipResponse | undefined;
+  #answered = false;
+  #stopped = false;
+  #reported = false;
+  #everSent = false;
+
+  constructor(
+    private readonly context: ProxyContext,
+    private readonly application: Application,
+    private readonly messageId: string,
+    readonly transaction: ServerTransaction,
+    private readonly command: ProxyCommand,
+    private readonly maxForwards: number,
+    private readonly over: () => void,
+  ) {
+    this.#queue = command.targets.map((uri) => ({ uri, redirected: false }));
+  }
+
+  start(): void {
+    this.transaction.attach({ acknowledged: () => undefined, ended: () => undefined });
+    this.#advance();
+  }
+
+  /** The caller cancelled: it is answered at once, the targets as each can be. */
+  cancel(): void {
+    this.#stop();
+    this.#answer(487);
+    if (!this.#busy) this.#finish();
+  }
+
+  branchResponse(branch: ProxyBranch, response: SipResponse, path: Path): void {
+    if (response.status < 200) {
+      if (!this.#answered) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+      return;
+    }
+    this.#report(response, path);
+    if (response.status < 300) this.#success(branch, response, path);
+    else if (this.#branches.delete(branch)) {
+      this.#failure(response);
+      this.#advance();
+    }
+  }
+
+  branchFailed(branch: ProxyBranch): void {
+    this.#branches.delete(branch);
+    this.#advance();
+  }
+
+  branchSilent(branch: ProxyBranch): void {
+    // Nobody waits for it any more; only a 2xx that it sends all the same is still heard.
+    this.#branches.delete(branch);
+    this.#advance();
+  }
+
+  get #busy(): boolean {
+    return this.#branches.size > 0 || this.#resolving > 0;
+  }
+
+  /** Starts what can be started; when nothing is left, answers with the best there is. */
+  #advance(): void {
+    while (!this.#stopped && this.#queue.length > 0 && (this.command.simultaneous || !this.#busy)) {
+      const target = this.#queue.shift();
+      if (target !== undefined) this.#try(target);
+    }
+    if (this.#busy) return;
+    if (!this.#answered) {
+      if (this.#best !== undefined) this.#forward(this.#best);
+      else this.#answer(this.#everSent ? 408 : 500);
+    }
+    this.#finish();
+  }
+
+  #try(target: Target): void {
+    const hop = parseUri(target.uri);
+    if (typeof hop === 'string' || this.#tried >= MAX_TARGETS) return;
+    this.#tried += 1;
+    this.#resolving += 1;
+    let sync = true;
+    this.context.hub.route(hop, (path) => {
+      this.#resolving -= 1;
+      if (typeof path !== 'string' && !this.#stopped) this.#send(target, path);
+      if (!sync) this.#advance();
+    });
+    sync = false;
+  }
+
+  #send(target: Target, path: Path): void {
+    const { context, command, transaction } = this;
+    const { request } = transaction;
+    const isOwn = (uri: string): boolean => context.hub.isOwnUri(uri);
+    const id = context.newBranch();
+    const forwarded = forwardRequest(request, {
+      uri: target.redirected || isOwn(request.uri) ? target.uri : request.uri,
+      via: context.layer.viaFor(path, id),
+      maxForwards: this.maxForwards,
+      recordRoutes: command.recordRoute ? recordRoutes(transaction.path, path) : [],
+      extra: command.headers,
+      isOwn,
+    }, path);
+    const branch = new ProxyBranch(context, this, forwarded, id, path);
+    if (!branch.send(command.provisionalMs, command.finalMs)) return;
+    this.#branches.add(branch);
+    if (!this.#everSent && !command.fullResponse) this.#done();
+    this.#everSent = true;
+  }
+
+  #success(branch: ProxyBranch, response: SipResponse, path: Path): void {
+    this.#branches.delete(branch);
+    const isInvite = this.transaction.request.method === 'INVITE';
+    if (this.#answered && !this.transaction.accepted) {
+      // The caller has been told that the call is over; so must the one who answered it.
+      if (isInvite) this.context.endCall(branch.request, response, path);
+      if (!this.#busy) this.#finish();
+      return;
+    }
+    if (!this.#answered || isInvite) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+    this.#answered = true;
+    this.#stop();
+    this.#done();
+    if (!this.#busy) this.#finish();
+  }
+
+  #failure(response: SipResponse): void {
+    const { status } = response;
+    if (this.command.followRedirects && status < 400) {
+      const next = headersOf(response, 'contact').flatMap((value) => {
+        const address = parseNameAddr(value);
+        return typeof address === 'string' || typeof parseUri(address.uri) === 'string' ? [] : [{ uri: address.uri, redirected: true }];
+      });
+      this.#queue.unshift(...next);
+      if (next.length > 0) return;
+    }
+    if (isBetter(status, this.#best?.status)) this.#best = response;
+    // A 6xx speaks for everybody; a challenge has to be answered first.
+    if (status >= 600 || status === 401 || status === 407) this.#stop();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#queue.length = 0;
+    for (const branch of this.#branches) branch.cancel();
+  }
+
+  #forward(response: SipResponse): void {
+    this.#answered = true;
+    this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+  }
+
+  #answer(status: OwnStatus): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.transaction.respond(status, encodeMessage(makeResponse(this.transaction.request, status, phraseOf(status), this.context.newTag())));
+  }
+
+  #report(response: SipResponse, path: Path): void {
+    if (!this.command.fullResponse || this.#reported) return;
+    this.application.proxied(
+      this.messageId,
+      { source: 'network', protocol: path.protocol, address: path.address, port: path.port, transactionId: '', dialogId: '' },
+      encodeMessage(response),
+    );
+  }
+
+  #done(): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.application.answer(this.messageId, 'OK', 'done');
+  }
+
+  #finish(): void {
+    if (!this.#everSent && !this.#reported) {
+      this.#reported = true;
+      this.application.fail(this.messageId, 'error proxying request to ');
+    }
+    this.#done();
+    this.over();
+  }
+}

@@ -1,0 +1,108 @@
+import { createSocket } from 'node:dgram';
+import t, { type Test } from 'tap';
+import fc from 'fast-check';
+import { Failure } from '../errors/index.js';
+import { openEdge, spawnEdge } from './index.js';
+import { isRequest, isResponse, openRawTcp, openRawUdp, rawCall, rawResponse } from './raw-peer.fixture.js';
+import { connectApp, failureOf, later, openParty, sdp, until, type Party } from './party.fixture.js';
+
+/** A call that an application answers, from a raw peer: the proof that an edge still works. */
+async function callWorks(test: Test, party: Party): Promise<void> {
+  const caller = await openParty(test);
+  party.srf.invite((request, response) => void party.srf.createUAS(request, response, { localSdp: sdp('y') }));
+  const dialog = await caller.srf.createUAC(party.uri(), { localSdp: sdp('x') });
+  await dialog.destroy();
+}
+
+t.test('garbage in datagrams is counted, answered 400 where it can be, and a call right after works', async (t) => {
+  const [party, peer] = await Promise.all([openParty(t), openRawUdp(t)]);
+  const samples = fc.sample(fc.uint8Array({ maxLength: 200 }), { numRuns: 300, seed: 7 });
+  for (const bytes of samples) peer.send(Buffer.from(bytes).toString('latin1'), party.port());
+  const call = rawCall(peer.port, party.uri());
+  const invite = call.request('INVITE', { body: sdp('x') });
+  for (let i = 0; i < invite.length; i += 7) peer.send(invite.slice(0, i), party.port());
+  await until('all is counted', async () => Object.values((await party.edge.stats()).malformed).reduce((sum, count) => sum + count, 0) > 200);
+  peer.send(call.request('OPTIONS').replace('CSeq: 1 OPTIONS', 'CSeq: 1 INFO'), party.port());
+  await peer.take('400', isResponse(400));
+  await callWorks(t, party);
+  t.equal((await party.edge.stats()).transactions < 20, true);
+});
+
+t.test('garbage and half a message in streams close only their own connection', async (t) => {
+  const party = await openParty(t);
+  const [garbage, half, huge] = await Promise.all([openRawTcp(t, party.port('tcp')), openRawTcp(t, party.port('tcp')), openRawTcp(t, party.port('tcp'))]);
+  half.send('INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/TCP');
+  garbage.send('GET / HTTP/1.1\r\nContent-Length: what\r\n\r\n');
+  huge.send('x'.repeat(70_000));
+  await Promise.all([garbage.closed, huge.closed]);
+  await callWorks(t, party);
+  t.equal((await party.edge.stats()).malformed['bad-framing'], 2);
+});
+
+t.test('sources outside the list are dropped without any answer', async (t) => {
+  const [silent, open, peer] = await Promise.all([
+    openParty(t, {}, { silentUnless: ['192.0.2.0/24', '2001:db8::/32'] }), openParty(t, {}, { silentUnless: ['127.0.0.0/8'] }), openRawUdp(t),
+  ]);
+  for (const party of [silent, open]) peer.send(rawCall(peer.port, party.uri()).request('INVITE'), party.port());
+  await peer.take('503', isResponse(503));
+  peer.send(rawCall(peer.port, silent.uri()).request('OPTIONS').replace('OPTIONS\r\n', 'X\r\n'), silent.port());
+  await until('both are counted', async () => (await silent.edge.stats()).droppedSources === 2);
+  t.equal(peer.left.filter((each) => each.kind === 'response' && each.status !== 100).length, 0);
+  // What such an edge itself calls may answer, and speak in the dialog.
+  const calling = silent.srf.createUAC(`sip:raw@127.0.0.1:${peer.port}`, { localSdp: sdp('x') });
+  const invite = await peer.take('INVITE', isRequest('INVITE'));
+  peer.send(rawResponse(invite, 200, 'OK', { tag: 'k', headers: `Contact: <sip:raw@127.0.0.1:${peer.port}>`, body: sdp('y') }), silent.port());
+  const dialog = await calling;
+  const bye = rawCall(peer.port, silent.uri()).request('BYE')
+    .replace(/Call-ID: .*/u, `Call-ID: ${invite.callId}`).replace(/From: .*/u, `From: <sip:raw@x>;tag=k`).replace(/To: .*/u, `To: <sip:y@x>;tag=${invite.fromTag}`);
+  peer.send(bye, silent.port());
+  await peer.take('200 to BYE', isResponse(200, 'BYE'));
+  t.equal(dialog.connected, false);
+});
+
+t.test('an address in use and a list entry of no address are failures that say what to do', async (t) => {
+  const taken = createSocket('udp4');
+  taken.bind(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  t.teardown(() => taken.close());
+  const base = { listen: [{ transport: 'udp' as const, host: '127.0.0.1', port: taken.address().port }], admin: { host: '127.0.0.1', port: 0 }, secret: 'x' };
+  for (const open of [openEdge, spawnEdge]) {
+    const failure = await open(base).then(() => undefined, (thrown: unknown) => thrown);
+    t.ok(failure instanceof Failure);
+    t.match(failure, { code: 'EDGE_LISTEN', message: new RegExp(`udp 127\\.0\\.0\\.1:${taken.address().port}: another process .*sip\\.listen`, 'u') });
+  }
+  const party = await openParty(t);
+  await t.rejects(openEdge({ ...base, listen: [], admin: party.edge.admin }), { code: 'EDGE_LISTEN', message: /sip\.drachtio/u });
+  await t.rejects(openEdge({ ...base, listen: [], silentUnless: ['10.0.0.0/33'] }), { code: 'CONFIG_INVALID' });
+});
+
+t.test('an edge in a thread of its own carries calls, counts them and closes', async (t) => {
+  const edge = await spawnEdge({
+    listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }], admin: { host: '127.0.0.1', port: 0 }, secret: 'cymru',
+  });
+  t.teardown(() => edge.close());
+  const srf = await connectApp(t, edge);
+  const caller = await openParty(t);
+  srf.invite((_request, response) => response.send(486));
+  t.equal(await failureOf(caller.srf.createUAC(`sip:x@127.0.0.1:${edge.listening[0]?.port ?? 0}`, { localSdp: sdp('x') })), 486);
+  t.equal((await edge.stats()).received, 2);
+});
+
+t.test('an edge whose thread crashes is told of and comes back on the same ports', async (t) => {
+  const crashed = later<Error>();
+  const edge = await spawnEdge({
+    listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }], admin: { host: '127.0.0.1', port: 0 }, secret: 'cymru',
+  }, crashed.settle);
+  t.teardown(() => edge.close());
+  // There is no honest way to crash it from outside: its thread is ended under it.
+  const { worker } = edge as unknown as { worker: { terminate(): Promise<number> } };
+  await worker.terminate();
+  t.match(await crashed.value, /ended with code/u);
+  const peer = await openRawUdp(t);
+  const port = edge.listening[0]?.port ?? 0;
+  await until('it answers again', async () => {
+    peer.send(rawCall(peer.port, `sip:x@127.0.0.1:${port}`).request('OPTIONS'), port);
+    return peer.take('503', isResponse(503), 50).then(() => true, () => false);
+  }, 8_000);
+  await connectApp(t, edge);
+});

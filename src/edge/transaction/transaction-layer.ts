@@ -1,0 +1,195 @@
+/**
+ * The transaction layer (RFC 3261 §17): matches what arrives to what is under way.
+ *
+ * Owns       the transactions, and the counts of what could not be read.
+ * Leaves to  its user what new requests, ACKs and CANCELs mean; the hub how bytes travel.
+ *
+ * Invariant 1: at most `maxTransactions` exist. Beyond that, new requests are answered 503 without state.
+ */
+import assert from 'node:assert/strict';
+import { encodeMessage } from '../message/encode-message.js';
+import {
+  parseText, readEssentials, type EssentialReason, type TextReason,
+} from '../message/parse-message.js';
+import { headerOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { phraseOf, type OwnStatus } from '../message/statuses.js';
+import { encodeHostPort } from '../message/uri.js';
+import { MAGIC_COOKIE, parseVia } from '../message/via.js';
+import type { Path } from '../transport/path.js';
+import type { TransportHub } from '../transport/transport-hub.js';
+import { ClientTransaction, type ClientUser } from './client-transaction.js';
+import { makeResponse } from './make-response.js';
+import { replyPort, stampVia } from './received-via.js';
+import { ServerTransaction } from './server-transaction.js';
+import type { Environment } from './transaction.js';
+
+/** What the layer hands up. Every request has been stamped with where it came from. */
+export interface TransactionUser {
+  /** Whether a new request, perhaps a malformed one, is to be heard at all from where it came. */
+  hears(request: RequestText | SipRequest, path: Path): boolean;
+  /** Takes a request that only passes through, such as one in a dialog of others; true when taken. */
+  passes(request: SipRequest, path: Path): boolean;
+  request(transaction: ServerTransaction): void;
+  /** An ACK that belongs to no failure response of ours. */
+  ack(ack: SipRequest): void;
+  /** `invite` is the transaction it asks to end, if there is one. */
+  cancel(transaction: ServerTransaction, invite: ServerTransaction | undefined): void;
+  /** A response to nothing we sent, such as a late one through a proxy. */
+  strayResponse(response: SipResponse): void;
+}
+
+export type MalformedReason = TextReason | EssentialReason | 'bad-framing';
+
+const MAX_TRANSACTIONS = 20_000;
+
+/** RFC 3261 §17.2.3; without the magic cookie, what RFC 2543 peers keep the same. */
+function serverKey(request: SipRequest): string {
+  const { via } = request;
+  const method = request.method === 'ACK' ? 'INVITE' : request.method;
+  const sentBy = `${via.host} ${via.port ?? 5060}`;
+  return via.branch.startsWith(MAGIC_COOKIE)
+    ? `${via.branch} ${sentBy} ${method}`
+    : `${request.callId} ${request.fromTag} ${request.cseq.number} ${sentBy} ${method}`;
+}
+
+export class TransactionLayer {
+  readonly #clients = new Map<string, ClientTransaction>();
+  readonly #servers = new Map<string, ServerTransaction>();
+  readonly malformed: Partial<Record<MalformedReason, number>> = {};
+  received = 0;
+  #bound: { readonly hub: TransportHub; readonly user: TransactionUser } | undefined;
+
+  constructor(
+    private readonly environment: Environment,
+    private readonly newTag: () => string,
+    private readonly maxTransactions = MAX_TRANSACTIONS,
+  ) {}
+
+  /** Connects the layers above and below; until then nothing is received. */
+  bind(hub: TransportHub, user: TransactionUser): void {
+    this.#bound = { hub, user };
+  }
+
+  get #user(): TransactionUser {
+    assert(this.#bound !== undefined);
+    return this.#bound.user;
+  }
+
+  get #hub(): TransportHub {
+    assert(this.#bound !== undefined);
+    return this.#bound.hub;
+  }
+
+  get size(): number {
+    return this.#clients.size + this.#servers.size;
+  }
+
+  get full(): boolean {
+    return this.size >= this.maxTransactions;
+  }
+
+  /** One message off the wire. */
+  receive(text: string, path: Path): void {
+    if (this.#bound === undefined) return;
+    this.received += 1;
+    const parts = parseText(text);
+    if (typeof parts === 'string') {
+      if (parts !== 'empty') this.countMalformed(parts);
+      return;
+    }
+    const message = readEssentials(parts);
+    if (typeof message === 'string') {
+      this.countMalformed(message);
+      if (parts.kind === 'request') this.#refuse(parts, path);
+      return;
+    }
+    if (message.kind === 'response') this.#receiveResponse(message);
+    else this.#receiveRequest(stampVia(message, path), path);
+  }
+
+  countMalformed(reason: MalformedReason): void {
+    this.malformed[reason] = (this.malformed[reason] ?? 0) + 1;
+  }
+
+  /** Sends a request whose top Via has `branch`; undefined when there are too many transactions. */
+  request(request: RequestText, branch: string, path: Path, user: ClientUser): ClientTransaction | undefined {
+    if (this.full) return undefined;
+    const key = `${branch} ${request.method}`;
+    const transaction = new ClientTransaction(request, this.environment, path, user, () => {
+      this.#clients.delete(key);
+    });
+    this.#clients.set(key, transaction);
+    transaction.start(encodeMessage(request));
+    return transaction;
+  }
+
+  /** The value of the Via for a request along a path. */
+  viaFor(path: Path, branch: string): string {
+    return `SIP/2.0/${path.protocol.toUpperCase()} ${encodeHostPort(path.local.address, path.local.port)};rport;branch=${branch}`;
+  }
+
+  /** Answers on behalf of the edge itself. */
+  answer(transaction: ServerTransaction, status: OwnStatus, toTag?: string, extra: readonly Header[] = []): void {
+    const tag = status === 100 ? undefined : (toTag ?? this.newTag());
+    transaction.respond(status, encodeMessage(makeResponse(transaction.request, status, phraseOf(status), tag, extra)));
+  }
+
+  close(): void {
+    for (const transaction of [...this.#clients.values()]) transaction.abandon();
+    for (const transaction of [...this.#servers.values()]) transaction.abandon();
+  }
+
+  #receiveResponse(response: SipResponse): void {
+    const transaction = this.#clients.get(`${response.via.branch} ${response.cseq.method}`);
+    if (transaction === undefined) this.#user.strayResponse(response);
+    else transaction.receive(response);
+  }
+
+  #receiveRequest(request: SipRequest, path: Path): void {
+    const key = serverKey(request);
+    const existing = this.#servers.get(key);
+    if (existing !== undefined) {
+      existing.receive(request);
+      return;
+    }
+    if (this.#user.passes(request, path)) return;
+    if (request.method === 'ACK') {
+      this.#user.ack(request);
+      return;
+    }
+    if (!this.#user.hears(request, path)) return;
+    const via = { address: request.via.host, port: request.via.port ?? 5060 };
+    const reply = path.protocol === 'udp' && replyPort(request, path) !== path.port
+      ? (this.#hub.pathTo('udp', path.address, replyPort(request, path)) ?? path)
+      : path;
+    if (this.full) {
+      this.respondWithoutState(request, 503, reply);
+      return;
+    }
+    this.#hub.learn(path, via);
+    const transaction = new ServerTransaction(
+      request, this.environment, reply,
+      () => this.#hub.pathTo(path.protocol, path.address, via.port),
+      () => {
+        this.#servers.delete(key);
+      },
+    );
+    this.#servers.set(key, transaction);
+    if (request.method === 'CANCEL') this.#user.cancel(transaction, this.#servers.get(key.replace(/ CANCEL$/u, ' INVITE')));
+    else this.#user.request(transaction);
+  }
+
+  /** RFC 3261 §21.4.1, for requests that name enough to be answered. */
+  #refuse(parts: RequestText, path: Path): void {
+    const via = headerOf(parts, 'via');
+    const readable = via !== undefined && typeof parseVia(via) !== 'string';
+    if (parts.method === 'ACK' || !readable) return;
+    if (['from', 'to', 'call-id', 'cseq'].some((key) => headerOf(parts, key) === undefined)) return;
+    if (this.#user.hears(parts, path)) this.respondWithoutState(parts, 400, path);
+  }
+
+  /** Answers a request without remembering it (RFC 3261 §8.2.7). */
+  respondWithoutState(request: RequestText, status: OwnStatus, path: Path): void {
+    path.send(encodeMessage(makeResponse(request, status, phraseOf(status), this.newTag())), () => undefined);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * SIP over UDP: one socket, datagrams in, datagrams out (RFC 3261 §18).
+ *
+ * Owns       its socket.
+ * Leaves to  the hub what a datagram means; the transactions retransmission.
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { advertisedAddress, familyOf, machineAddresses, plainAddress } from './local-address.js';
+import { listenFailure } from './listen-failure.js';
+import type { Path, Place } from './path.js';
+
+/** Enough for a burst of about a thousand messages while the thread is busy elsewhere. */
+const BUFFER_BYTES = 2_097_152;
+
+/** Takes one datagram as text; `path` leads back to its sender. */
+export type Arrived = (text: string, path: Path) => void;
+
+export interface UdpTransport {
+  readonly protocol: 'udp';
+  /** The bound address, which may be a wildcard, and the real port. */
+  readonly bound: Place;
+  /** The addresses that name this machine at this socket. */
+  readonly own: readonly string[];
+  path(address: string, port: number): Path;
+  close(): Promise<void>;
+}
+
+export async function openUdp(host: string, port: number, arrived: Arrived): Promise<UdpTransport> {
+  const socket: Socket = createSocket({
+    type: familyOf(host) === 6 ? 'udp6' : 'udp4',
+    ipv6Only: familyOf(host) === 6,
+    recvBufferSize: BUFFER_BYTES,
+  });
+  try {
+    socket.bind(port, host);
+    await once(socket, 'listening');
+  } catch (thrown) {
+    throw listenFailure('udp', host, port, 'sip.listen', thrown);
+  }
+  const { address, port: realPort } = socket.address();
+  const bound: Place = { address: plainAddress(address), port: realPort };
+  const own = [...new Set([bound.address, ...machineAddresses(familyOf(address))])];
+  const isOwn = own.slice(1);
+  let closed = false;
+
+  const pathTo = (peer: string, peerPort: number): Path => ({
+    protocol: 'udp',
+    address: peer,
+    port: peerPort,
+    local: { address: advertisedAddress(bound.address, peer, isOwn), port: realPort },
+    open: true,
+    send: (text, failed) => {
+      if (closed) {
+        failed('closed');
+        return;
+      }
+      socket.send(Buffer.from(text, 'latin1'), peerPort, peer, (error) => {
+        if (error !== null) failed('code' in error ? String(error.code) : 'unsent');
+      });
+    },
+  });
+
+  socket.on('message', (datagram, peer) => {
+    arrived(datagram.toString('latin1'), pathTo(plainAddress(peer.address), peer.port));
+  });
+  // A datagram that bounced (ICMP) is reported by its own send; the socket itself stays good.
+  socket.on('error', () => undefined);
+
+  return {
+    protocol: 'udp',
+    bound,
+    own: bound.address === '0.0.0.0' || bound.address === '::' ? own : [bound.address],
+    path: pathTo,
+    close: () =>
+      new Promise((resolve) => {
+        closed = true;
+        socket.close(() => {
+          resolve();
+        });
+      }),
+  };
+}

@@ -1,0 +1,13 @@
+/** The one typed channel between an edge's worker thread and whoever spawned it. */
+import type { FailureCode, Facts } from '../errors/index.js';
+import type { EdgeOptions, EdgeStats, ListenAddress } from './edge-options.js';
+
+export type ToWorker = { readonly kind: 'stats'; readonly id: number } | { readonly kind: 'close' };
+
+export type FromWorker =
+  | { readonly kind: 'open'; readonly listening: readonly ListenAddress[]; readonly admin: { readonly host: string; readonly port: number } }
+  | { readonly kind: 'failed'; readonly code: FailureCode | undefined; readonly message: string; readonly facts: Facts }
+  | { readonly kind: 'stats'; readonly id: number; readonly stats: EdgeStats }
+  | { readonly kind: 'closed' };
+
+export type WorkerData = { readonly edge: EdgeOptions };

@@ -1,0 +1,145 @@
+/**
+ * What the ledger keeps, and what it gives back: calls, captures, recordings, sessions.
+ *
+ * Instants are Unix time in milliseconds and may have a fraction. Text is kept as it comes, except
+ * that U+0000 and lone surrogates, which PostgreSQL cannot hold, become U+FFFD.
+ */
+import type { RecordingState, Report } from './report.js';
+
+export type CallState = 'ringing' | 'active' | 'ended';
+
+export type CallOutcome = 'in-progress' | 'answered' | 'cancelled' | 'rejected' | 'failed' | 'refused' | 'interrupted';
+
+/** A recording's state as far as it is known: `pending` until stitched, excluded or lost. */
+export type ListedState = RecordingState | 'pending';
+
+/** One dialog that entered at the trunk. */
+export interface CallEntry {
+  /** A UUID of ours, one per INVITE that enters. */
+  readonly callId: string;
+  readonly sessionId: string;
+  readonly trunk: string;
+  /** URI of the caller. */
+  readonly from: string;
+  /** URI of the callee. */
+  readonly to: string;
+  readonly startedAtMs: number;
+  readonly answeredAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly outcome: CallOutcome;
+  /** The final SIP status, when there was one. */
+  readonly sipStatus?: number;
+  readonly recording: ListedState;
+  readonly reason: string;
+  /** Which proxy carried it. */
+  readonly node: string;
+}
+
+/** `recording` may say at once that a rule excludes the call; `pending` when absent. */
+export type NewCall = Pick<CallEntry, 'callId' | 'sessionId' | 'trunk' | 'from' | 'to' | 'startedAtMs' | 'node'> &
+  Partial<Pick<CallEntry, 'recording' | 'reason'>>;
+
+export interface CallEnd {
+  readonly atMs: number;
+  readonly outcome: Exclude<CallOutcome, 'in-progress'>;
+  readonly sipStatus?: number | undefined;
+  /** Absent: the stitcher will say. Ignored when the session has its recording already. */
+  readonly recording?: ListedState | undefined;
+  /** Goes with `recording`; it does not replace the reason of a state settled before. */
+  readonly reason: string;
+}
+
+/** What one recorder took in of one call. */
+export interface CaptureEntry {
+  readonly captureId: string;
+  readonly sessionId: string;
+  readonly recorder: string;
+  readonly path: string;
+  readonly openedAtMs: number;
+  readonly closedAtMs?: number;
+  /** `cut`: its recorder died before it could close the file. */
+  readonly state: 'open' | 'closed' | 'cut';
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export type NewCapture = Pick<CaptureEntry, 'captureId' | 'sessionId' | 'recorder' | 'path' | 'openedAtMs'>;
+
+export interface CaptureEnd {
+  readonly state: 'closed' | 'cut';
+  readonly atMs: number;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** The stitched result of all captures of one session. */
+export interface RecordingEntry {
+  readonly recordingId: string;
+  readonly sessionId: string;
+  readonly state: RecordingState;
+  readonly reason: string;
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  readonly caller: string;
+  readonly callee: string;
+  readonly objectName: string;
+  /** BLAKE2b-256 of the sealed bytes, hexadecimal. */
+  readonly digest: string;
+  readonly report: Report;
+  readonly sealedBytes: number;
+  /**
+   * When the stitcher took its list of captures: one that closes later, or that the ledger learns of
+   * only after this entry, asks for another stitch.
+   */
+  readonly stitchedAtMs: number;
+}
+
+export interface StitchJob {
+  readonly sessionId: string;
+  /** All of the session, oldest first, none open. */
+  readonly captures: readonly CaptureEntry[];
+}
+
+export interface ListFilter {
+  readonly limit: number;
+  /** Only what started before this instant. */
+  readonly before?: number | undefined;
+  /** With `before`: also what started at that very instant and sorts below this session ID. */
+  readonly beforeSession?: string | undefined;
+  readonly state?: ListedState | undefined;
+  /** A part of the caller's or callee's address, in any case. */
+  readonly party?: string | undefined;
+}
+
+/** One session as `twintrack list` shows it, recorded or not. */
+export interface Listed {
+  readonly sessionId: string;
+  /** Absent as long as there is no recording. */
+  readonly recordingId?: string;
+  readonly state: ListedState;
+  readonly reason: string;
+  readonly startedAtMs: number;
+  /** Of the recording. */
+  readonly durationMs?: number;
+  /** Empty when only a capture is known yet. */
+  readonly caller: string;
+  readonly callee: string;
+  /** Absent for a session that came by SIPREC from elsewhere, of which we carried no call. */
+  readonly callState?: CallState;
+}
+
+export interface Found extends Listed {
+  readonly report?: Report;
+  /** Where the recording rests and what it was when it was put there. */
+  readonly recording?: Pick<RecordingEntry, 'objectName' | 'digest' | 'sealedBytes' | 'stitchedAtMs'>;
+  readonly calls: readonly CallEntry[];
+  readonly captures: readonly CaptureEntry[];
+}
+
+export interface LedgerCounts {
+  readonly sessions: Readonly<Record<ListedState, number>>;
+  readonly callsInProgress: number;
+  readonly capturesOpen: number;
+  /** Sessions that wait for the stitcher, those between two tries included. */
+  readonly toStitch: number;
+}

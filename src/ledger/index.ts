@@ -1,0 +1,21 @@
+export { openLedger, type LedgerOptions } from './open-ledger.js';
+export type { Ledger } from './ledger.js';
+export type {
+  CallEnd,
+  CallEntry,
+  CallOutcome,
+  CallState,
+  CaptureEnd,
+  CaptureEntry,
+  Found,
+  LedgerCounts,
+  Listed,
+  ListedState,
+  ListFilter,
+  NewCall,
+  NewCapture,
+  RecordingEntry,
+  StitchJob,
+} from './entries.js';
+export { listedStates } from './sessions.js';
+export type { GapCause, RecordingState, Report, ReportCapture, ReportChannel, ReportGap } from './report.js';

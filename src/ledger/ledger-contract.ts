@@ -1,0 +1,393 @@
+/**
+ * What every ledger promises, whatever database it stands on: run it with a factory of empty ledgers.
+ *
+ * One ledger serves all of it (a start takes seconds), so each test has sessions, nodes and
+ * recorders of its own.
+ */
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type { Test } from 'tap';
+import type { Listed, NewCall, NewCapture, RecordingEntry } from './entries.js';
+import type { Ledger } from './ledger.js';
+import type { Report } from './report.js';
+
+export interface ContractClock {
+  nowMs: number;
+}
+
+export const newCall = (fields: Partial<NewCall> = {}): NewCall => ({
+  callId: randomUUID(),
+  sessionId: randomUUID(),
+  trunk: 'carrier',
+  from: 'sip:anna@example.net',
+  to: 'sip:+4930123@example.com',
+  startedAtMs: 1_000,
+  node: `node-${randomUUID()}`,
+  ...fields,
+});
+
+export const newCapture = (sessionId: string, fields: Partial<NewCapture> = {}): NewCapture => ({
+  captureId: randomUUID(),
+  sessionId,
+  recorder: `recorder-${randomUUID()}`,
+  path: '/captures/1.cap',
+  openedAtMs: 1_500,
+  ...fields,
+});
+
+export const newReport = (sessionId: string, recordingId: string): Report => ({
+  recordingId,
+  sessionId,
+  startedAt: '2026-01-02T03:04:05.678Z',
+  durationMs: 61_250.5,
+  sampleRate: 8_000,
+  state: 'complete',
+  reason: 'everything was captured',
+  captures: [{ recorder: 'r1', captureId: randomUUID(), from: '2026-01-02T03:04:05.678Z', to: '2026-01-02T03:05:06.928Z', state: 'closed' }],
+  channels: [
+    {
+      label: '1',
+      party: 'sip:anna@example.net',
+      codec: 'PCMA',
+      encrypted: true,
+      packetsExpected: 3_000,
+      packetsReceived: 2_999,
+      packetsLost: 1,
+      duplicates: 0,
+      authFailures: 0,
+      jitterMs: 0.125,
+      durationMs: 61_250.5,
+      driftMs: -0.3,
+      offsetMs: 0,
+      gaps: [{ atMs: 20_000, ms: 20, cause: 'loss' }],
+    },
+  ],
+});
+
+export const newRecording = (sessionId: string, fields: Partial<RecordingEntry> = {}): RecordingEntry => {
+  const recordingId = fields.recordingId ?? randomUUID();
+  return {
+    recordingId,
+    sessionId,
+    state: 'complete',
+    reason: 'everything was captured',
+    startedAtMs: 2_000,
+    durationMs: 61_250.5,
+    caller: 'sip:anna@example.net',
+    callee: 'sip:+4930123@example.com',
+    objectName: `recordings/${recordingId}.wav`,
+    digest: 'ab'.repeat(32),
+    report: newReport(sessionId, recordingId),
+    sealedBytes: 5_000_000_000,
+    stitchedAtMs: 10_000,
+    ...fields,
+  };
+};
+
+export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClock): Promise<void> => {
+  const sessionsDue = async (): Promise<string[]> => (await ledger.sessionsToStitch(1_000)).map((job) => job.sessionId);
+  const recordingOf = async (call: NewCall) => {
+    const found = await ledger.find(call.sessionId);
+    const entry = found?.calls.find((each) => each.callId === call.callId);
+    return entry === undefined ? undefined : { outcome: entry.outcome, recording: entry.recording, reason: entry.reason };
+  };
+
+  await t.test('a call goes from ringing to active to ended, and every fact told is kept', async (t) => {
+    const call = newCall({ startedAtMs: 1_000.25 });
+    await ledger.callBegan(call);
+    t.match(await ledger.find(call.sessionId), { state: 'pending', callState: 'ringing', caller: call.from, callee: call.to });
+    await ledger.callAnswered(call.callId, 2_000);
+    t.equal((await ledger.find(call.sessionId))?.callState, 'active');
+    await ledger.callEnded(call.callId, { atMs: 3_000.5, outcome: 'answered', sipStatus: 200, reason: 'the caller hung up' });
+    const found = await ledger.find(call.sessionId);
+    t.equal(found?.callState, 'ended');
+    t.same(found?.calls, [
+      {
+        ...call,
+        answeredAtMs: 2_000,
+        endedAtMs: 3_000.5,
+        outcome: 'answered',
+        sipStatus: 200,
+        recording: 'pending',
+        reason: 'the caller hung up',
+      },
+    ]);
+  });
+
+  await t.test('an entry that is repeated changes nothing', async (t) => {
+    const call = newCall();
+    await ledger.callBegan(call);
+    await ledger.callEnded(call.callId, { atMs: 2_000, outcome: 'rejected', sipStatus: 486, recording: 'excluded', reason: 'never answered' });
+    await ledger.callBegan(call);
+    const capture = newCapture(call.sessionId);
+    await ledger.captureOpened(capture);
+    await ledger.captureClosed(capture.captureId, { state: 'closed', atMs: 1_900, packets: 1, bytes: 2 });
+    await ledger.captureOpened(capture);
+    const found = await ledger.find(call.sessionId);
+    t.match(found?.calls, [{ outcome: 'rejected', sipStatus: 486, recording: 'excluded', reason: 'never answered' }]);
+    t.match(found?.captures, [{ state: 'closed', closedAtMs: 1_900, packets: 1, bytes: 2 }]);
+    t.equal(found?.calls.length, 1);
+  });
+
+  await t.test('what was never begun cannot go on', async (t) => {
+    await t.rejects(ledger.callAnswered('nobody', 1), { code: 'RECORDING_UNKNOWN' });
+    await t.rejects(ledger.callEnded('nobody', { atMs: 1, outcome: 'failed', reason: '' }), { code: 'RECORDING_UNKNOWN' });
+    await t.rejects(ledger.captureClosed('nobody', { state: 'cut', atMs: 1, packets: 0, bytes: 0 }), { code: 'RECORDING_UNKNOWN' });
+    t.equal(await ledger.find('nobody'), undefined);
+  });
+
+  await t.test('the reason of an exclusion outlives the end of the call', async (t) => {
+    const call = newCall({ recording: 'excluded', reason: 'rule "no-doctors" excludes it' });
+    await ledger.callBegan(call);
+    await ledger.callEnded(call.callId, { atMs: 5_000, outcome: 'answered', reason: 'the caller hung up' });
+    t.match(await ledger.find(call.sessionId), { state: 'excluded', reason: 'rule "no-doctors" excludes it' });
+  });
+
+  await t.test('a recording that is there before the end of its call is told is not talked away', async (t) => {
+    const call = newCall();
+    await ledger.callBegan(call);
+    await ledger.putRecording(newRecording(call.sessionId));
+    await ledger.callEnded(call.callId, { atMs: 5_000, outcome: 'answered', recording: 'lost', reason: 'the recorder was unreachable' });
+    t.same(await recordingOf(call), { outcome: 'answered', recording: 'complete', reason: 'everything was captured' });
+  });
+
+  await t.test('at start a node interrupts its own calls in progress and no others', async (t) => {
+    const node = `node-${randomUUID()}`;
+    const captured = newCall({ node });
+    const silent = newCall({ node });
+    const over = newCall({ node });
+    const excluded = newCall({ node, recording: 'excluded', reason: 'a rule' });
+    const elsewhere = newCall();
+    for (const call of [captured, silent, over, excluded, elsewhere]) await ledger.callBegan(call);
+    await ledger.captureOpened(newCapture(captured.sessionId));
+    await ledger.callEnded(over.callId, { atMs: 2_000, outcome: 'answered', reason: '' });
+    t.equal(await ledger.interruptCalls(node, 9_000), 3);
+    t.equal(await ledger.interruptCalls(node, 9_500), 0, 'once');
+    t.match(await recordingOf(captured), { outcome: 'interrupted', recording: 'pending' }, 'the stitcher will say');
+    t.match(await recordingOf(silent), { outcome: 'interrupted', recording: 'lost', reason: /stopped before/ });
+    t.match(await recordingOf(excluded), { outcome: 'interrupted', recording: 'excluded', reason: 'a rule' });
+    t.match(await recordingOf(over), { outcome: 'answered' });
+    t.match(await recordingOf(elsewhere), { outcome: 'in-progress' });
+    t.match(await ledger.find(silent.sessionId), { state: 'lost', callState: 'ended' });
+  });
+
+  await t.test('a recorder gets back the captures it left open, oldest first', async (t) => {
+    const recorder = `recorder-${randomUUID()}`;
+    const late = newCapture(randomUUID(), { recorder, openedAtMs: 300 });
+    const early = newCapture(randomUUID(), { recorder, openedAtMs: 100, path: '/captures/é.cap' });
+    const done = newCapture(randomUUID(), { recorder, openedAtMs: 200 });
+    for (const capture of [late, early, done, newCapture(randomUUID())]) await ledger.captureOpened(capture);
+    await ledger.captureClosed(done.captureId, { state: 'closed', atMs: 250, packets: 9, bytes: 1_600 });
+    t.same(await ledger.capturesLeftOpen(recorder), [
+      { ...early, state: 'open', packets: 0, bytes: 0 },
+      { ...late, state: 'open', packets: 0, bytes: 0 },
+    ]);
+  });
+
+  await t.test('a session is due when its last capture has closed, until a recording is made of it', async (t) => {
+    const sessionId = randomUUID();
+    const first = newCapture(sessionId, { openedAtMs: 100 });
+    const second = newCapture(sessionId, { openedAtMs: 200 });
+    await ledger.captureOpened(first);
+    await ledger.captureOpened(second);
+    await ledger.captureClosed(first.captureId, { state: 'cut', atMs: 210, packets: 5, bytes: 800 });
+    t.notOk((await sessionsDue()).includes(sessionId), 'one is still open');
+    await ledger.captureClosed(second.captureId, { state: 'closed', atMs: 400, packets: 7, bytes: 900 });
+    const job = (await ledger.sessionsToStitch(1_000)).find((each) => each.sessionId === sessionId);
+    t.match(job?.captures, [
+      { captureId: first.captureId, state: 'cut', closedAtMs: 210 },
+      { captureId: second.captureId, state: 'closed', packets: 7, bytes: 900 },
+    ]);
+    const recording = newRecording(sessionId, { stitchedAtMs: 500 });
+    await ledger.putRecording(recording);
+    t.notOk((await sessionsDue()).includes(sessionId), 'done');
+
+    const third = newCapture(sessionId, { openedAtMs: 600 });
+    await ledger.captureOpened(third);
+    await ledger.captureClosed(third.captureId, { state: 'closed', atMs: 700, packets: 1, bytes: 1 });
+    t.ok((await sessionsDue()).includes(sessionId), 'another capture came');
+    await ledger.putRecording({ ...recording, stitchedAtMs: 800 });
+    t.notOk((await sessionsDue()).includes(sessionId));
+  });
+
+  await t.test('a capture that closes while its session is being stitched makes it due again', async (t) => {
+    const sessionId = randomUUID();
+    const [first, second] = [newCapture(sessionId), newCapture(sessionId)];
+    await ledger.captureOpened(first);
+    await ledger.captureClosed(first.captureId, { state: 'closed', atMs: 100, packets: 1, bytes: 1 });
+    await ledger.captureOpened(second);
+    await ledger.captureClosed(second.captureId, { state: 'closed', atMs: 250, packets: 1, bytes: 1 });
+    await ledger.putRecording(newRecording(sessionId, { stitchedAtMs: 200 }));
+    t.ok((await sessionsDue()).includes(sessionId));
+    await ledger.putRecording(newRecording(sessionId, { stitchedAtMs: 300 }));
+  });
+
+  await t.test('a capture found after its session was stitched makes it due again, however old it is', async (t) => {
+    const sessionId = randomUUID();
+    await ledger.putRecording(newRecording(sessionId, { stitchedAtMs: 5_000 }));
+    const found = newCapture(sessionId, { openedAtMs: 100 });
+    await ledger.captureOpened(found);
+    await ledger.captureClosed(found.captureId, { state: 'cut', atMs: 200, packets: 1, bytes: 1 });
+    t.ok((await sessionsDue()).includes(sessionId));
+    await ledger.putRecording(newRecording(sessionId, { stitchedAtMs: 6_000 }));
+    t.notOk((await sessionsDue()).includes(sessionId));
+  });
+
+  await t.test('the longest waiting is stitched first, and no more than were asked for', async (t) => {
+    const ids = [randomUUID(), randomUUID()];
+    for (const [index, sessionId] of ids.entries()) {
+      const capture = newCapture(sessionId);
+      await ledger.captureOpened(capture);
+      await ledger.captureClosed(capture.captureId, { state: 'closed', atMs: -1_000 - index, packets: 0, bytes: 0 });
+    }
+    t.same((await ledger.sessionsToStitch(1)).map((job) => job.sessionId), [ids[1]]);
+    t.same((await ledger.sessionsToStitch(2)).map((job) => job.sessionId), [ids[1], ids[0]]);
+    for (const sessionId of ids) await ledger.putRecording(newRecording(sessionId));
+  });
+
+  await t.test('a stitch that fails is tried again ever later, and the fifth failure loses the call', async (t) => {
+    const call = newCall();
+    await ledger.callBegan(call);
+    const capture = newCapture(call.sessionId);
+    await ledger.captureOpened(capture);
+    await ledger.captureClosed(capture.captureId, { state: 'closed', atMs: 2_000, packets: 1, bytes: 1 });
+    clock.nowMs = 3_000;
+    for (const retryMs of [5_000, 20_000, 80_000, 320_000]) {
+      t.ok((await sessionsDue()).includes(call.sessionId));
+      await ledger.stitchFailed(call.sessionId, 'the capture is unreadable', clock.nowMs);
+      clock.nowMs += retryMs - 1;
+      t.notOk((await sessionsDue()).includes(call.sessionId), `not within ${retryMs} ms`);
+      clock.nowMs += 1;
+    }
+    t.match(await ledger.find(call.sessionId), { state: 'pending' });
+    await ledger.stitchFailed(call.sessionId, 'the capture is unreadable', clock.nowMs);
+    clock.nowMs += 1e12;
+    t.notOk((await sessionsDue()).includes(call.sessionId), 'given up');
+    t.match(await ledger.find(call.sessionId), { state: 'lost', reason: 'the capture is unreadable' });
+    t.match(await recordingOf(call), { recording: 'lost', reason: 'the capture is unreadable' });
+
+    const another = newCapture(call.sessionId);
+    await ledger.captureOpened(another);
+    await ledger.captureClosed(another.captureId, { state: 'closed', atMs: clock.nowMs, packets: 1, bytes: 1 });
+    t.ok((await sessionsDue()).includes(call.sessionId), 'a new capture is a new chance');
+    await ledger.stitchFailed(call.sessionId, 'again', clock.nowMs + 1);
+    clock.nowMs += 5_001;
+    t.ok((await sessionsDue()).includes(call.sessionId), 'with a count of its own');
+    await ledger.putRecording(newRecording(call.sessionId, { stitchedAtMs: clock.nowMs }));
+    t.match(await ledger.find(call.sessionId), { state: 'complete' });
+    t.match(await recordingOf(call), { recording: 'complete' });
+  });
+
+  await t.test('a capture without a call that cannot be stitched is lost too', async (t) => {
+    const capture = newCapture(randomUUID(), { openedAtMs: 77 });
+    await ledger.captureOpened(capture);
+    await ledger.captureClosed(capture.captureId, { state: 'closed', atMs: 2_000, packets: 1, bytes: 1 });
+    const pending = await ledger.find(capture.sessionId);
+    t.match(pending, { state: 'pending', startedAtMs: 77, caller: '', callee: '', calls: [] });
+    t.notOk('callState' in (pending ?? {}), 'of which we carried no call');
+    for (let tries = 0; tries < 5; tries += 1) await ledger.stitchFailed(capture.sessionId, 'no packets', 3_000);
+    t.match(await ledger.find(capture.sessionId), { state: 'lost', reason: 'no packets' });
+  });
+
+  await t.test('a recording is found by its ID and by its session, report and all', async (t) => {
+    const call = newCall();
+    await ledger.callBegan(call);
+    const recording = newRecording(call.sessionId, { state: 'partial', reason: 'one gap' });
+    await ledger.putRecording(recording);
+    await ledger.putRecording(recording);
+    const found = await ledger.find(recording.recordingId);
+    t.same(found, await ledger.find(call.sessionId));
+    t.same(found?.report, recording.report);
+    t.same(found?.recording, {
+      objectName: recording.objectName,
+      digest: recording.digest,
+      sealedBytes: 5_000_000_000,
+      stitchedAtMs: recording.stitchedAtMs,
+    });
+    t.match(found, { sessionId: call.sessionId, recordingId: recording.recordingId, state: 'partial', durationMs: 61_250.5 });
+    t.match(await recordingOf(call), { recording: 'partial', reason: 'one gap' });
+  });
+
+  await t.test('the newest of two recordings speaks for the session, the older one is found by its own ID', async (t) => {
+    const sessionId = randomUUID();
+    const older = newRecording(sessionId, { stitchedAtMs: 100, state: 'partial', reason: 'half of it' });
+    const newer = newRecording(sessionId, { stitchedAtMs: 200 });
+    await ledger.putRecording(newer);
+    await ledger.putRecording(older);
+    t.match(await ledger.find(sessionId), { recordingId: newer.recordingId, state: 'complete' });
+    t.match(await ledger.find(older.recordingId), { sessionId, recordingId: older.recordingId, state: 'partial', reason: 'half of it' });
+  });
+
+  await t.test('the list holds every session once, newest first, recorded or not', async (t) => {
+    const atMs = 5e12;
+    const recorded = newCall({ startedAtMs: atMs });
+    await ledger.callBegan(recorded);
+    await ledger.callBegan({ ...recorded, callId: randomUUID(), startedAtMs: atMs + 1 });
+    await ledger.putRecording(newRecording(recorded.sessionId, { startedAtMs: atMs + 3, caller: 'sip:Zoë@example.net' }));
+    const lost = newCall({ startedAtMs: atMs + 2, to: 'sip:100%_sure@example.com' });
+    await ledger.callBegan(lost);
+    await ledger.callEnded(lost.callId, { atMs, outcome: 'failed', recording: 'lost', reason: 'no recorder' });
+    const going = newCall({ startedAtMs: atMs + 1 });
+    await ledger.callBegan(going);
+    const listed = await ledger.recordings({ limit: 3 });
+    t.same(listed.map((each) => each.sessionId), [recorded.sessionId, lost.sessionId, going.sessionId]);
+    t.match(listed, [{ state: 'complete', caller: 'sip:Zoë@example.net' }, { state: 'lost', reason: 'no recorder' }, { state: 'pending', callState: 'ringing' }]);
+
+    t.match(await ledger.recordings({ limit: 1, before: atMs + 2 }), [{ sessionId: going.sessionId }]);
+    t.match(await ledger.recordings({ limit: 1, state: 'lost' }), [{ sessionId: lost.sessionId }]);
+    t.match(await ledger.recordings({ limit: 1, party: 'zOË@' }), [{ sessionId: recorded.sessionId }]);
+    t.match(await ledger.recordings({ limit: 5, party: '0%_s' }), [{ sessionId: lost.sessionId }], 'no character is a wildcard');
+    t.same(await ledger.recordings({ limit: 5, party: `nobody' or true --` }), []);
+    t.same(await ledger.recordings({ limit: 5, party: 'zoë', state: 'lost' }), []);
+  });
+
+  await t.test('paging past sessions of the same instant misses none', async (t) => {
+    const startedAtMs = 6e12;
+    const calls = Array.from({ length: 5 }, () => newCall({ startedAtMs }));
+    for (const call of calls) await ledger.callBegan(call);
+    const seen: string[] = [];
+    let last: Listed | undefined;
+    do {
+      const page = await ledger.recordings({ limit: 2, before: last?.startedAtMs, beforeSession: last?.sessionId });
+      seen.push(...page.map((each) => each.sessionId));
+      last = page.at(-1);
+    } while (last?.startedAtMs === startedAtMs);
+    for (const call of calls) t.equal(seen.filter((id) => id === call.sessionId).length, 1);
+  });
+
+  await t.test('counts follow what is entered', async (t) => {
+    const before = await ledger.counts();
+    const call = newCall();
+    await ledger.callBegan(call);
+    const capture = newCapture(call.sessionId);
+    await ledger.captureOpened(capture);
+    const during = await ledger.counts();
+    t.equal(during.callsInProgress, before.callsInProgress + 1);
+    t.equal(during.capturesOpen, before.capturesOpen + 1);
+    t.equal(during.sessions.pending, before.sessions.pending + 1);
+    await ledger.captureClosed(capture.captureId, { state: 'closed', atMs: 9_000, packets: 1, bytes: 1 });
+    await ledger.callEnded(call.callId, { atMs: 9_000, outcome: 'answered', reason: '' });
+    t.equal((await ledger.counts()).toStitch, before.toStitch + 1);
+    await ledger.putRecording(newRecording(call.sessionId));
+    t.same(await ledger.counts(), { ...before, sessions: { ...before.sessions, complete: before.sessions.complete + 1 } });
+  });
+
+  await t.test('any text from the network can be entered, and comes back as far as the database can hold it', async (t) => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary' }), async (text) => {
+        const call = newCall({ from: text });
+        await ledger.callBegan(call);
+        t.equal((await ledger.find(call.sessionId))?.calls[0]?.from, Buffer.from(text).toString().replaceAll('\0', '\ufffd'));
+      }),
+      { numRuns: 30 },
+    );
+    const sessionId = randomUUID();
+    const recording = newRecording(sessionId);
+    await ledger.putRecording({ ...recording, report: { ...recording.report, reason: 'a\0b\ud800c' } });
+    t.equal((await ledger.find(sessionId))?.report?.reason, 'a\ufffdb\ufffdc');
+  });
+
+  await t.test('a healthy ledger says so', async (t) => {
+    t.match(await ledger.health(), { ok: true, detail: /ms/ });
+  });
+};

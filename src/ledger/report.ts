@@ -1,0 +1,64 @@
+/**
+ * The report of a recording: what is in it, what is missing from it, and why.
+ *
+ * Shown by `twintrack show --json`, signed into the vault's manifest, kept in the ledger as it is.
+ * People and scripts rely on these names: fields are added, never renamed.
+ */
+
+export type RecordingState = 'complete' | 'partial' | 'lost' | 'excluded';
+
+/** Why a stretch of a channel holds silence instead of what was said. */
+export type GapCause = 'loss' | 'hold' | 'dtx' | 'failover' | 'paused' | 'undecryptable';
+
+export interface ReportGap {
+  /** From the start of the recording, in milliseconds. */
+  readonly atMs: number;
+  readonly ms: number;
+  readonly cause: GapCause;
+}
+
+/** One capture that went into the recording. */
+export interface ReportCapture {
+  readonly recorder: string;
+  readonly captureId: string;
+  /** First and last instant taken in, ISO 8601. */
+  readonly from: string;
+  readonly to: string;
+  readonly state: 'open' | 'closed' | 'cut';
+}
+
+export interface ReportChannel {
+  readonly label: string;
+  /** SIP URI of who speaks here. */
+  readonly party: string;
+  readonly codec: string;
+  readonly encrypted: boolean;
+  /** Counted as RFC 3550 §6.4.1 and Appendix A.3 do. */
+  readonly packetsExpected: number;
+  readonly packetsReceived: number;
+  readonly packetsLost: number;
+  readonly duplicates: number;
+  readonly authFailures: number;
+  readonly jitterMs: number;
+  readonly durationMs: number;
+  /** How far the sender's clock ran away from ours over the whole recording; positive: it was fast. */
+  readonly driftMs: number;
+  /** Where the channel's first sample lies, from the start of the recording. */
+  readonly offsetMs: number;
+  readonly gaps: readonly ReportGap[];
+}
+
+export interface Report {
+  readonly recordingId: string;
+  readonly sessionId: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly sampleRate: number;
+  readonly state: RecordingState;
+  /** A sentence: why the state is what it is. */
+  readonly reason: string;
+  readonly captures: readonly ReportCapture[];
+  /** The caller first. */
+  readonly channels: readonly ReportChannel[];
+}

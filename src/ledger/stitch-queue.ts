@@ -1,0 +1,53 @@
+/**
+ * Which sessions wait for the stitcher, and what becomes of those that it could not do.
+ *
+ * A failed session is tried again after 5 s, 20 s, 80 s and 320 s; the fifth failure is the last:
+ * its calls are lost, with the reason. A capture that closes after a failure starts the count anew.
+ */
+import { captureFrom } from './captures.js';
+import type { CaptureEntry, StitchJob } from './entries.js';
+import { refresh } from './sessions.js';
+import type { Sql } from './sql.js';
+
+const maxTries = 5;
+const firstRetryMs = 5_000;
+const retryFactor = 4;
+
+export const sessionsToStitch = async (sql: Sql, limit: number, nowMs: number): Promise<StitchJob[]> => {
+  const rows = await sql.query(
+    `with due as (
+        select s.session_id, s.unstitched_since_ms from sessions s left join stitch_tries t on t.session_id = s.session_id
+        where s.unstitched_since_ms is not null
+          and (t.session_id is null or t.next_at_ms <= $2::double precision)
+        order by s.unstitched_since_ms, s.session_id limit $1::integer)
+      select c.* from due join captures c on c.session_id = due.session_id
+      order by due.unstitched_since_ms, due.session_id, c.opened_at_ms, c.capture_id`,
+    [limit, nowMs],
+  );
+  const jobs = new Map<string, CaptureEntry[]>();
+  for (const capture of rows.map(captureFrom)) {
+    const captures = jobs.get(capture.sessionId);
+    if (captures === undefined) jobs.set(capture.sessionId, [capture]);
+    else captures.push(capture);
+  }
+  return [...jobs].map(([sessionId, captures]) => ({ sessionId, captures }));
+};
+
+export const stitchFailed = async (sql: Sql, sessionId: string, reason: string, atMs: number): Promise<void> => {
+  await sql.transaction([
+    {
+      text: `insert into stitch_tries (session_id, tries, next_at_ms, reason, given_up)
+        values ($1, 1, $3::double precision + ${firstRetryMs}, $2, false)
+        on conflict (session_id) do update set
+          tries = stitch_tries.tries + 1, reason = excluded.reason, given_up = stitch_tries.tries + 1 >= ${maxTries},
+          next_at_ms = $3::double precision + ${firstRetryMs} * power(${retryFactor}, stitch_tries.tries)`,
+      params: [sessionId, reason, atMs],
+    },
+    {
+      text: `update calls set recording = 'lost', reason = $2 where session_id = $1 and recording = 'pending'
+          and exists (select 1 from stitch_tries where session_id = $1 and given_up)`,
+      params: [sessionId, reason],
+    },
+    refresh('session', sessionId),
+  ]);
+};

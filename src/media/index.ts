@@ -1,0 +1,23 @@
+export * from './codecs/index.js';
+export {
+  encodeRtp,
+  isRtcp,
+  parseProtectedRtp,
+  parseRtp,
+  rtpHeaderBytes,
+  type RtpExtension,
+  type RtpFields,
+  type RtpPacket,
+  type RtpReject,
+} from './rtp.js';
+export { Reception, type Arrival } from './reception.js';
+export * from './rtcp/index.js';
+export { extendSequence, extendTimestamp, timestampDelta } from './serial.js';
+export * from './srtp/index.js';
+export {
+  encodeTelephoneEvent,
+  parseTelephoneEvent,
+  type TelephoneEvent,
+  type TelephoneEventReject,
+} from './telephone-event.js';
+export { encodeWavHeader, parseWav, type Wav, type WavFormat, type WavReject } from './wav.js';

@@ -1,0 +1,15 @@
+export { encodeRtcp } from './encode.js';
+export { compactNtp, ntpFromUnixMs, unixMsFromNtp } from './ntp.js';
+export {
+  cnameItem,
+  type Goodbye,
+  type OtherRtcp,
+  type ReceiverReport,
+  type ReportBlock,
+  type RtcpPacket,
+  type SenderReport,
+  type SourceChunk,
+  type SourceDescription,
+  type SourceItem,
+} from './packets.js';
+export { parseRtcp, type RtcpReject } from './parse.js';

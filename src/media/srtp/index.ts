@@ -1,0 +1,11 @@
+export {
+  encodeCryptoLine,
+  parseCryptoLine,
+  unsupportedSessionParameters,
+  type CryptoLine,
+  type CryptoReject,
+  type MasterKeyIdentifier,
+} from './crypto-line.js';
+export { SrtpReceiver, type SrtpReceiverLimits, type SrtpReject } from './receiver.js';
+export { SrtpSender } from './sender.js';
+export { keySaltBytes, srtpSuites, type SrtpSuite } from './suites.js';

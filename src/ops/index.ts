@@ -1,0 +1,12 @@
+export { createLog, logLevels, type Log, type LogLevel, type LogLine, type LogOptions } from './log.js';
+export { createMetrics, type Metrics } from './metrics.js';
+export type {
+  MetricCallOutcome,
+  MetricCaptureState,
+  MetricRecordingState,
+  PacketRejectReason,
+  RelayDirection,
+  RelayDroppedReason,
+  SipRejectReason,
+} from './metric-definitions.js';
+export { createHealth, type CheckResult, type Health, type HealthOptions, type HealthReport } from './health.js';

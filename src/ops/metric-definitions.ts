@@ -1,0 +1,76 @@
+/**
+ * Every metric of ours: name, help, labels. docs/metrics.md is held against this by a test.
+ *
+ * Label values come out of the closed unions here, never a number, URI or Call-ID, so the number of
+ * series is known beforehand; each exists from the start, at zero.
+ */
+
+export interface MetricDefinition {
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** At most one; its values in the order they are shown. */
+  readonly label?: { readonly name: string; readonly values: readonly string[] };
+  readonly buckets?: readonly number[];
+}
+
+export const definitions = {
+  twintrack_calls_total: {
+    kind: 'counter',
+    help: 'Calls that ended, by outcome.',
+    label: { name: 'outcome', values: ['answered', 'cancelled', 'rejected', 'failed', 'refused', 'interrupted'] },
+  },
+  twintrack_calls_active: { kind: 'gauge', help: 'Calls in progress: entered at the trunk and not ended.' },
+  twintrack_captures_total: {
+    kind: 'counter',
+    help: 'Captures that ended, by state: closed whole, cut off because the recorder died, or failed while being written.',
+    label: { name: 'state', values: ['closed', 'cut', 'failed'] },
+  },
+  twintrack_captures_open: { kind: 'gauge', help: 'Captures being written.' },
+  twintrack_relay_packets_total: {
+    kind: 'counter',
+    help: 'Media packets that the relay passed on, by direction.',
+    label: { name: 'direction', values: ['caller-to-callee', 'callee-to-caller'] },
+  },
+  twintrack_relay_dropped_total: {
+    kind: 'counter',
+    help: 'Datagrams that the relay passed on neither to the other side nor to a recorder, by reason.',
+    label: { name: 'reason', values: ['no-target', 'unknown-source', 'queue-full', 'send-failed'] },
+  },
+  twintrack_recorder_packets_received_total: { kind: 'counter', help: 'Media packets that recorders took in.' },
+  twintrack_recorder_packets_lost_total: {
+    kind: 'counter',
+    help: 'Media packets that were expected and never came, counted when a recording is stitched.',
+  },
+  twintrack_recorder_packets_rejected_total: {
+    kind: 'counter',
+    help: 'Datagrams at recorders that were not written, by reason.',
+    label: { name: 'reason', values: ['malformed', 'unknown-source'] },
+  },
+  twintrack_recordings_total: {
+    kind: 'counter',
+    help: 'Sessions that came to their end, by the state of their recording.',
+    label: { name: 'state', values: ['complete', 'partial', 'lost', 'excluded'] },
+  },
+  twintrack_stitch_seconds: {
+    kind: 'histogram',
+    help: 'Time from taking up a session to its recording being in the vault, in seconds.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+  },
+  twintrack_stitch_failures_total: { kind: 'counter', help: 'Tries to stitch a session that failed.' },
+  twintrack_edge_restarts_total: { kind: 'counter', help: 'Times the embedded SIP edge was started anew after a crash.' },
+  twintrack_sip_rejected_total: {
+    kind: 'counter',
+    help: 'SIP requests that were refused or dropped before a call came of them, by reason.',
+    label: { name: 'reason', values: ['malformed', 'unknown-source', 'no-trunk', 'not-acceptable', 'no-application', 'overload'] },
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+type LabelOf<N extends keyof typeof definitions> = (typeof definitions)[N] extends { label: { values: readonly (infer Value)[] } } ? Value : never;
+
+export type MetricCallOutcome = LabelOf<'twintrack_calls_total'>;
+export type MetricCaptureState = LabelOf<'twintrack_captures_total'>;
+export type RelayDirection = LabelOf<'twintrack_relay_packets_total'>;
+export type RelayDroppedReason = LabelOf<'twintrack_relay_dropped_total'>;
+export type PacketRejectReason = LabelOf<'twintrack_recorder_packets_rejected_total'>;
+export type MetricRecordingState = LabelOf<'twintrack_recordings_total'>;
+export type SipRejectReason = LabelOf<'twintrack_sip_rejected_total'>;

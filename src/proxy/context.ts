@@ -1,0 +1,17 @@
+import type { Anchor } from '../anchor/index.js';
+import type { Ledger } from '../ledger/index.js';
+import type { Log, Metrics } from '../ops/index.js';
+import type { SipConnection } from '../sip/index.js';
+import type { ProxySettings } from './settings.js';
+
+/** What every call of a proxy shares; whoever opens the proxy owns and closes all of it. */
+export interface ProxyContext {
+  readonly settings: ProxySettings;
+  readonly sip: SipConnection;
+  readonly anchor: Anchor;
+  readonly ledger: Pick<Ledger, 'callBegan' | 'callAnswered' | 'callEnded'>;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'callEnded' | 'callsActive' | 'sipRejected'>;
+  /** The name of this machine in the ledger. */
+  readonly node: string;
+}

@@ -1,0 +1,211 @@
+/**
+ * The recording session of one call, from the client's side (SRC, RFC 7866 §6).
+ *
+ * Owns       the SIPREC dialog to the recorder and its metadata (RFC 7865).
+ * Leaves to  the anchor the media; the call, which never waits for anything here.
+ *
+ * The session runs through the states of `transitions`; whatever arrives in a state that the table
+ * does not name is late or a duplicate and changes nothing.
+ */
+import { randomBytes } from 'node:crypto';
+import type { AnchoredCall } from '../anchor/index.js';
+import { Failure, messageOf } from '../errors/index.js';
+import {
+  encodeMetadata,
+  encodeMultipart,
+  metadataContentType,
+  newMetadataId,
+  parseSipUri,
+  requestInDialog,
+  type SipConnection,
+  type SipDialog,
+  type SipRequest,
+} from '../sip/index.js';
+import type { ProxySettings } from './settings.js';
+
+export interface Party {
+  /** SIP URI. */
+  readonly aor: string;
+  readonly name?: string;
+}
+
+export interface RecordingClientOptions {
+  readonly sip: SipConnection;
+  readonly settings: ProxySettings['recording'];
+  readonly media: AnchoredCall;
+  readonly sessionId: string;
+  /** The communication session's RFC 7989 header value. */
+  readonly sipSessionId: string;
+  readonly startedAt: Date;
+  readonly caller: Party;
+  readonly callee: Party;
+  /** The recording ended although the call goes on. Told once. */
+  readonly onLost: (reason: string) => void;
+}
+
+type State = 'idle' | 'inviting' | 'live' | 'over';
+type Event = 'start' | 'answered' | 'failed' | 'ended' | 'recorder-left';
+
+/** Which state follows; a pair that is not here is late or a duplicate. */
+export const transitions: Readonly<Record<State, Partial<Record<Event, State>>>> = {
+  idle: { start: 'inviting', ended: 'over' },
+  inviting: { answered: 'live', failed: 'over', ended: 'over' },
+  live: { 'recorder-left': 'over', ended: 'over' },
+  over: {},
+};
+
+export class RecordingClient {
+  readonly #options: RecordingClientOptions;
+  readonly #ids = { session: newId(), caller: newId(), callee: newId(), callerStream: newId(), calleeStream: newId() };
+  #state: State = 'idle';
+  #invite: SipRequest | undefined;
+  #dialog: SipDialog | undefined;
+  #offered = '';
+
+  constructor(options: RecordingClientOptions) {
+    this.#options = options;
+  }
+
+  /** True once a recorder has accepted: then a capture exists. */
+  get accepted(): boolean {
+    return this.#dialog !== undefined;
+  }
+
+  /** The media of the call changed or became known: opens the session, or tells the recorder. */
+  async mediaChanged(): Promise<void> {
+    try {
+      if (this.#step('start')) await this.#open();
+      else if (this.#state === 'live') await this.#update();
+    } catch (error) {
+      if (this.#step('failed') || this.#step('recorder-left')) {
+        this.#options.media.stopFork();
+        this.#options.onLost(messageOf(error));
+      }
+    }
+  }
+
+  /** The call is over: ends the session, or gives it up when the recorder has not answered yet. */
+  end(): void {
+    const before = this.#state;
+    if (!this.#step('ended')) return;
+    if (before === 'inviting') this.#invite?.cancel(() => undefined);
+    if (before === 'live') this.#bye();
+  }
+
+  #step(event: Event): boolean {
+    const next = transitions[this.#state][event];
+    if (next !== undefined) this.#state = next;
+    return next !== undefined;
+  }
+
+  async #open(): Promise<void> {
+    const { sip, settings, sipSessionId } = this.#options;
+    const body = await this.#body();
+    if (body === undefined) throw new Failure('SDP_UNUSABLE', 'the call has no audio');
+    const timer = setTimeout(() => this.#invite?.cancel(() => undefined), settings.answerTimeoutMs);
+    try {
+      const dialog = await sip.srf.createUAC(
+        settings.recorder,
+        {
+          localSdp: body.body,
+          headers: {
+            'Content-Type': body.contentType,
+            // RFC 7866 §6.1.1: a recording session must not reach a server that does not know what it is.
+            Require: 'siprec',
+            Contact: '<sip:twintrack@localhost>;+sip.src',
+            'Session-ID': sipSessionId,
+          },
+        },
+        { cbRequest: (_error: unknown, request?: SipRequest) => (this.#invite = request) },
+      );
+      this.#dialog = dialog;
+      // The call may have ended while the recorder was answering.
+      if (!this.#step('answered')) {
+        this.#bye();
+        return;
+      }
+      dialog.on('destroy', () => {
+        if (this.#step('recorder-left')) {
+          this.#options.media.stopFork();
+          this.#options.onLost('the recorder ended the recording session');
+        }
+      });
+      this.#options.media.startFork(dialog.remote.sdp);
+    } catch (error) {
+      throw refusal(error, settings.recorder);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #update(): Promise<void> {
+    const dialog = this.#dialog;
+    const body = await this.#body();
+    if (dialog === undefined || body === undefined) return;
+    const response = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': body.contentType }, body: body.body });
+    if (response.status >= 300) throw new Failure('SIP_REFUSED', `the recorder refused a change: ${response.status} ${response.reason}`);
+    if (this.#state === 'live') this.#options.media.startFork(response.body);
+  }
+
+  /** Offer and metadata in one body; undefined when there is nothing to record or nothing new to tell. */
+  async #body(): Promise<{ contentType: string; body: string } | undefined> {
+    const offer = await this.#options.media.recordingOffer();
+    if (offer === undefined) return undefined;
+    // Only the version differs (RFC 8866 §5.2): nothing to tell.
+    const content = offer.sdp.replace(/^o=.*$/m, '');
+    if (content === this.#offered) return undefined;
+    this.#offered = content;
+    if (offer.holdsKeys) this.#checkKeysMayTravel();
+    return encodeMultipart(
+      [
+        { contentType: 'application/sdp', content: offer.sdp },
+        { contentType: metadataContentType, disposition: 'recording-session', content: this.#metadata() },
+      ],
+      `twintrack-${randomBytes(12).toString('hex')}`,
+    );
+  }
+
+  #checkKeysMayTravel(): void {
+    const { recorder, keysInClear } = this.#options.settings;
+    const uri = parseSipUri(recorder);
+    const host = typeof uri === 'string' ? '' : uri.host;
+    if (keysInClear || host === 'localhost' || host === '::1' || host.startsWith('127.')) return;
+    throw new Failure(
+      'KEYS_NOT_FORWARDABLE',
+      `SRTP keys are not sent unencrypted to ${host}: place the recorder on this machine or set recording.keysInClear`,
+    );
+  }
+
+  #metadata(): string {
+    const { caller, callee, sipSessionId, startedAt } = this.#options;
+    const ids = this.#ids;
+    return encodeMetadata({
+      dataMode: 'complete',
+      associatedAt: startedAt.toISOString(),
+      sessions: [{ id: ids.session, sipSessionIds: [sipSessionId], startedAt: startedAt.toISOString() }],
+      participants: [
+        { id: ids.caller, ...caller, sends: [ids.callerStream], receives: [ids.calleeStream] },
+        { id: ids.callee, ...callee, sends: [ids.calleeStream], receives: [ids.callerStream] },
+      ],
+      streams: [
+        { id: ids.callerStream, label: '1', sessionId: ids.session },
+        { id: ids.calleeStream, label: '2', sessionId: ids.session },
+      ],
+    });
+  }
+
+  #bye(): void {
+    // Answered or not, the session is over for us; the edge repeats the BYE as RFC 3261 §17.1.2 says.
+    this.#dialog?.destroy({ headers: {} }, () => undefined);
+  }
+}
+
+const newId = (): string => newMetadataId(randomBytes);
+
+function refusal(error: unknown, recorder: string): Failure {
+  if (error instanceof Failure) return error;
+  const status = (error as { status?: unknown }).status;
+  if (status === 487) return new Failure('SIP_TIMEOUT', `the recorder ${recorder} did not answer in time`, { cause: error });
+  const what = typeof status === 'number' ? `refused with ${status}` : `could not be reached: ${messageOf(error)}`;
+  return new Failure('SIP_REFUSED', `the recorder ${recorder} ${what}`, { cause: error, facts: { status: typeof status === 'number' ? status : 0 } });
+}

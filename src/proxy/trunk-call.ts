@@ -1,0 +1,249 @@
+/**
+ * One call from INVITE to ledger entry.
+ *
+ * The call runs as a transparent back-to-back pair of dialogs with the media anchored in between. It
+ * never waits for the record side: the recording session and the ledger follow it and may fail alone.
+ *
+ * Owns       both dialogs, the anchored media and the recording session of this call, and their end.
+ * Leaves to  pass-through.ts what happens inside the answered call.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
+import { Failure, messageOf } from '../errors/index.js';
+import type { CallEnd } from '../ledger/index.js';
+import {
+  encodeSessionId,
+  hangUp,
+  headersToPass,
+  newSessionUuid,
+  nilSessionUuid,
+  parseNameAddr,
+  parseSessionId,
+  proxyRequest,
+  readBody,
+  type SipDialog,
+  type SipRequest,
+  type SipResponse,
+} from '../sip/index.js';
+import { passThrough } from './pass-through.js';
+import type { ProxyContext } from './context.js';
+import { RecordingClient, type Party } from './recording-client.js';
+import { requestUriFor, type Trunk } from './trunks.js';
+
+/** The last packets of a call are still on their way when its BYE is here. */
+const lastPacketsMs = 150;
+
+export class TrunkCall {
+  readonly #context: ProxyContext;
+  readonly #trunk: Trunk;
+  readonly #request: SipRequest;
+  readonly #response: SipResponse;
+  readonly callId = randomUUID();
+  readonly sessionId: string;
+  readonly #startedAt = new Date();
+  readonly #media: AnchoredCall;
+  readonly #recording: RecordingClient;
+  #dialogs: Readonly<Record<Side, SipDialog>> | undefined;
+  #lostReason: string | undefined;
+  /** The anchor could not take an SDP: the parties speak past it from then on. */
+  #pastAnchor = false;
+  #answered = false;
+  #ended = false;
+
+  constructor(context: ProxyContext, trunk: Trunk, request: SipRequest, response: SipResponse) {
+    this.#context = context;
+    this.#trunk = trunk;
+    this.#request = request;
+    this.#response = response;
+    const header = request.has('session-id') ? parseSessionId(request.get('session-id')) : 'malformed';
+    this.sessionId = header === 'malformed' || header.local === nilSessionUuid ? newSessionUuid(randomBytes) : header.local;
+    this.#media = context.anchor.openCall(this.sessionId);
+    this.#recording = new RecordingClient({
+      sip: context.sip,
+      settings: context.settings.recording,
+      media: this.#media,
+      sessionId: this.sessionId,
+      sipSessionId: this.#sessionIdHeader(),
+      startedAt: this.#startedAt,
+      caller: partyOf(request.get('from')),
+      callee: partyOf(request.get('to')),
+      onLost: (reason) => {
+        this.#lostReason = reason;
+        context.log.warn({ sessionId: this.sessionId, reason }, 'the call goes on without its recording');
+      },
+    });
+  }
+
+  /** Carries the call to its end; resolves when everything of it is closed. Never rejects. */
+  async carry(): Promise<void> {
+    const { log, ledger } = this.#context;
+    log.info({ sessionId: this.sessionId, trunk: this.#trunk.name }, 'call began');
+    this.#note(
+      ledger.callBegan({
+        callId: this.callId,
+        sessionId: this.sessionId,
+        trunk: this.#trunk.name,
+        from: partyOf(this.#request.get('from')).aor,
+        to: partyOf(this.#request.get('to')).aor,
+        startedAtMs: this.#startedAt.getTime(),
+        node: this.#context.node,
+      }),
+    );
+    try {
+      await this.#connect();
+    } catch (error) {
+      await this.#end(failedEnd(error));
+    }
+  }
+
+  /** Hangs up on both sides: the proxy is closing. */
+  async hangUp(reason: string): Promise<void> {
+    const dialogs = this.#dialogs;
+    if (dialogs === undefined) {
+      if (!this.#response.finalResponseSent) this.#response.send(503, { headers: { 'Retry-After': '5' } });
+      return;
+    }
+    const headers = { Reason: `SIP;cause=503;text="${reason}"` };
+    await Promise.all([hangUp(dialogs.caller, headers), hangUp(dialogs.callee, headers)]);
+    await this.#end({ outcome: 'interrupted', reason });
+  }
+
+  async #connect(): Promise<void> {
+    let offer: string;
+    let toCallee = '';
+    try {
+      offer = this.#offer();
+      if (offer !== '') toCallee = await this.#media.exchange('caller', offer);
+    } catch (error) {
+      await this.#carryUnrecorded(messageOf(error));
+      return;
+    }
+    const delayedOffer = offer === '';
+    const { uas, uac } = await this.#context.sip.srf.createB2BUA(
+      this.#request,
+      this.#response,
+      requestUriFor(this.#request.uri, this.#trunk.nextHop),
+      {
+        headers: {
+          ...headersToPass(this.#request),
+          From: withoutTag(this.#request.get('from')),
+          To: withoutTag(this.#request.get('to')),
+          'Session-ID': this.#sessionIdHeader(),
+        },
+        proxy: this.#trunk.nextHopText,
+        proxyResponseHeaders: ['all', ...['-record-route', '-rseq']],
+        // In a delayed offer the callee offers, and the caller's answer comes with the ACK (RFC 3261 §13.2.1).
+        localSdpB: delayedOffer ? (answer) => this.#exchange('caller', answer) : toCallee,
+        localSdpA: (sdp) => this.#exchange('callee', sdp),
+      },
+    );
+    this.#answered = true;
+    this.#dialogs = { caller: uas, callee: uac };
+    this.#note(this.#context.ledger.callAnswered(this.callId, Date.now()));
+    passThrough({
+      dialogs: this.#dialogs,
+      media: this.#media,
+      onMediaChanged: () => void this.#recording.mediaChanged(),
+      onTrouble: (side, method, reason) =>
+        this.#context.log.warn({ sessionId: this.sessionId, side, method, reason }, 'a request inside the call could not be passed on'),
+    });
+    await this.#untilHungUp();
+  }
+
+  #untilHungUp(): Promise<void> {
+    const dialogs = this.#dialogs;
+    if (dialogs === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      for (const side of ['caller', 'callee'] as const) {
+        dialogs[side].on('destroy', (bye) => {
+          void hangUp(dialogs[otherSide(side)], headersToPass(bye));
+          resolve(this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` }));
+        });
+      }
+    });
+  }
+
+  /** Without an anchor: proxied with Record-Route, media untouched; the ledger says why there is no recording. */
+  async #carryUnrecorded(reason: string): Promise<void> {
+    this.#context.log.warn({ sessionId: this.sessionId, reason }, 'the call is carried without its recording');
+    const status = await proxyRequest(this.#context.sip.srf, this.#request, this.#trunk.nextHopText);
+    this.#lostReason = reason;
+    if (status === 200) await this.#end({ outcome: 'answered', sipStatus: status, reason: 'carried without the anchor' });
+    else await this.#end(failedEnd({ status: status ?? 408 }));
+  }
+
+  /** An SDP of the answer or of a delayed offer: the call goes on even when the anchor cannot take it. */
+  async #exchange(from: Side, sdp: string): Promise<string> {
+    if (this.#pastAnchor) return sdp;
+    try {
+      const passed = await this.#media.exchange(from, sdp);
+      void this.#recording.mediaChanged();
+      return passed;
+    } catch (error) {
+      this.#lostReason = messageOf(error);
+      this.#pastAnchor = true;
+      return sdp;
+    }
+  }
+
+  async #end(end: Omit<CallEnd, 'atMs'>): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { log, ledger, metrics } = this.#context;
+    const atMs = Date.now();
+    await delay(lastPacketsMs);
+    this.#recording.end();
+    await this.#media.close();
+    metrics.callEnded(end.outcome);
+    const recording = this.#recordingState(end);
+    log.info({ sessionId: this.sessionId, outcome: end.outcome, sipStatus: end.sipStatus, reason: end.reason }, 'call ended');
+    this.#note(ledger.callEnded(this.callId, { ...end, ...recording, atMs }));
+  }
+
+  /** What the ledger says of the recording now: nothing while a capture exists, the stitcher knows more. */
+  #recordingState(end: Omit<CallEnd, 'atMs'>): Pick<CallEnd, 'recording' | 'reason'> {
+    if (this.#recording.accepted) return { reason: end.reason };
+    if (this.#lostReason !== undefined) return { recording: 'lost', reason: this.#lostReason };
+    if (!this.#answered) return { recording: 'excluded', reason: `never answered: ${end.reason}` };
+    return { recording: 'lost', reason: 'no recorder had answered when the call ended' };
+  }
+
+  /** The SDP of the INVITE: its whole body, or that part of a multipart body; empty when it has none. */
+  #offer(): string {
+    const { body } = this.#request;
+    if (body === '') return '';
+    const parts = readBody(this.#request.has('content-type') ? this.#request.get('content-type') : undefined, body);
+    if (typeof parts === 'string') throw new Failure('SDP_UNUSABLE', `the body of the INVITE cannot be read: ${parts}`);
+    return parts.find((part) => part.contentType === 'application/sdp')?.content ?? '';
+  }
+
+  #sessionIdHeader(): string {
+    const header = this.#request.has('session-id') ? parseSessionId(this.#request.get('session-id')) : 'malformed';
+    const remote = header === 'malformed' ? nilSessionUuid : header.remote;
+    return encodeSessionId({ local: this.sessionId, remote });
+  }
+
+  /** The ledger follows the call; its failure is told, never felt. */
+  #note(entry: Promise<void>): void {
+    entry.catch((error: unknown) => {
+      this.#context.log.error({ sessionId: this.sessionId, reason: messageOf(error) }, 'the ledger did not take an entry');
+    });
+  }
+}
+
+function partyOf(header: string): Party {
+  const parsed = parseNameAddr(header);
+  if (parsed === 'malformed') return { aor: header };
+  return { aor: parsed.uri, ...(parsed.name === undefined ? {} : { name: parsed.name }) };
+}
+
+/** The tag belongs to the dialog, not to the party (RFC 3261 §19.3). */
+const withoutTag = (header: string): string => header.replace(/;\s*tag=[^;,\s>]*/i, '');
+
+function failedEnd(error: unknown): Omit<CallEnd, 'atMs'> {
+  const status = (error as { status?: unknown }).status;
+  if (status === 487) return { outcome: 'cancelled', sipStatus: 487, reason: 'the caller gave up' };
+  if (typeof status === 'number') return { outcome: 'rejected', sipStatus: status, reason: `the next hop answered ${status}` };
+  return { outcome: 'failed', reason: messageOf(error) };
+}

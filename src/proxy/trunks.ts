@@ -1,0 +1,37 @@
+/** Which trunk a call came from and where it goes: pure. */
+import { encodeSipUri, parseSipUri, SourceSet, type SipUri } from '../sip/index.js';
+import type { TrunkSettings } from './settings.js';
+
+export interface Trunk {
+  readonly name: string;
+  readonly nextHop: SipUri;
+  /** The same, as the configuration has it. */
+  readonly nextHopText: string;
+  readonly sources: SourceSet;
+}
+
+/** @param settings checked before: a next hop that is no SIP URI is a bug here. */
+export function readTrunks(settings: readonly TrunkSettings[]): readonly Trunk[] {
+  return settings.map(({ name, sources, nextHop }) => {
+    const uri = parseSipUri(nextHop);
+    if (typeof uri === 'string') throw new TypeError(`next hop of trunk ${name}: ${uri}`);
+    return { name, nextHop: uri, nextHopText: nextHop, sources: new SourceSet(sources) };
+  });
+}
+
+/** The first trunk whose sources hold the address. */
+export const trunkOf = (trunks: readonly Trunk[], sourceAddress: string): Trunk | undefined =>
+  trunks.find((trunk) => trunk.sources.has(sourceAddress));
+
+/**
+ * The request URI for the next hop: the number and its parameters stay, host and transport become the
+ * next hop's. A URI that cannot be read (tel: and the like) is sent as it is.
+ */
+export function requestUriFor(uri: string, nextHop: SipUri): string {
+  const parsed = parseSipUri(uri);
+  if (typeof parsed === 'string') return uri;
+  const { port: _port, ...rest } = parsed;
+  const parameters = new Map([...parsed.params].filter(([name]) => name.toLowerCase() !== 'transport'));
+  for (const [name, value] of nextHop.params) parameters.set(name, value);
+  return encodeSipUri({ ...rest, host: nextHop.host, ...(nextHop.port === undefined ? {} : { port: nextHop.port }), params: parameters });
+}

@@ -1,0 +1,65 @@
+/**
+ * What a recording session's INVITE says: pure. Read liberally, written strictly (RFC 7866 §7, RFC 7865).
+ */
+import {
+  nilSessionUuid,
+  parseMetadata,
+  parseSessionId,
+  readBody,
+  readSdp,
+  senderOf,
+  type RecordingMetadata,
+  type Sdp,
+  type SdpMedia,
+} from '../sip/index.js';
+
+export interface RecordingRequest {
+  readonly contentType: string | undefined;
+  readonly body: string;
+  readonly sessionIdHeader: string | undefined;
+  readonly callId: string;
+}
+
+export interface RecordingOffer {
+  readonly sessionId: string;
+  readonly sdp: Sdp;
+  /** Undefined when there is none, or none that can be read: the media is recorded all the same. */
+  readonly metadata: RecordingMetadata | undefined;
+}
+
+export type OfferReject = 'body-unreadable' | 'no-sdp' | 'sdp-unreadable' | 'no-audio';
+
+export function readRecordingOffer(request: RecordingRequest): RecordingOffer | OfferReject {
+  const parts = readBody(request.contentType, request.body);
+  if (typeof parts === 'string') return 'body-unreadable';
+  const text = parts.find((part) => part.contentType === 'application/sdp')?.content;
+  if (text === undefined || text === '') return 'no-sdp';
+  const sdp = readSdp(text);
+  if (typeof sdp === 'string') return 'sdp-unreadable';
+  if (!sdp.media.some(isRecordable)) return 'no-audio';
+  const xml = parts.find((part) => /^application\/rs-metadata(\+xml)?$/.test(part.contentType))?.content;
+  const parsed = xml === undefined ? undefined : parseMetadata(xml);
+  const metadata = typeof parsed === 'string' ? undefined : parsed;
+  return { sessionId: sessionIdOf(request, metadata), sdp, metadata };
+}
+
+export const isRecordable = (media: SdpMedia): boolean => media.kind === 'audio' && media.port !== 0 && media.codecs.length > 0;
+
+/**
+ * The unique session ID, by trust: the RFC 7989 ID that the metadata gives for the communication session,
+ * that of the INVITE itself, the metadata's session id, the Call-ID.
+ */
+function sessionIdOf(request: RecordingRequest, metadata: RecordingMetadata | undefined): string {
+  const session = metadata?.sessions[0];
+  for (const value of [...(session?.sipSessionIds ?? []), request.sessionIdHeader]) {
+    const parsed = value === undefined ? 'malformed' : parseSessionId(value);
+    if (parsed !== 'malformed' && parsed.local !== nilSessionUuid) return parsed.local;
+  }
+  return session !== undefined && session.id !== '' ? session.id : request.callId;
+}
+
+/** The party that speaks on a line: by label and ids; empty when nobody says. */
+export function partyOf(metadata: RecordingMetadata | undefined, media: SdpMedia): string {
+  if (metadata === undefined || media.label === undefined) return '';
+  return senderOf(metadata, media.label)?.aor ?? '';
+}

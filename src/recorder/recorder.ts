@@ -1,0 +1,90 @@
+/**
+ * The recorder: accepts recording sessions over SIPREC and writes down what arrives.
+ *
+ * Owns       the sessions that run, and who may open one.
+ * Leaves to  RecordingSession each session; recover.ts what a recorder that died has left.
+ */
+import { mkdir } from 'node:fs/promises';
+import { messageOf } from '../errors/index.js';
+import { SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
+import { PortPool } from '../udp/index.js';
+import type { RecorderContext, RecorderOptions } from './context.js';
+import { readRecordingOffer } from './offer.js';
+import { RecordingSession, recordingRequestOf } from './recording-session.js';
+
+export interface Recorder {
+  readonly sessions: number;
+  /** Ends what still runs and closes the captures. */
+  close(): Promise<void>;
+}
+
+export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
+  const { settings, sip, log, metrics } = options;
+  await mkdir(options.captureDir, { recursive: true, mode: 0o700 });
+  const context: RecorderContext = {
+    ...options,
+    ports: new PortPool(settings.media.ports[0], settings.media.ports[1]),
+    onCaptureFailure: (failure, sessionId) => log.error({ sessionId, code: failure.code }, failure.message),
+    onLedgerFailure: (error, sessionId, path) =>
+      log.error({ sessionId, path, reason: messageOf(error) }, 'the ledger did not take a capture; it is found again at the next start'),
+  };
+  const allowed = new SourceSet(settings.sources);
+  const running = new Set<RecordingSession>();
+
+  sip.srf.invite((request, response) => {
+    accept(request, response).catch((error: unknown) => {
+      log.error({ reason: messageOf(error) }, 'a recording session could not be opened');
+      // Another recorder may have what this one lacks (RFC 3261 §21.5.4).
+      if (!response.finalResponseSent) response.send(503, { headers: { 'Retry-After': '10' } });
+    });
+  });
+  sip.srf.use('options', (_request: SipRequest, response: SipResponse) => response.send(200, { headers: { Accept: 'application/sdp, application/rs-metadata+xml' } }));
+
+  function forget(session: RecordingSession): void {
+    running.delete(session);
+    metrics.capturesOpen(running.size);
+  }
+
+  async function accept(request: SipRequest, response: SipResponse): Promise<void> {
+    if (!allowed.has(request.source_address)) {
+      metrics.sipRejected('unknown-source');
+      log.warn({ source: request.source_address }, 'refused: that source may not open recording sessions');
+      response.send(403);
+      return;
+    }
+    const offer = readRecordingOffer(recordingRequestOf(request));
+    if (typeof offer === 'string') {
+      metrics.sipRejected('not-acceptable');
+      log.warn({ source: request.source_address, reason: offer }, 'refused: the offer cannot be recorded');
+      response.send(488, { headers: { Warning: `399 twintrack "${offer}"` } });
+      return;
+    }
+    const { session, answer } = await RecordingSession.open(context, offer);
+    running.add(session);
+    metrics.capturesOpen(running.size);
+    log.info({ sessionId: session.sessionId, captureId: session.captureId }, 'recording session began');
+    try {
+      const dialog = await sip.srf.createUAS(request, response, {
+        localSdp: answer,
+        headers: { 'Content-Type': 'application/sdp', Contact: '<sip:twintrack@localhost>;+sip.srs', Require: 'siprec' },
+      });
+      session.follow(dialog);
+      dialog.on('destroy', () => {
+        void session.end('ended by the client').then(() => forget(session));
+      });
+    } catch (error) {
+      forget(session);
+      await session.end('the client gave up');
+      throw error;
+    }
+  }
+
+  return {
+    get sessions() {
+      return running.size;
+    },
+    async close() {
+      await Promise.all([...running].map((session) => session.end('the recorder is closing')));
+    },
+  };
+}

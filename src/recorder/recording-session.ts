@@ -1,0 +1,194 @@
+/**
+ * One recording session, from the server's side (SRS, RFC 7866 §7).
+ *
+ * Owns       the sockets and the capture of the session, and their end.
+ * Leaves to  the stitcher everything that the packets mean.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openCaptureWriter, type CaptureStream, type CaptureWriter } from '../capture/index.js';
+import { encodeCryptoLine, parseCryptoLine } from '../media/index.js';
+import { encodeRecordingAnswer, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
+import { openMediaSockets } from '../udp/index.js';
+import { sealSecret } from '../vault/index.js';
+import { captureFileName } from './capture-name.js';
+import { Intake } from './intake.js';
+import { isRecordable, partyOf, readRecordingOffer, type OfferReject, type RecordingOffer } from './offer.js';
+import type { RecorderContext } from './context.js';
+
+/** The last packets of a call may come after the BYE, which takes another way. */
+const lastPacketsMs = 200;
+
+const roles = ['caller', 'callee'] as const;
+
+export class RecordingSession {
+  readonly #context: RecorderContext;
+  readonly #writer: CaptureWriter;
+  readonly #intakes = new Map<number, Intake>();
+  readonly #origin = String(Date.now());
+  readonly #path: string;
+  readonly sessionId: string;
+  readonly captureId: string;
+  #answerVersion = 0;
+  #ending: Promise<void> | undefined;
+
+  /**
+   * Opens sockets and capture for an offer.
+   *
+   * @throws Failure PORTS_EXHAUSTED, MEDIA_BIND, CAPTURE_WRITE: nothing stays open.
+   */
+  static async open(context: RecorderContext, offer: RecordingOffer): Promise<{ session: RecordingSession; answer: string }> {
+    const captureId = randomUUID();
+    const path = join(context.captureDir, captureFileName(captureId, offer.sessionId));
+    const writer = await openCaptureWriter(
+      path,
+      context.sealTo,
+      { captureId, sessionId: offer.sessionId, recorder: context.settings.name, metadata: {} },
+      {
+        flushMs: context.settings.flushMs,
+        syncMs: context.settings.syncMs,
+        onFailure: (failure) => context.onCaptureFailure(failure, offer.sessionId),
+      },
+    );
+    const session = new RecordingSession(context, writer, offer.sessionId, captureId, path);
+    try {
+      const answer = await session.#take(offer);
+      return { session, answer };
+    } catch (error) {
+      await session.end('could not be opened');
+      throw error;
+    }
+  }
+
+  private constructor(context: RecorderContext, writer: CaptureWriter, sessionId: string, captureId: string, path: string) {
+    this.#context = context;
+    this.#writer = writer;
+    this.sessionId = sessionId;
+    this.captureId = captureId;
+    this.#path = path;
+    void this.#note(context.ledger.captureOpened({ captureId, sessionId, recorder: context.settings.name, path, openedAtMs: Date.now() }));
+  }
+
+  /** The dialog was made: from now on it says when the session changes and ends. */
+  follow(dialog: SipDialog): void {
+    dialog.on('destroy', () => void this.end('ended by the client'));
+    dialog.on('modify', (request: SipRequest, response: SipResponse) => {
+      this.#change(request).then(
+        (answer) => {
+          if (typeof answer === 'string') response.send(488, { headers: { Warning: `399 twintrack "${answer}"` } });
+          else response.send(200, { headers: { 'Content-Type': 'application/sdp' }, body: answer.sdp });
+        },
+        () => response.send(500),
+      );
+    });
+  }
+
+  /** Ends the capture; resolves when it is closed. Idempotent. */
+  end(reason: string): Promise<void> {
+    this.#ending ??= this.#end(reason);
+    return this.#ending;
+  }
+
+  async #end(reason: string): Promise<void> {
+    await delay(lastPacketsMs);
+    await Promise.all([...this.#intakes.values()].map((intake) => intake.close()));
+    const { packets, bytes, whole } = await this.#close(reason);
+    this.#context.metrics.captureEnded(whole ? 'closed' : 'failed');
+    const end = { state: whole ? 'closed' : 'cut', atMs: Date.now(), packets, bytes } as const;
+    await this.#note(this.#context.ledger.captureClosed(this.captureId, end));
+    this.#context.onCaptureClosed(this.sessionId);
+  }
+
+  async #close(reason: string): Promise<{ packets: number; bytes: number; whole: boolean }> {
+    try {
+      await this.#writer.close(reason);
+      return { ...this.#writer.stats, whole: true };
+    } catch {
+      // onFailure has told; what was written before is still a capture, cut where the disk gave up.
+      return { ...this.#writer.stats, whole: false };
+    }
+  }
+
+  async #change(request: SipRequest): Promise<{ sdp: string } | OfferReject> {
+    const offer = readRecordingOffer(recordingRequestOf(request));
+    return typeof offer === 'string' ? offer : { sdp: await this.#take(offer) };
+  }
+
+  /** Takes an offer: sockets for new lines, the streams written down, the answer made. */
+  async #take(offer: RecordingOffer): Promise<string> {
+    const streams: CaptureStream[] = [];
+    const answers: (RecordingAnswerMedia | undefined)[] = [];
+    for (const media of offer.sdp.media) {
+      if (!isRecordable(media)) {
+        answers.push(undefined);
+        continue;
+      }
+      const intake = await this.#intake(media.index);
+      streams.push(await this.#stream(offer, media));
+      answers.push({
+        port: intake.port,
+        codecs: media.codecs,
+        rtcpMux: media.rtcpMux,
+        direction: media.direction === 'inactive' ? 'inactive' : 'recvonly',
+        ...ownCrypto(media),
+      });
+    }
+    this.#writer.event({ type: 'streams', streams });
+    return encodeRecordingAnswer(offer.sdp, {
+      address: this.#context.settings.media.address,
+      origin: this.#origin,
+      sessionVersion: ++this.#answerVersion,
+      media: answers,
+    });
+  }
+
+  async #intake(index: number): Promise<Intake> {
+    const known = this.#intakes.get(index);
+    if (known !== undefined) return known;
+    const sockets = await openMediaSockets(this.#context.settings.media.address, this.#context.ports);
+    const intake = new Intake(sockets, this.#writer, index, this.#context.observer);
+    this.#intakes.set(index, intake);
+    return intake;
+  }
+
+  async #stream(offer: RecordingOffer, media: SdpMedia): Promise<CaptureStream> {
+    const sealed = await Promise.all(media.crypto.map((line) => sealSecret(Buffer.from(line), this.#context.sealTo)));
+    return {
+      index: media.index,
+      label: media.label ?? String(media.index + 1),
+      role: roles[media.index] ?? 'other',
+      party: partyOf(offer.metadata, media),
+      codecs: media.codecs,
+      direction: media.direction === 'inactive' || media.direction === 'recvonly' ? 'inactive' : 'active',
+      encrypted: media.protocol.includes('SAVP'),
+      sealedKeys: sealed.map((key) => key.toString('base64')),
+    };
+  }
+
+  async #note(entry: Promise<void>): Promise<void> {
+    try {
+      await entry;
+    } catch (error) {
+      this.#context.onLedgerFailure(error, this.sessionId, this.#path);
+    }
+  }
+}
+
+/** Our side of an SRTP offer: a key of our own for what we send (RFC 4568 §5.1.2), by the first suite we know. */
+function ownCrypto(media: SdpMedia): { crypto?: string } {
+  for (const line of media.crypto) {
+    const offered = parseCryptoLine(line);
+    if (typeof offered === 'string') continue;
+    const { tag, suite, keySalt } = offered;
+    return { crypto: encodeCryptoLine({ tag, suite, keySalt: randomBytes(keySalt.length), sessionParameters: [] }) };
+  }
+  return {};
+}
+
+export const recordingRequestOf = (request: SipRequest) => ({
+  contentType: request.has('content-type') ? request.get('content-type') : undefined,
+  body: request.body,
+  sessionIdHeader: request.has('session-id') ? request.get('session-id') : undefined,
+  callId: request.get('call-id'),
+});

@@ -1,0 +1,150 @@
+/**
+ * The running product: opens the roles that were asked for, joins them, and closes them in reverse order.
+ *
+ * Wiring only: what a role does stands in its folder.
+ */
+import { openRelay } from '../anchor/index.js';
+import { localLibrary, openHttp } from '../api/index.js';
+import type { Config } from '../config/index.js';
+import { messageOf } from '../errors/index.js';
+import { createHealth, createMetrics, type Health, type Log, type Metrics } from '../ops/index.js';
+import { openProxy } from '../proxy/index.js';
+import { openRecorder, recoverCaptures } from '../recorder/index.js';
+import { connectSip, type SipConnection, type SipSettings } from '../sip/index.js';
+import { openStitcher, type Stitcher } from '../stitch/index.js';
+import { openPacketCounters, type PacketCounters } from './packet-counters.js';
+import { makeToken, openSite, type Site } from './site.js';
+
+export const roleNames = ['proxy', 'recorder', 'stitcher', 'api'] as const;
+export type Role = (typeof roleNames)[number];
+
+export interface ProductOptions {
+  readonly config: Config;
+  readonly roles: readonly Role[];
+  readonly log: Log;
+  readonly version: string;
+}
+
+export interface Product {
+  /** Where it can be reached, for a person to read. */
+  readonly addresses: readonly { readonly what: string; readonly where: string }[];
+  close(): Promise<void>;
+}
+
+/** What the roles share, and the list of what is to be closed. */
+interface Parts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly counters: PacketCounters;
+  readonly site: Site;
+  readonly owe: (close: () => Promise<void> | void) => void;
+}
+
+/** @throws Failure when a part cannot be opened; those opened before are closed again. */
+export async function openProduct({ config, roles, log, version }: ProductOptions): Promise<Product> {
+  const debts: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (let debt = debts.pop(); debt !== undefined; debt = debts.pop()) {
+      try {
+        await debt();
+      } catch (error) {
+        log.error({ reason: messageOf(error) }, 'a part did not close well');
+      }
+    }
+  };
+  try {
+    return { addresses: await openParts({ config, roles, log, version }, (debt) => debts.push(debt)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openParts({ config, roles, log, version }: ProductOptions, owe: Parts['owe']): Promise<Product['addresses']> {
+  const metrics = createMetrics();
+  const health = createHealth({ version });
+  const counters = openPacketCounters(metrics);
+  owe(() => counters.close());
+  const site = await openSite(config);
+  owe(() => site.close());
+  health.register('ledger', () => site.ledger.health());
+  const parts: Parts = { config, log, metrics, health, counters, site, owe };
+
+  const interrupted = await site.ledger.interruptCalls(config.node, Date.now());
+  if (interrupted > 0) log.warn({ calls: interrupted }, 'calls were cut off when this node died');
+
+  const addresses: { what: string; where: string }[] = [];
+  let stitcher: Stitcher | undefined;
+  if (roles.includes('recorder')) addresses.push(...(await openRecorderRole(parts, () => stitcher?.poke())));
+  if (roles.includes('stitcher')) {
+    stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics });
+    owe(() => stitcher?.close());
+  }
+  if (roles.includes('proxy')) addresses.push(...(await openProxyRole(parts)));
+  const http = await openHttp({
+    ...config.http,
+    log: log.child({ role: 'http' }),
+    health,
+    metrics,
+    ...(roles.includes('api') ? { token: await makeToken(site.paths), library: localLibrary(site.ledger, site.store) } : {}),
+  });
+  owe(() => http.close());
+  return [...addresses, { what: 'health, metrics, API', where: `http://${http.host}:${http.port}` }];
+}
+
+async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Promise<Product['addresses']> {
+  const { config, log, metrics, counters, site, owe } = parts;
+  const settings = config.recorder;
+  const recovered = await recoverCaptures({ recorder: settings.name, captureDir: site.paths.captures, ledger: site.ledger });
+  if (recovered.length > 0) log.warn({ sessions: recovered.length }, 'captures were cut off when this recorder died; what they hold is stitched');
+  const sip = await openSip(parts, 'recorder', settings.sip);
+  const recorder = await openRecorder({
+    settings,
+    sip,
+    captureDir: site.paths.captures,
+    sealTo: site.keys.public,
+    ledger: site.ledger,
+    log: log.child({ role: 'recorder' }),
+    metrics,
+    observer: counters.intake,
+    onCaptureClosed,
+  });
+  owe(() => recorder.close());
+  return [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }];
+}
+
+async function openProxyRole(parts: Parts): Promise<Product['addresses']> {
+  const { config, log, metrics, counters, site, owe } = parts;
+  const anchor = openRelay({ settings: config.anchor.relay, observer: counters.relay });
+  owe(() => anchor.close());
+  const sources = config.trunks.flatMap((trunk) => trunk.sources);
+  const sip = await openSip(parts, 'proxy', config.sip, config.strangers === 'ignore' ? sources : undefined);
+  const proxy = openProxy({
+    settings: config,
+    sip,
+    anchor,
+    ledger: site.ledger,
+    log: log.child({ role: 'proxy' }),
+    metrics,
+    node: config.node,
+  });
+  owe(() => proxy.close());
+  return [{ what: 'trunks (SIP)', where: sip.contacts.join(' ') }];
+}
+
+async function openSip(parts: Parts, role: string, settings: SipSettings, silentUnless?: readonly string[]): Promise<SipConnection> {
+  const { log, metrics, health, owe } = parts;
+  const sip = await connectSip({
+    settings,
+    silentUnless,
+    onTrouble: (what) => {
+      metrics.edgeRestarted();
+      log.error({ role }, what);
+    },
+  });
+  owe(() => sip.close());
+  health.register(`sip-${role}`, () => Promise.resolve({ ok: sip.healthy(), detail: sip.healthy() ? 'the SIP edge is connected' : 'the SIP edge is not reachable' }));
+  return sip;
+}

@@ -1,0 +1,90 @@
+/**
+ * The connection of a role to its SIP edge.
+ *
+ * Owns       starting the embedded edge (or finding the drachtio-server), the drachtio-srf client, and its end.
+ * Leaves to  proxy/ and recorder/ every call.
+ */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import Srf from 'drachtio-srf';
+import { spawnEdge, type Edge } from '../edge/index.js';
+import { Failure, messageOf } from '../errors/index.js';
+import type { SipSettings } from './settings.js';
+
+export interface SipConnection {
+  readonly srf: Srf;
+  /** Where the edge listens; empty when drachtio-server does not tell. */
+  readonly contacts: readonly string[];
+  healthy(): boolean;
+  close(): Promise<void>;
+}
+
+export interface SipConnectionOptions {
+  readonly settings: SipSettings;
+  /** Sources to answer at all (embedded edge only); absent: everybody gets an answer. */
+  readonly silentUnless?: readonly string[] | undefined;
+  /** Told of each loss of the edge; the connection is made anew by itself. */
+  readonly onTrouble: (what: string) => void;
+}
+
+const connectTimeoutMs = 10_000;
+
+/**
+ * @throws Failure EDGE_LISTEN when an address cannot be had, EDGE_LOST when no edge answers.
+ */
+export async function connectSip(options: SipConnectionOptions): Promise<SipConnection> {
+  const { settings } = options;
+  const secret = settings.drachtio?.secret ?? randomBytes(24).toString('base64url');
+  let edge: Edge | undefined;
+  if (settings.drachtio === undefined) {
+    edge = await spawnEdge(
+      {
+        listen: settings.listen,
+        admin: { host: '127.0.0.1', port: 0 },
+        secret,
+        ...(options.silentUnless === undefined ? {} : { silentUnless: options.silentUnless }),
+      },
+      (error) => {
+        options.onTrouble(`the embedded edge crashed and is started anew: ${error.message}`);
+      },
+    );
+  }
+  const target = settings.drachtio ?? { host: edge?.admin.host ?? '', port: edge?.admin.port ?? 0 };
+  const srf = new Srf();
+  let connected = false;
+  srf.on('connect', (error: Error | null) => {
+    connected = error === null || (error as unknown) === undefined;
+  });
+  srf.on('error', (error) => {
+    connected = false;
+    options.onTrouble(`the edge at ${target.host}:${target.port} is not reachable: ${messageOf(error)}`);
+  });
+  try {
+    await connectWithin(srf, { host: target.host, port: target.port, secret });
+  } catch (error) {
+    srf.disconnect();
+    await edge?.close();
+    throw new Failure('EDGE_LOST', `no SIP edge answers at ${target.host}:${target.port}: is drachtio-server running, is the secret right?`, {
+      cause: error,
+      facts: { host: target.host, port: target.port },
+    });
+  }
+  connected = true;
+  return {
+    srf,
+    contacts: edge?.listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`) ?? [],
+    healthy: () => connected,
+    async close() {
+      srf.disconnect();
+      await edge?.close();
+    },
+  };
+}
+
+async function connectWithin(srf: Srf, target: { host: string; port: number; secret: string }): Promise<void> {
+  const answer = once(srf, 'connect', { signal: AbortSignal.timeout(connectTimeoutMs) });
+  // Typed as a promise, but none comes back: the 'connect' event tells success and refusal.
+  void srf.connect(target);
+  const [error] = (await answer) as [Error | null];
+  if (error !== null && (error as unknown) !== undefined) throw error;
+}

@@ -1,0 +1,57 @@
+export {
+  encodeSipUri,
+  hostPort,
+  parseHostPort,
+  parseNameAddr,
+  parseSipUri,
+  uriOfNameAddr,
+  type NameAddr,
+  type SipUri,
+} from './addresses.js';
+export {
+  encodeMetadata,
+  metadataContentType,
+  metadataNamespace,
+  newMetadataId,
+  type MetadataTimes,
+} from './encode-metadata.js';
+export { bodyRejects, encodeMultipart, readBody, type BodyPart, type BodyReject } from './multipart.js';
+export {
+  encodeRecordingAnswer,
+  encodeRecordingOffer,
+  type RecordingAnswer,
+  type RecordingAnswerMedia,
+  type RecordingOffer,
+  type RecordingOfferMedia,
+} from './recording-sdp.js';
+export { rewriteSdp, type AnchoredMedia } from './rewrite-sdp.js';
+export {
+  readSdp,
+  sdpRejects,
+  type Sdp,
+  type SdpCodec,
+  type SdpDirection,
+  type SdpMedia,
+  type SdpReject,
+} from './sdp.js';
+export {
+  encodeSessionId,
+  newSessionUuid,
+  nilSessionUuid,
+  parseSessionId,
+  type SessionIdHeader,
+} from './session-id.js';
+export {
+  metadataRejects,
+  parseMetadata,
+  type MetadataParticipant,
+  type MetadataReject,
+  type MetadataSession,
+  type MetadataStream,
+  type RecordingMetadata,
+} from './siprec-metadata.js';
+export { senderOf } from './stream-sender.js';
+export { connectSip, type SipConnection, type SipConnectionOptions } from './connection.js';
+export { hangUp, headersToPass, proxyRequest, requestInDialog, type DialogResponse, type SipDialog, type SipRequest, type SipResponse } from './dialogs.js';
+export { sipSettings, sourceList, type SipSettings } from './settings.js';
+export { SourceSet } from './source-set.js';

@@ -1,0 +1,43 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** `udp:192.0.2.1:5060` or `tcp:[2001:db8::1]:5060`. */
+const listenAddress = z
+  .string()
+  .transform((text, context) => {
+    const match = /^(udp|tcp):(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+    const host = match?.[2] ?? match?.[3] ?? '';
+    const port = Number(match?.[4]);
+    if (match === null || isIP(host) === 0 || port > 65_535) {
+      context.addIssue({ code: 'custom', message: 'write it as udp:ADDRESS:PORT or tcp:ADDRESS:PORT, IPv6 in brackets' });
+      return z.NEVER;
+    }
+    return { transport: match[1] as 'udp' | 'tcp', host, port };
+  })
+  .describe('udp:ADDRESS:PORT or tcp:ADDRESS:PORT');
+
+/** One SIP edge: the embedded one on these addresses, or a drachtio-server that is running elsewhere. */
+export const sipSettings = z.strictObject({
+  listen: z.array(listenAddress).min(1).max(32).describe('addresses of the embedded edge'),
+  drachtio: z
+    .strictObject({
+      host: z.string().min(1),
+      port: z.int().min(1).max(65_535).default(9022),
+      secret: z.string().min(1),
+    })
+    .optional()
+    .describe('a drachtio-server to use in place of the embedded edge'),
+});
+
+export type SipSettings = z.infer<typeof sipSettings>;
+
+/** Addresses and networks: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`. */
+export const sourceList = z
+  .array(
+    z.string().refine((text) => {
+      const [address, bits, rest] = text.split('/');
+      const family = isIP(address ?? '');
+      return rest === undefined && family !== 0 && (bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)));
+    }, 'write an address or a network, as 192.0.2.7 or 10.0.0.0/8'),
+  )
+  .min(1);

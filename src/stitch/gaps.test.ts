@@ -1,0 +1,115 @@
+import t from 'tap';
+import { parseRtp } from '../media/index.js';
+import { beginMs, packetMs, Speaker, streamOf } from './call.fixture.js';
+import { Channel } from './channel.js';
+import { gapsOf } from './gaps.js';
+import { planRecording } from './plan.js';
+
+const [pcmu, events] = streamOf(0).codecs;
+const give = (channel: Channel, speaker: Speaker, numbers: readonly number[], { delayMs = 0, codec = pcmu } = {}): void => {
+  for (const n of numbers) {
+    const packet = parseRtp(speaker.packet(n, codec?.payloadType));
+    if (typeof packet !== 'string') channel.accept(packet, codec, beginMs + n * packetMs + delayMs);
+  }
+};
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
+const gaps = (channel: Channel, undecryptable = false, others: readonly Channel[] = []): readonly object[] =>
+  gapsOf(channel, planRecording([channel, ...others], 8_000)!, undecryptable);
+
+t.test('numbers that are missing are a loss', (t) => {
+  const channel = new Channel('caller');
+  give(channel, new Speaker(1), [...range(0, 50), ...range(53, 60), ...range(61, 70)]);
+  t.strictSame(gaps(channel), [{ atMs: 1_000, ms: 60, cause: 'loss' }, { atMs: 1_200, ms: 20, cause: 'loss' }]);
+  t.end();
+});
+
+t.test('where packets came that no key opens, what is missing is theirs', (t) => {
+  const channel = new Channel('caller');
+  give(channel, new Speaker(1), [...range(0, 50), ...range(53, 60)]);
+  t.strictSame(gaps(channel, true), [{ atMs: 1_000, ms: 60, cause: 'undecryptable' }]);
+  t.end();
+});
+
+t.test('silence in which no number is missing was meant by the sender', (t) => {
+  const channel = new Channel('caller');
+  const speaker = new Speaker(1);
+  give(channel, speaker, range(0, 50));
+  speaker.sequence -= 25;
+  give(channel, speaker, range(75, 100));
+  t.strictSame(gaps(channel), [{ atMs: 1_000, ms: 500, cause: 'dtx' }]);
+  t.strictSame(gaps(channel, true), [{ atMs: 1_000, ms: 500, cause: 'dtx' }]);
+  t.end();
+});
+
+t.test('RFC 4733: telephone events have numbers and no sound; the silence around them is no loss', (t) => {
+  const channel = new Channel('caller');
+  const speaker = new Speaker(1);
+  give(channel, speaker, range(0, 50));
+  give(channel, speaker, range(50, 60), { codec: events });
+  give(channel, speaker, range(60, 80));
+  t.strictSame(gaps(channel), [{ atMs: 1_000, ms: 200, cause: 'dtx' }]);
+  give(channel, speaker, range(82, 90), { codec: events });
+  give(channel, speaker, range(90, 95));
+  t.match(gaps(channel)[1], { atMs: 1_600, ms: 200, cause: 'loss' }, 'two numbers before the events never came');
+  t.end();
+});
+
+t.test('while a party is on hold its silence is the hold\'s, whether its clock runs or stands still', (t) => {
+  for (const clockRuns of [true, false]) {
+    const channel = new Channel('caller');
+    const speaker = new Speaker(1);
+    channel.describe(streamOf(0), beginMs);
+    give(channel, speaker, range(0, 50));
+    channel.describe(streamOf(0, { direction: 'inactive' }), beginMs + 1_000);
+    channel.describe(streamOf(0, { direction: 'inactive' }), beginMs + 5_000);
+    channel.describe(streamOf(0), beginMs + 11_000);
+    if (clockRuns) give(channel, speaker, range(550, 600));
+    else give(channel, speaker, range(50, 100), { delayMs: 10_000 });
+    t.strictSame(gaps(channel), [{ atMs: 1_000, ms: 10_000, cause: 'hold' }]);
+    t.strictSame(channel.holdsUntil(beginMs + 20_000), [{ fromMs: beginMs + 1_000, toMs: beginMs + 11_000 }]);
+  }
+  t.end();
+});
+
+t.test('a hold that nobody ends lasts to the end', (t) => {
+  const channel = new Channel('caller');
+  channel.describe(streamOf(0, { direction: 'inactive' }), 5);
+  t.strictSame(channel.holdsUntil(9), [{ fromMs: 5, toMs: 9 }]);
+  t.end();
+});
+
+t.test('before its first packet a party has not spoken: there is no gap', (t) => {
+  const early = new Channel('callee');
+  give(early, new Speaker(2), range(0, 10));
+  const late = new Channel('caller');
+  give(late, new Speaker(1), range(200, 210));
+  t.strictSame(gaps(late, false, [early]), []);
+  t.end();
+});
+
+t.test('a change of the source is no loss, and sources that overlap leave no gap', (t) => {
+  const channel = new Channel('caller');
+  give(channel, new Speaker(1), range(0, 50));
+  give(channel, new Speaker(2, { sequence: 9 }), range(60, 100));
+  t.strictSame(gaps(channel), [{ atMs: 1_000, ms: 200, cause: 'dtx' }]);
+  give(channel, new Speaker(3, { sequence: 99 }), range(40, 70));
+  t.strictSame(gaps(channel), []);
+  t.end();
+});
+
+t.test('an interval within another ends no sooner than that one', (t) => {
+  const channel = new Channel('caller');
+  give(channel, new Speaker(1), range(0, 100));
+  give(channel, new Speaker(2), range(10, 20));
+  give(channel, new Speaker(1), range(105, 110));
+  t.strictSame(gaps(channel), [{ atMs: 2_000, ms: 100, cause: 'loss' }]);
+  t.end();
+});
+
+t.test('a channel of which no packet opens is one undecryptable gap; one without packets has none', (t) => {
+  const other = new Channel('callee');
+  give(other, new Speaker(2), range(0, 50));
+  t.strictSame(gaps(new Channel('caller'), true, [other]), [{ atMs: 0, ms: 1_000, cause: 'undecryptable' }]);
+  t.strictSame(gaps(new Channel('caller'), false, [other]), []);
+  t.end();
+});

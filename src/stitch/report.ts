@@ -1,0 +1,103 @@
+/**
+ * The report of a recording, out of what the first reading of its captures has found: pure.
+ */
+import type { RecordingState, Report, ReportChannel } from '../ledger/index.js';
+import type { Channel } from './channel.js';
+import type { ClearCounts } from './clear-stream.js';
+import { gapsOf } from './gaps.js';
+import type { CaptureFacts } from './gather.js';
+import { framesIn, segmentsOf, type Plan } from './plan.js';
+import type { Segment, Track } from './track.js';
+
+export interface ReportInput {
+  readonly recordingId: string;
+  readonly sessionId: string;
+  readonly channels: readonly Channel[];
+  readonly countsOf: (channel: string) => ClearCounts;
+  readonly captures: readonly CaptureFacts[];
+  /** Undefined when no sample arrived. */
+  readonly plan: Plan | undefined;
+}
+
+export function makeReport(input: ReportInput): Report {
+  const { recordingId, sessionId, plan, captures } = input;
+  const channels = input.channels.map((channel) => channelReport(channel, input.countsOf(channel.name), plan));
+  const { state, reason } = judge(input, channels);
+  const startedMs = plan?.originMs ?? Math.min(...captures.map(({ fromMs, openedAtMs }) => (Number.isFinite(fromMs) ? fromMs : openedAtMs)));
+  return {
+    recordingId,
+    sessionId,
+    startedAt: iso(startedMs),
+    durationMs: plan === undefined ? 0 : toMs(plan.frames, plan),
+    sampleRate: plan?.sampleRate ?? 0,
+    state,
+    reason,
+    captures: captures.map(({ recorder, captureId, fromMs, toMs: lastMs, openedAtMs, cut }) => ({
+      recorder,
+      captureId,
+      from: iso(Number.isFinite(fromMs) ? fromMs : openedAtMs),
+      to: iso(Math.max(lastMs, openedAtMs)),
+      state: cut ? 'cut' : 'closed',
+    })),
+    channels,
+  };
+}
+
+function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undefined): ReportChannel {
+  const tracks = [...channel.tracks.values()];
+  const sum = (pick: (track: Track) => number): number => tracks.reduce((total, one) => total + pick(one), 0);
+  const segments = plan === undefined ? [] : segmentsOf(channel);
+  const frameOf = (segment: Segment, ticks: number, clockRate: number): number =>
+    plan === undefined ? 0 : plan.startOf(segment) + framesIn(ticks, clockRate, plan.sampleRate);
+  const starts = segments.map(({ segment, clockRate }) => frameOf(segment, segment.startTicks, clockRate));
+  const ends = segments.map(({ segment, clockRate }) => frameOf(segment, segment.endTicks, clockRate));
+  const firstFrame = starts.length === 0 ? 0 : Math.min(...starts);
+  const lastFrame = ends.length === 0 ? 0 : Math.max(...ends);
+  return {
+    label: channel.label,
+    party: channel.party,
+    codec: [...channel.codecs, ...channel.undecodable].join(', '),
+    encrypted: channel.encrypted,
+    packetsExpected: sum((one) => one.expected),
+    packetsReceived: sum((one) => one.reception.received),
+    packetsLost: sum((one) => one.lost),
+    duplicates: sum((one) => one.reception.duplicates) + counts.duplicates,
+    authFailures: counts.authFailures,
+    jitterMs: round(Math.max(0, ...tracks.map((one) => one.reception.jitterMs))),
+    durationMs: plan === undefined ? 0 : toMs(lastFrame - firstFrame, plan),
+    driftMs: round(tracks.find((track) => track.driftMs !== 0)?.driftMs ?? 0),
+    offsetMs: plan === undefined ? 0 : toMs(firstFrame, plan),
+    gaps: plan === undefined ? [] : gapsOf(channel, plan, counts.keyless + counts.authFailures > 0),
+  };
+}
+
+/** Whole, partial with its reasons, or lost. */
+function judge({ channels, captures, plan, countsOf }: ReportInput, reports: readonly ReportChannel[]): { state: RecordingState; reason: string } {
+  const faults: string[] = [];
+  const unreadable = captures.filter((capture) => capture.unreadable).length;
+  if (unreadable > 0) faults.push(`${unreadable} of ${captures.length} captures could not be read`);
+  // One that ended early costs nothing when another went on to the end; what neither has shows in the counts.
+  const cut = captures.filter((capture) => capture.cut && !capture.unreadable);
+  const cutAtMs = Math.max(...cut.map((capture) => capture.toMs));
+  const healed = captures.some((capture) => !capture.cut && capture.toMs >= cutAtMs);
+  if (cut.length > 0 && !healed) {
+    faults.push(cut.length === captures.length ? 'the recorder died during the call' : `${cut.length} of ${captures.length} captures ended early`);
+  }
+  channels.forEach((channel, at) => {
+    const who = channel.name;
+    const report = reports[at];
+    const counts = countsOf(channel.name);
+    if (report === undefined) return;
+    if (report.packetsLost > 0) faults.push(`${report.packetsLost} packets of the ${who} did not arrive`);
+    if (counts.keyless > 0) faults.push(`${counts.keyless} packets of the ${who} are encrypted and no key is known`);
+    if (counts.authFailures > 0) faults.push(`${counts.authFailures} packets of the ${who} could not be decrypted`);
+    if (channel.undecodable.size > 0) faults.push(`the codec of the ${who} (${[...channel.undecodable].join(', ')}) cannot be decoded here`);
+    // A party on hold, or one that never spoke, shows in the counts; the recording of the other is whole.
+  });
+  if (plan === undefined) return { state: 'lost', reason: faults.length === 0 ? 'no media arrived' : faults.join('; ') };
+  return faults.length === 0 ? { state: 'complete', reason: 'every packet that was sent is in it' } : { state: 'partial', reason: faults.join('; ') };
+}
+
+const toMs = (frames: number, plan: Plan): number => (frames * 1000) / plan.sampleRate;
+const round = (ms: number): number => Math.round(ms * 1000) / 1000;
+const iso = (ms: number): string => (Number.isFinite(ms) ? new Date(ms) : new Date(0)).toISOString();

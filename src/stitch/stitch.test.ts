@@ -1,0 +1,196 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { encodeCryptoLine, SrtpSender, type CryptoLine } from '../media/index.js';
+import { loadOrCreateKeys, openObjectStore, sealSecret } from '../vault/index.js';
+import { beginMs, captured, expected, generated, heard, packetMs, packetTicks, Speaker, spoken, streamOf, type Happening } from './call.fixture.js';
+import { recordingIdOf, stitch } from './stitch.js';
+
+const home = t.testdir();
+const keys = await loadOrCreateKeys(join(home, 'keys'));
+const store = await openObjectStore(join(home, 'vault'), keys);
+const same = (one: Int16Array | undefined, other: Int16Array): boolean => one !== undefined && Buffer.from(one.buffer).equals(Buffer.from(other.buffer));
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
+
+/** What is left of a speaker's packets after a network that loses 5 %, repeats 3 % and swaps neighbours. */
+function troubled(speaker: Speaker, stream: number, packets: number, startMs: number, seed: number): { happenings: Happening[]; kept: number[] } {
+  const next = generated(seed);
+  const kept: number[] = [];
+  const happenings: Happening[] = [];
+  for (let n = 0; n < packets; n += 1) {
+    // The last packet comes for sure, so that the length is known; the first may be lost like any other.
+    if (next() < 0.05 && n < packets - 1) continue;
+    kept.push(n);
+    const [sent] = spoken(speaker, stream, [n, n + 1], { startMs, delayMs: () => (next() < 0.1 ? 45 : next() * 4) });
+    if (sent === undefined) continue;
+    happenings.push(sent);
+    if (next() < 0.03) happenings.push({ ...sent, atMs: sent.atMs + next() * 200 });
+  }
+  // One packet without delay tells the place of all.
+  const undelayed = kept[1] ?? 0;
+  happenings.push({ ...spoken(speaker, stream, [undelayed, undelayed + 1], { startMs })[0]! });
+  return { happenings, kept };
+}
+
+t.test('loss, duplicates and disorder: every sample that came stands in its place, on its side', async (t) => {
+  for (const seed of [1, 2, 3]) {
+    const [anna, bob] = [new Speaker(10, { sequence: 65_300, timestamp: 2 ** 32 - 9_000 }), new Speaker(20)];
+    const ours = troubled(anna, 0, 500, beginMs, seed);
+    const theirs = troubled(bob, 1, 400, beginMs + 130, seed + 50);
+    const source = await captured(t.testdir(), keys, [...ours.happenings, ...theirs.happenings]);
+    const { report, objectName } = await stitch(`noisy ${seed}`, [source], keys, store);
+    const [left, right] = await heard(store, objectName);
+    // The recording begins with the first sample that came.
+    const cutFrames = ours.kept[0]! * packetTicks;
+    const frames = 500 * packetTicks - cutFrames;
+    t.ok(same(left, expected(anna, frames, -cutFrames, ours.kept)), 'caller');
+    t.ok(same(right, expected(bob, frames, 1_040 - cutFrames, theirs.kept)), 'callee');
+    const lost = (kept: readonly number[]): number => kept.at(-1)! - kept[0]! + 1 - kept.length;
+    t.match(report.channels, [{ packetsLost: lost(ours.kept), packetsReceived: ours.kept.length }, { packetsLost: lost(theirs.kept), packetsReceived: theirs.kept.length }]);
+    t.equal(report.state, 'partial');
+    t.ok(report.channels[0]!.duplicates > 0);
+  }
+});
+
+t.test('when the first packets of a call are swapped not a sample is lost', async (t) => {
+  const anna = new Speaker(1);
+  const happenings = spoken(anna, 0, [0, 50], { delayMs: (n) => (n === 0 ? 30 : 0) });
+  const { objectName, report } = await stitch('swapped', [await captured(t.testdir(), keys, happenings)], keys, store);
+  const [left, right] = await heard(store, objectName);
+  t.ok(same(left, expected(anna, 8_000, 0, range(0, 50))));
+  t.ok(right?.every((sample) => sample === 0), 'the callee who never spoke has its channel all the same');
+  t.match(report, { state: 'complete', durationMs: 1_000 });
+});
+
+t.test('a source that begins anew keeps its first packet too', async (t) => {
+  const anna = new Speaker(1);
+  const first = spoken(anna, 0, [0, 50]);
+  anna.sequence = 33_000;
+  anna.timestamp = 77;
+  const { objectName, report } = await stitch('restart', [await captured(t.testdir(), keys, [...first, ...spoken(anna, 0, [50, 100])])], keys, store);
+  t.ok(same((await heard(store, objectName))[0], expected(anna, 16_000, 0, range(0, 100))));
+  t.match(report, { state: 'complete', channels: [{ packetsExpected: 100, packetsLost: 0, gaps: [] }, {}] });
+});
+
+t.test('a change of SSRC, a telephone event and silence of the sender leave all else in place', async (t) => {
+  const [anna, anew] = [new Speaker(1), new Speaker(2)];
+  const happenings = [...spoken(anna, 0, [0, 20]), ...spoken(anna, 0, [25, 40]), ...spoken(anew, 0, [50, 70])];
+  for (const n of range(20, 25)) happenings.push({ atMs: beginMs + n * packetMs, stream: 0, bytes: anna.packet(n, 101) });
+  const { objectName, report } = await stitch('changes', [await captured(t.testdir(), keys, happenings)], keys, store);
+  const wanted = expected(anna, 70 * packetTicks, 0, [...range(0, 20), ...range(25, 40)]);
+  for (const n of range(50, 70)) wanted.set(anew.samples(n), n * packetTicks);
+  t.ok(same((await heard(store, objectName))[0], wanted));
+  t.match(report, { state: 'complete', channels: [{ codec: 'PCMU', gaps: [{ atMs: 400, ms: 100, cause: 'dtx' }, { atMs: 800, ms: 200, cause: 'dtx' }] }, {}] });
+});
+
+t.test('two captures with a hole each heal into one whole', async (t) => {
+  const [anna, bob] = [new Speaker(1), new Speaker(2)];
+  const dir = t.testdir();
+  const one = await captured(dir, keys, [...spoken(anna, 0, [0, 100]), ...spoken(anna, 0, [160, 300]), ...spoken(bob, 1, [0, 300])], { captureId: 'one' });
+  const other = await captured(dir, keys, [...spoken(anna, 0, [0, 200], { delayMs: () => 9 }), ...spoken(anna, 0, [250, 300], { delayMs: () => 9 })], { captureId: 'other' });
+  const { report, objectName } = await stitch('healed', [one, other], keys, store);
+  const [left, right] = await heard(store, objectName);
+  t.ok(same(left, expected(anna, 300 * packetTicks, 0, range(0, 300))));
+  t.ok(same(right, expected(bob, 300 * packetTicks, 0, range(0, 300))));
+  t.match(report, { state: 'complete', captures: [{ captureId: 'one' }, { captureId: 'other' }], channels: [{ packetsLost: 0, gaps: [] }, { packetsLost: 0 }] });
+});
+
+t.test('a recorder dies, another takes over: nothing is missing and the report says both', async (t) => {
+  const anna = new Speaker(1);
+  const dir = t.testdir();
+  const dead = await captured(dir, keys, spoken(anna, 0, [0, 100]), { captureId: 'dead', cut: true });
+  const next = await captured(dir, keys, spoken(anna, 0, [95, 200], { delayMs: (n) => (n < 110 ? (110 - n) * packetMs : 0) }), { captureId: 'next' });
+  const { report, objectName } = await stitch('failover', [dead, next], keys, store);
+  t.ok(same((await heard(store, objectName))[0], expected(anna, 200 * packetTicks, 0, range(0, 200))));
+  t.match(report, { state: 'complete', captures: [{ state: 'cut' }, { state: 'closed' }] });
+});
+
+t.test('an encrypted call is opened with the keys of its signalling; without them the other side is still whole', async (t) => {
+  const key: CryptoLine = { tag: 1, suite: 'AES_CM_128_HMAC_SHA1_80', keySalt: Buffer.alloc(30, 5), sessionParameters: [] };
+  const sealedKeys = [(await sealSecret(Buffer.from(encodeCryptoLine(key)), keys.public)).toString('base64')];
+  const [anna, bob] = [new Speaker(1), new Speaker(2)];
+  const sender = new SrtpSender(key);
+  const happenings = [
+    ...spoken(anna, 0, [0, 50]).map((one) => ('bytes' in one ? { ...one, bytes: sender.protectRtp(one.bytes) } : one)),
+    ...spoken(bob, 1, [0, 50]),
+  ];
+  const dir = t.testdir();
+  const withKey = await captured(dir, keys, happenings, { captureId: 'k', streams: [streamOf(0, { encrypted: true, sealedKeys }), streamOf(1)] });
+  const opened = await stitch('srtp', [withKey], keys, store);
+  t.match(opened.report, { state: 'complete', channels: [{ encrypted: true }, { encrypted: false }] });
+  t.ok(same((await heard(store, opened.objectName))[0], expected(anna, 8_000, 0, range(0, 50))));
+  const keyless = await captured(dir, keys, happenings, { captureId: 'n', streams: [streamOf(0, { encrypted: true }), streamOf(1)] });
+  const closed = await stitch('srtp without key', [keyless], keys, store);
+  t.match(closed.report, { state: 'partial', channels: [{ gaps: [{ atMs: 0, ms: 1_000, cause: 'undecryptable' }] }, { packetsLost: 0 }] });
+  const [left, right] = await heard(store, closed.objectName);
+  t.ok(left?.every((sample) => sample === 0), 'what does not open is never sound');
+  t.ok(same(right, expected(bob, 8_000, 0, range(0, 50))));
+});
+
+t.test('a third party has a channel of its own', async (t) => {
+  const [anna, carl] = [new Speaker(1), new Speaker(3)];
+  const source = await captured(t.testdir(), keys, [...spoken(anna, 0, [0, 20]), ...spoken(carl, 2, [5, 20])], { streams: [streamOf(0), streamOf(1), streamOf(2)] });
+  const { objectName, report } = await stitch('three', [source], keys, store);
+  const channels = await heard(store, objectName);
+  t.equal(channels.length, 3);
+  t.ok(same(channels[2], expected(carl, 20 * packetTicks, 0, range(5, 20))));
+  t.match(report.channels, [{ party: 'sip:party0@example.net' }, { party: 'sip:party1@example.net' }, { party: 'sip:party2@example.net' }]);
+});
+
+t.test('stitched again a session has the same recording, which replaces the one before', async (t) => {
+  const anna = new Speaker(1);
+  const dir = t.testdir();
+  const one = await captured(dir, keys, spoken(anna, 0, [0, 50]), { captureId: 'one' });
+  const other = await captured(dir, keys, spoken(anna, 0, [40, 100]), { captureId: 'other' });
+  const before = await stitch('again', [one], keys, store);
+  const after = await stitch('again', [one, other], keys, store);
+  t.equal(before.report.recordingId, recordingIdOf('again'));
+  t.equal(after.report.recordingId, before.report.recordingId);
+  t.equal(after.objectName, before.objectName);
+  t.match(before.objectName, /^recordings\/2027\/01\/15\/[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}\.wav$/);
+  t.ok(same((await heard(store, after.objectName))[0], expected(anna, 16_000, 0, range(0, 100))));
+  t.equal(await store.digest(after.objectName), after.digest);
+  t.match(await store.readDocument(after.objectName.replace('.wav', '.json')), { digest: after.digest, sealedBytes: after.sealedBytes, report: { durationMs: 2_000 } });
+  t.not(recordingIdOf('again'), recordingIdOf('another'));
+});
+
+t.test('a session without sound is lost, and nothing is put into the vault', async (t) => {
+  const { report, ...kept } = await stitch('silent', [await captured(t.testdir(), keys, [])], keys, store);
+  t.match(report, { state: 'lost', reason: 'no media arrived', startedAt: new Date(beginMs).toISOString() });
+  t.strictSame(kept, { objectName: '', digest: '', sealedBytes: 0 });
+});
+
+t.test('a capture that cannot be read fails the stitch, unless another has the call', async (t) => {
+  const dir = t.testdir();
+  const gone = { captureId: 'gone', path: join(dir, 'gone') };
+  await t.rejects(stitch('gone', [gone], keys, store), { code: 'CAPTURE_INVALID' });
+  const other = await captured(dir, keys, spoken(new Speaker(1), 0, [0, 50]));
+  t.match((await stitch('half gone', [gone, other], keys, store)).report, { state: 'partial', reason: '1 of 2 captures could not be read', durationMs: 1_000 });
+});
+
+t.test('an hour with both clocks drifting is stitched within bounded memory, and the drift is told', async (t) => {
+  const packets = 180_000;
+  const [anna, bob] = [new Speaker(1, { sequence: 60_000 }), new Speaker(2)];
+  const happenings: Happening[] = [];
+  // 50 parts a million are 180 ms in an hour.
+  for (let n = 0; n < packets; n += 1) {
+    happenings.push({ atMs: beginMs + n * packetMs * (1 - 50e-6), stream: 0, bytes: anna.packet(n) });
+    happenings.push({ atMs: beginMs + n * packetMs * (1 + 50e-6), stream: 1, bytes: bob.packet(n) });
+  }
+  const source = await captured(t.testdir(), keys, happenings);
+  happenings.length = 0;
+  const used = (): number => {
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const before = process.memoryUsage().rss;
+  let most = used();
+  const watch = setInterval(() => (most = Math.max(most, used())), 20);
+  const startedAt = performance.now();
+  const { report, sealedBytes } = await stitch('hour', [source], keys, store);
+  clearInterval(watch);
+  t.comment(`${((performance.now() - startedAt) / 1_000).toFixed(1)} s, most in use ${(most / 1e6).toFixed(0)} MB, resident set grew by ${((process.memoryUsage().rss - before) / 1e6).toFixed(0)} MB`);
+  t.ok(most < 100e6 || process.memoryUsage().rss - before < 100e6, `${most} bytes in use`);
+  t.match(report, { state: 'complete', channels: [{ packetsReceived: packets, gaps: [] }, { packetsReceived: packets, gaps: [] }] });
+  t.ok(Math.abs(report.channels[0]!.driftMs - 180) < 2 && Math.abs(report.channels[1]!.driftMs + 180) < 2, `${report.channels[0]!.driftMs} and ${report.channels[1]!.driftMs} ms`);
+  t.ok(sealedBytes > packets * packetTicks * 4);
+});

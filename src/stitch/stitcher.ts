@@ -1,0 +1,111 @@
+/**
+ * The stitcher: makes recordings of sessions whose captures are all closed.
+ *
+ * What is to be done stands in the ledger, so nothing is forgotten by a restart; a poke only makes it sooner.
+ *
+ * Owns       the loop, one session at a time, and what the ledger learns of each.
+ */
+import { messageOf } from '../errors/index.js';
+import type { Ledger, StitchJob } from '../ledger/index.js';
+import type { Log, Metrics } from '../ops/index.js';
+import type { ObjectStore, VaultKeys } from '../vault/index.js';
+import { stitch } from './stitch.js';
+
+export interface StitcherOptions {
+  readonly ledger: Pick<Ledger, 'sessionsToStitch' | 'putRecording' | 'stitchFailed' | 'find'>;
+  readonly keys: VaultKeys;
+  readonly store: ObjectStore;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'recordingEnded' | 'stitchSeconds' | 'stitchFailed' | 'recorderPacketsLost'>;
+  /** How often the ledger is asked without a poke. */
+  readonly everyMs?: number;
+}
+
+export interface Stitcher {
+  /** There may be something to do. */
+  poke(): void;
+  /** Finishes the session in hand and stops. */
+  close(): Promise<void>;
+}
+
+const batch = 16;
+
+export function openStitcher(options: StitcherOptions): Stitcher {
+  const { ledger, log } = options;
+  let closing = false;
+  let poked = false;
+  let running: Promise<void> | undefined;
+
+  const run = async (): Promise<void> => {
+    do {
+      poked = false;
+      try {
+        // A capture that closes from here on is not in the list: the ledger must ask for another stitch.
+        const listedAtMs = Date.now();
+        const jobs = await ledger.sessionsToStitch(batch);
+        for (const job of jobs) {
+          if (closing) return;
+          await stitchSession(options, job, listedAtMs);
+        }
+        if (jobs.length === batch) poked = true;
+      } catch (error) {
+        log.error({ reason: messageOf(error) }, 'the ledger does not tell what is to be stitched; asked again later');
+      }
+    } while (poked && !closing);
+  };
+  const poke = (): void => {
+    if (closing) return;
+    poked = true;
+    running ??= run().finally(() => (running = undefined));
+  };
+  const timer = setInterval(poke, options.everyMs ?? 2_000);
+  poke();
+  return {
+    poke,
+    async close() {
+      closing = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+async function stitchSession(options: StitcherOptions, { sessionId, captures }: StitchJob, listedAtMs: number): Promise<void> {
+  const { ledger, keys, store, log, metrics } = options;
+  const startedAtMs = Date.now();
+  try {
+    const { report, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store);
+    const before = await ledger.find(report.recordingId);
+    await ledger.putRecording({
+      recordingId: report.recordingId,
+      sessionId,
+      state: report.state,
+      reason: report.reason,
+      startedAtMs: Date.parse(report.startedAt),
+      durationMs: report.durationMs,
+      caller: report.channels[0]?.party ?? '',
+      callee: report.channels[1]?.party ?? '',
+      objectName,
+      digest,
+      report,
+      sealedBytes,
+      stitchedAtMs: listedAtMs,
+    });
+    // Only now does nothing point to the one before; an earlier start may have moved it to another day.
+    const stale = before?.recording?.objectName;
+    if (stale !== undefined && stale !== '' && stale !== objectName) await removeRecording(store, stale);
+    metrics.stitchSeconds((Date.now() - startedAtMs) / 1000);
+    metrics.recordingEnded(report.state);
+    metrics.recorderPacketsLost(report.channels.reduce((lost, channel) => lost + channel.packetsLost, 0));
+    log.info({ sessionId, recordingId: report.recordingId, state: report.state, durationMs: report.durationMs, reason: report.reason }, 'recording made');
+  } catch (error) {
+    metrics.stitchFailed();
+    log.error({ sessionId, reason: messageOf(error) }, 'a session could not be stitched; it is tried again');
+    await ledger.stitchFailed(sessionId, messageOf(error), Date.now());
+  }
+}
+
+async function removeRecording(store: ObjectStore, objectName: string): Promise<void> {
+  await store.remove(objectName);
+  await store.remove(objectName.replace(/\.wav$/, '.json'));
+}

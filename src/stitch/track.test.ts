@@ -1,0 +1,204 @@
+import t from 'tap';
+import { parseRtp, type RtpPacket } from '../media/index.js';
+import { beginMs, packetMs, packetTicks, Speaker } from './call.fixture.js';
+import { Track } from './track.js';
+
+const parsed = (bytes: Buffer): RtpPacket => {
+  const packet = parseRtp(bytes);
+  if (typeof packet === 'string') throw new Error(packet);
+  return packet;
+};
+/** Gives packet `n` to the track at its time, or `delayMs` later; returns the offsets it was placed at. */
+const give = (track: Track, speaker: Speaker, n: number, delayMs = 0, durationTicks = packetTicks): number[] =>
+  track.accept(parsed(speaker.packet(n)), beginMs + n * packetMs + delayMs, durationTicks).map((placed) => placed.offsetTicks);
+const giveAll = (track: Track, speaker: Speaker, from: number, to: number, delayMs = 0): void => {
+  for (let n = from; n < to; n += 1) give(track, speaker, n, delayMs);
+};
+const spans = (track: Track): number[][][] =>
+  track.segments.map(({ coverage }) => coverage.intervals.map(({ startTicks, endTicks }) => [startTicks, endTicks]));
+
+t.test('a stream without faults is one segment that begins when its first packet came', (t) => {
+  const track = new Track(8_000);
+  giveAll(track, new Speaker(1), 0, 100);
+  t.strictSame(spans(track), [[[0, 100 * packetTicks]]]);
+  t.match(track.segments[0], { baseMs: beginMs, startTicks: 0, endTicks: 100 * packetTicks });
+  t.match({ expected: track.expected, lost: track.lost }, { expected: 100, lost: 0 });
+  t.end();
+});
+
+t.test('sequence numbers and timestamps wrap in the midst of it', (t) => {
+  const track = new Track(8_000);
+  giveAll(track, new Speaker(1, { sequence: 65_530, timestamp: 2 ** 32 - 800 }), 0, 50);
+  t.strictSame(spans(track), [[[0, 50 * packetTicks]]]);
+  t.equal(track.lost, 0);
+  t.end();
+});
+
+t.test('when the first two packets are swapped the sound begins before the packet that came first', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  give(track, speaker, 1, 1);
+  t.strictSame(give(track, speaker, 0, 25), [-packetTicks]);
+  giveAll(track, speaker, 2, 10, 1);
+  t.match(track.segments, [{ startTicks: -packetTicks, endTicks: 9 * packetTicks, baseMs: beginMs + packetMs + 1 }]);
+  t.end();
+});
+
+t.test('packets that the anchor had kept come at once, and are placed where they were spoken', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  for (let n = 0; n < 200; n += 1) give(track, speaker, n, (200 - n) * packetMs);
+  giveAll(track, speaker, 200, 400);
+  t.equal(track.segments.length, 1);
+  t.equal(track.segments[0]?.baseMs, beginMs);
+  t.strictSame(spans(track), [[[0, 400 * packetTicks]]]);
+  t.end();
+});
+
+t.test('delay within two seconds is the network\'s: the place follows from the timestamp', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  giveAll(track, speaker, 0, 10);
+  t.strictSame(give(track, speaker, 10, 1_900), [10 * packetTicks]);
+  giveAll(track, speaker, 11, 20);
+  t.match(track.segments, [{ baseMs: beginMs }]);
+  t.equal(track.segments.length, 1);
+  t.end();
+});
+
+t.test('timestamps that jump ahead of the time begin a segment, and leave the one before in its place', (t) => {
+  for (const jumpMs of [3_000, 5_000, 60_000, -5_000]) {
+    const track = new Track(8_000);
+    const speaker = new Speaker(1);
+    giveAll(track, speaker, 0, 100);
+    speaker.timestamp = (speaker.timestamp + jumpMs * 8 + 2 ** 32) % 2 ** 32;
+    giveAll(track, speaker, 100, 200);
+    t.equal(track.segments.length, 2, `${jumpMs} ms`);
+    t.equal(track.segments[0]?.baseMs, beginMs);
+    t.equal(track.segments[1]?.baseMs, beginMs + 100 * packetMs);
+    t.equal(track.lost, 0);
+  }
+  t.end();
+});
+
+t.test('a packet that a jump of the timestamps has overtaken still finds its segment', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  giveAll(track, speaker, 0, 100);
+  const late = parsed(speaker.packet(100));
+  speaker.timestamp += 80_000_000;
+  giveAll(track, speaker, 101, 103);
+  track.accept(late, beginMs + 103 * packetMs, packetTicks);
+  giveAll(track, speaker, 104, 110);
+  t.equal(track.segments.length, 2);
+  t.equal(track.segments[0]?.endTicks, 101 * packetTicks);
+  t.end();
+});
+
+t.test('a sender whose clock stands still while it is silent goes on at the time it speaks again', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  giveAll(track, speaker, 0, 50);
+  giveAll(track, speaker, 50, 100, 30_000);
+  t.equal(track.segments.length, 2);
+  t.equal(track.segments[1]?.baseMs, beginMs + 50 * packetMs + 30_000);
+  t.equal(track.lost, 0);
+  t.end();
+});
+
+t.test('a packet that comes twice is placed once', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  t.strictSame(give(track, speaker, 0), [0]);
+  t.strictSame(give(track, speaker, 0), []);
+  t.equal(track.reception.duplicates, 1);
+  t.end();
+});
+
+t.test('the first packet of a source that begins anew is placed when the second confirms it', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  giveAll(track, speaker, 0, 100);
+  speaker.sequence = 40_000;
+  speaker.timestamp = 900_000_000;
+  t.strictSame(give(track, speaker, 100), [], 'it may be a stray packet');
+  t.strictSame(give(track, speaker, 101), [0, packetTicks]);
+  giveAll(track, speaker, 102, 110);
+  t.equal(track.segments.length, 2);
+  t.match(track.segments[1], { baseMs: beginMs + 100 * packetMs, startTicks: 0, endTicks: 10 * packetTicks });
+  t.match({ expected: track.expected, lost: track.lost }, { expected: 110, lost: 0 });
+  t.end();
+});
+
+t.test('a restart with the same clock goes on without a gap, and its numbers leave none', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  giveAll(track, speaker, 0, 100);
+  speaker.sequence = 30_000;
+  giveAll(track, speaker, 100, 200);
+  t.strictSame(spans(track), [[[0, 200 * packetTicks]]]);
+  t.equal(track.lost, 0);
+  t.match(track.segments[0]?.coverage.intervals, [{ firstSequence: 1_000, lastSequence: 1_199 }]);
+  t.end();
+});
+
+t.test('a stray packet is never placed', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  giveAll(track, speaker, 0, 10);
+  const stray = new Speaker(1, { sequence: 50_000, timestamp: 123 });
+  t.strictSame(give(track, stray, 10), []);
+  giveAll(track, speaker, 10, 20);
+  t.strictSame(spans(track), [[[0, 20 * packetTicks]]]);
+  t.end();
+});
+
+t.test('an outage of any length is loss, although RFC 3550 A.1 takes it for a new source', (t) => {
+  for (const missing of [2_999, 3_001, 20_000, 40_000, 70_000, 140_000]) {
+    const track = new Track(8_000);
+    const speaker = new Speaker(1);
+    giveAll(track, speaker, 0, 100);
+    giveAll(track, speaker, 100 + missing, 200 + missing);
+    t.match({ expected: track.expected, lost: track.lost }, { expected: 200 + missing, lost: missing }, String(missing));
+    t.equal(track.segments.length, 1);
+    t.notOk(track.cameWhole(1_099, 1_100 + missing));
+  }
+  t.end();
+});
+
+t.test('packets without sound have numbers but no place: what is silent because of them is no loss', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  giveAll(track, speaker, 0, 10);
+  for (const n of [10, 12, 11]) give(track, speaker, n, n === 11 ? 30 : 0, 0);
+  giveAll(track, speaker, 13, 20);
+  t.ok(track.cameWhole(1_009, 1_013));
+  const [before, after] = track.segments[0]?.coverage.intervals ?? [];
+  t.match([before?.lastSequence, after?.firstSequence], [1_009, 1_013]);
+  giveAll(track, speaker, 21, 30);
+  t.notOk(track.cameWhole(1_019, 1_021));
+  t.end();
+});
+
+t.test('drift is how far the sender\'s clock ran away from ours, whatever the jitter', (t) => {
+  for (const partsPerMillion of [200, -200]) {
+    const track = new Track(8_000);
+    const speaker = new Speaker(1);
+    for (let n = 0; n < 30_000; n += 1) give(track, speaker, n, -n * packetMs * partsPerMillion * 1e-6 + (n * 7) % 5);
+    t.ok(Math.abs(track.driftMs - 600 * 1_000 * partsPerMillion * 1e-6) < 4, `${track.driftMs} ms`);
+  }
+  t.equal(new Track(8_000).driftMs, 0);
+  t.end();
+});
+
+t.test('the first sender report of a segment tells when its sender says that it began', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1, { timestamp: 2 ** 32 - 1_000 });
+  track.senderReport(beginMs, speaker.timestamp);
+  giveAll(track, speaker, 0, 50, 7);
+  track.senderReport(beginMs + 50 * packetMs, (speaker.timestamp + 50 * packetTicks) % 2 ** 32);
+  track.senderReport(beginMs + 99_999, speaker.timestamp);
+  t.equal(track.segments[0]?.senderBaseMs, beginMs);
+  t.equal(track.segments[0]?.baseMs, beginMs + 7);
+  t.end();
+});

@@ -1,0 +1,85 @@
+/**
+ * A real call through the proxy, both ends our own: says whether the call went through, and what each end sent.
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Failure } from '../errors/index.js';
+import { encodeSessionId, hangUp, newSessionUuid, nilSessionUuid, parseSipUri } from '../sip/index.js';
+import { Phone, type PhoneOptions } from './phone.js';
+import type { TestCodec } from './talk.js';
+import type { Voice } from './voices.js';
+
+export interface TestCallOptions {
+  /** URI of the callee: its host and port are where our own callee answers. */
+  readonly to: string;
+  /** SIP URI of the proxy. */
+  readonly via: string;
+  readonly srtp: boolean;
+  readonly codec: TestCodec;
+  readonly seconds: number;
+  readonly voices: { readonly caller: Voice; readonly callee: Voice };
+  /** Told when both ends speak, for a progress line. */
+  readonly onConnected?: (sessionId: string) => void;
+}
+
+export interface EndResult {
+  /** When its first sample was sent, unix ms. */
+  readonly startedAtMs: number;
+  /** What was sent, decoded. */
+  readonly sent: Int16Array;
+  readonly sentPackets: number;
+  readonly heardPackets: number;
+  /** Packets that came but could not be read, or not be decrypted. */
+  readonly heardDamaged: number;
+}
+
+export interface TestCallResult {
+  readonly sessionId: string;
+  readonly caller: EndResult;
+  readonly callee: EndResult;
+}
+
+const answerTimeoutMs = 10_000;
+const packetsPerSecond = 50;
+/** The last packets are still on their way when the last one has been sent. */
+const lastPacketsMs = 100;
+
+/** @throws Failure CALL_FAILED, EDGE_LISTEN. */
+export async function placeTestCall(options: TestCallOptions): Promise<TestCallResult> {
+  const target = parseSipUri(options.to);
+  if (typeof target === 'string' || target.host === '') throw new Failure('CALL_FAILED', `${options.to} is no SIP URI, write sip:NAME@HOST:PORT`);
+  const address = target.host === 'localhost' ? '127.0.0.1' : target.host;
+  const common = { address, codec: options.codec, srtp: options.srtp };
+  const calleeOptions: PhoneOptions = { ...common, sipPort: target.port ?? 5060, voice: options.voices.callee, name: 'callee' };
+  const callee = await Phone.open(calleeOptions);
+  try {
+    const caller = await Phone.open({ ...common, sipPort: 0, voice: options.voices.caller, name: 'caller' });
+    try {
+      return await converse(caller, callee, options);
+    } finally {
+      await caller.close();
+    }
+  } finally {
+    await callee.close();
+  }
+}
+
+async function converse(caller: Phone, callee: Phone, options: TestCallOptions): Promise<TestCallResult> {
+  const sessionId = newSessionUuid(randomBytes);
+  const packets = Math.max(1, Math.round(options.seconds * packetsPerSecond));
+  const header = { 'Session-ID': encodeSessionId({ local: sessionId, remote: nilSessionUuid }) };
+  const answered = callee.answer('session-id', sessionId, answerTimeoutMs);
+  // When the call fails, that is the news; that nobody rang the callee is its consequence.
+  answered.catch(() => undefined);
+  const ours = await caller.call(options.to, options.via, header);
+  const theirs = await answered;
+  options.onConnected?.(sessionId);
+  const [ourWords, theirWords] = await Promise.all([ours.talk.speak(packets), theirs.talk.speak(packets)]);
+  await delay(lastPacketsMs);
+  await Promise.all([hangUp(ours.dialog), theirs.hungUp]);
+  return {
+    sessionId,
+    caller: { ...ourWords, sentPackets: packets, heardPackets: ours.talk.heard.packets, heardDamaged: ours.talk.heard.damaged },
+    callee: { ...theirWords, sentPackets: packets, heardPackets: theirs.talk.heard.packets, heardDamaged: theirs.talk.heard.damaged },
+  };
+}

@@ -1,0 +1,14 @@
+export { diskAdvice, errnoOf } from './disk-advice.js';
+export { loadOrCreateKeys, loadPublic } from './key-store.js';
+export type { VaultKeys, VaultPublic } from './keys.js';
+export type { ObjectSize } from './object-file.js';
+export { openObjectStore, type ObjectStore } from './object-store.js';
+export {
+  createSealer,
+  openSealed,
+  sealedHeaderBytes,
+  sealOverheadBytes,
+  type Sealer,
+  type Unsealer,
+} from './sealed-stream.js';
+export { openSecret, sealSecret } from './secret.js';

@@ -1,0 +1,150 @@
+/**
+ * One sealed byte stream: what rests encrypted, rests as this.
+ *
+ * The header, 120 bytes:
+ *   0   16  key id of the vault it was sealed for
+ *   16  80  the stream's fresh key, crypto_box_seal'ed to the vault (X25519, XSalsa20-Poly1305)
+ *   96  24  header of crypto_secretstream_xchacha20poly1305
+ * Then sealed chunks, each 17 bytes longer than its plain bytes. A chunk opens only in its place: after a lost,
+ * changed, moved or doubled chunk nothing opens any more. The last chunk carries the tag FINAL, so a stream that
+ * was cut is told from one that ended. Where a chunk begins and ends is for the file around it to say.
+ *
+ * Owns       the header's layout, the stream keys, libsodium's states.
+ * Leaves to  object-file.ts and capture/ the framing of chunks.
+ */
+import assert from 'node:assert/strict';
+import { Failure } from '../errors/index.js';
+import { keyIdBytes, secretsOf, type VaultKeys, type VaultPublic } from './keys.js';
+import { asBuffer, freeState, openSodium, streamStateBytes, type Sodium, type StateAddress } from './sodium.js';
+
+const streamKeyBytes = 32;
+const sealedKeyBytes = streamKeyBytes + 48;
+const streamHeaderBytes = 24;
+// crypto_secretstream_xchacha20poly1305_TAG_MESSAGE and _FINAL.
+const messageTag = 0;
+const finalTag = 3;
+const sealedKeyAt = keyIdBytes;
+const streamHeaderAt = sealedKeyAt + sealedKeyBytes;
+
+export const sealedHeaderBytes = streamHeaderAt + streamHeaderBytes;
+/** By how many bytes a sealed chunk is longer than its plain bytes. */
+export const sealOverheadBytes = 17;
+
+/** The writing end. Its owner seals a last chunk or closes it. */
+export interface Sealer {
+  /** All that a reader with the keys needs, `sealedHeaderBytes` long. */
+  readonly header: Buffer;
+  /** The next chunk. `last` ends the stream. The result belongs to the caller; `plain` is free again. */
+  seal(plain: Uint8Array, last?: boolean): Buffer;
+  /** Gives the stream up, or does nothing after the last chunk. */
+  close(): void;
+}
+
+/** The reading end. Its owner closes it. */
+export interface Unsealer {
+  /**
+   * The next chunk. `damaged`: these are not the bytes that were sealed as this chunk of this stream, or the
+   * last one was already opened; every later call says the same. The plain bytes belong to the caller.
+   */
+  open(sealed: Uint8Array): { plain: Buffer; last: boolean } | 'damaged';
+  close(): void;
+}
+
+/** A new stream that only the keys of `to` open. */
+export async function createSealer(to: VaultPublic): Promise<Sealer> {
+  const sodium = await openSodium();
+  const key = sodium.crypto_secretstream_xchacha20poly1305_keygen();
+  const stream = sodium.crypto_secretstream_xchacha20poly1305_init_push(key);
+  const sealedKey = sodium.crypto_box_seal(key, to.sealTo);
+  sodium.memzero(key);
+  const header = Buffer.concat([Buffer.from(to.keyId, 'hex'), sealedKey, stream.header]);
+  assert.equal(header.length, sealedHeaderBytes);
+  return new StreamSealer(sodium, stream.state, header);
+}
+
+/**
+ * Opens a stream by its header.
+ * Failure VAULT_KEYS: it was sealed for other keys. Failure VAULT_READ: the header is damaged.
+ */
+export async function openSealed(header: Buffer, keys: VaultKeys): Promise<Unsealer> {
+  assert.equal(header.length, sealedHeaderBytes);
+  const sodium = await openSodium();
+  const keyId = header.toString('hex', 0, sealedKeyAt);
+  if (keyId !== keys.public.keyId) {
+    throw new Failure(
+      'VAULT_KEYS',
+      `it was sealed for the keys ${keyId}, not for ${keys.public.keyId}; use the vault.key that belongs to it.`,
+      { facts: { sealedFor: keyId, keyId: keys.public.keyId } },
+    );
+  }
+  const key = openBox(sodium, header.subarray(sealedKeyAt, streamHeaderAt), keys);
+  if (key?.length !== streamKeyBytes) {
+    throw new Failure('VAULT_READ', 'the key in its header is damaged; restore it from your backup.');
+  }
+  const state = sodium.crypto_secretstream_xchacha20poly1305_init_pull(header.subarray(streamHeaderAt), key);
+  sodium.memzero(key);
+  return new StreamUnsealer(sodium, state);
+}
+
+/** What crypto_box_seal closed; undefined when it does not open. */
+export function openBox(sodium: Sodium, sealed: Uint8Array, keys: VaultKeys): Uint8Array | undefined {
+  if (sealed.length < sodium.crypto_box_SEALBYTES) return undefined;
+  try {
+    return sodium.crypto_box_seal_open(sealed, keys.public.sealTo, secretsOf(keys).openWith);
+  } catch {
+    // libsodium's wrapper has one error for everything here; lengths were checked, so it is the authentication.
+    return undefined;
+  }
+}
+
+class StreamSealer implements Sealer {
+  readonly #sodium: Sodium;
+  #state: StateAddress | undefined;
+
+  constructor(sodium: Sodium, state: StateAddress, readonly header: Buffer) {
+    this.#sodium = sodium;
+    this.#state = state;
+  }
+
+  seal(plain: Uint8Array, last = false): Buffer {
+    assert(this.#state !== undefined, 'the stream has ended');
+    const sealed = this.#sodium.crypto_secretstream_xchacha20poly1305_push(this.#state, plain, null, last ? finalTag : messageTag);
+    if (last) this.close();
+    return asBuffer(sealed);
+  }
+
+  close(): void {
+    if (this.#state === undefined) return;
+    freeState(this.#sodium, this.#state, streamStateBytes);
+    this.#state = undefined;
+  }
+}
+
+class StreamUnsealer implements Unsealer {
+  readonly #sodium: Sodium;
+  #state: StateAddress | undefined;
+
+  constructor(sodium: Sodium, state: StateAddress) {
+    this.#sodium = sodium;
+    this.#state = state;
+  }
+
+  open(sealed: Uint8Array): { plain: Buffer; last: boolean } | 'damaged' {
+    if (this.#state === undefined) return 'damaged';
+    const long = sealed.length >= sealOverheadBytes;
+    const opened = long && this.#sodium.crypto_secretstream_xchacha20poly1305_pull(this.#state, sealed, null);
+    if (opened === false || (opened.tag !== finalTag && opened.tag !== messageTag)) {
+      this.close();
+      return 'damaged';
+    }
+    const last = opened.tag === finalTag;
+    if (last) this.close();
+    return { plain: asBuffer(opened.message), last };
+  }
+
+  close(): void {
+    if (this.#state === undefined) return;
+    freeState(this.#sodium, this.#state, streamStateBytes);
+    this.#state = undefined;
+  }
+}
