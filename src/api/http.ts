@@ -45,7 +45,7 @@ const limits = {
 } as const;
 const maxConnections = 256;
 
-/** Failure EDGE_LISTEN when the address cannot be listened on. */
+/** Failure HTTP_LISTEN when the address cannot be listened on. */
 export const openHttp = async (options: HttpOptions): Promise<HttpServer> => {
   const { host, port, log, health, metrics, library, token } = options;
   const server = fastify({
@@ -81,7 +81,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpServer> => {
     await server.listen({ host, port });
   } catch (cause) {
     await server.close();
-    throw new Failure('EDGE_LISTEN', `HTTP cannot listen on ${host} port ${port}: ${messageOf(cause)}; choose another address or port under "http"`, { cause, facts: { host, port } });
+    throw new Failure('HTTP_LISTEN', `HTTP cannot listen on ${host} port ${port}: ${messageOf(cause)}; choose another address or port under "http"`, { cause, facts: { host, port } });
   }
   const address = server.server.address();
   return { host, port: typeof address === 'object' && address !== null ? address.port : port, close: () => server.close() };

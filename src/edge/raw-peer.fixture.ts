@@ -107,6 +107,7 @@ export interface RawCall {
 /** A call that a raw peer makes to `uri`. */
 export function rawCall(peerPort: number, uri: string, transport = 'UDP'): RawCall {
   calls += 1;
+  const tag = `raw${calls}`;
   const callId = `raw-${calls}-${peerPort}`;
   const branch = `z9hG4bKraw${calls}x${peerPort}`;
   return {
@@ -118,7 +119,7 @@ export function rawCall(peerPort: number, uri: string, transport = 'UDP'): RawCa
         `${method} ${options.uri ?? uri} SIP/2.0`,
         `Via: SIP/2.0/${transport} 127.0.0.1:${peerPort};rport;branch=${options.branch ?? branch}`,
         'Max-Forwards: 70',
-        `From: <sip:raw@127.0.0.1:${peerPort}>;tag=raw${calls}`,
+        `From: <sip:raw@127.0.0.1:${peerPort}>;tag=${tag}`,
         options.to ?? `To: <${uri}>`,
         `Call-ID: ${callId}`,
         `CSeq: ${options.cseq ?? 1} ${method}`,

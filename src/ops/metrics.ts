@@ -33,7 +33,7 @@ export interface Metrics {
   stitchSeconds(seconds: number): void;
   stitchFailed(): void;
   edgeRestarted(): void;
-  sipRejected(reason: SipRejectReason): void;
+  sipRejected(reason: SipRejectReason, by?: number): void;
   /** The exposition. */
   text(): Promise<string>;
   readonly contentType: string;

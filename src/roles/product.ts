@@ -73,6 +73,7 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
   const parts: Parts = { config, log, metrics, health, counters, site, owe };
 
   const interrupted = await site.ledger.interruptCalls(config.node, Date.now());
+  for (let n = 0; n < interrupted; n += 1) metrics.callEnded('interrupted');
   if (interrupted > 0) log.warn({ calls: interrupted }, 'calls were cut off when this node died');
 
   const addresses: { what: string; where: string }[] = [];
@@ -139,12 +140,29 @@ async function openSip(parts: Parts, role: string, settings: SipSettings, silent
   const sip = await connectSip({
     settings,
     silentUnless,
-    onTrouble: (what) => {
+    onCrash: (error) => {
       metrics.edgeRestarted();
-      log.error({ role }, what);
+      log.error({ role, reason: error.message }, 'the embedded SIP edge crashed and is started anew');
     },
+    onTrouble: (what) => log.error({ role }, what),
   });
   owe(() => sip.close());
+  owe(countMalformed(sip, metrics));
   health.register(`sip-${role}`, () => Promise.resolve({ ok: sip.healthy(), detail: sip.healthy() ? 'the SIP edge is connected' : 'the SIP edge is not reachable' }));
   return sip;
+}
+
+const countEveryMs = 5_000;
+
+/** Asks the edge now and then; returns what ends that. A restarted edge counts from 0 again. */
+function countMalformed(sip: SipConnection, metrics: Metrics): () => void {
+  let known = 0;
+  const ask = async (): Promise<void> => {
+    const now = await sip.malformed();
+    if (now > known) metrics.sipRejected('malformed', now - known);
+    known = now;
+  };
+  // An edge that does not answer is told by its health check.
+  const timer = setInterval(() => void ask().catch(() => undefined), countEveryMs);
+  return () => clearInterval(timer);
 }

@@ -16,6 +16,8 @@ export interface SipConnection {
   /** Where the edge listens; empty when drachtio-server does not tell. */
   readonly contacts: readonly string[];
   healthy(): boolean;
+  /** Messages that the embedded edge could not read, since its start; 0 with drachtio-server, which tells no count. */
+  malformed(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -23,7 +25,9 @@ export interface SipConnectionOptions {
   readonly settings: SipSettings;
   /** Sources to answer at all (embedded edge only); absent: everybody gets an answer. */
   readonly silentUnless?: readonly string[] | undefined;
-  /** Told of each loss of the edge; the connection is made anew by itself. */
+  /** The embedded edge crashed; it is started anew, with back-off, and the connection made again. */
+  readonly onCrash: (error: Error) => void;
+  /** The edge is not reachable; the connection is tried again by itself. */
   readonly onTrouble: (what: string) => void;
 }
 
@@ -44,9 +48,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
         secret,
         ...(options.silentUnless === undefined ? {} : { silentUnless: options.silentUnless }),
       },
-      (error) => {
-        options.onTrouble(`the embedded edge crashed and is started anew: ${error.message}`);
-      },
+      options.onCrash,
     );
   }
   const target = settings.drachtio ?? { host: edge?.admin.host ?? '', port: edge?.admin.port ?? 0 };
@@ -74,6 +76,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
     srf,
     contacts: edge?.listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`) ?? [],
     healthy: () => connected,
+    malformed: async () => Object.values((await edge?.stats())?.malformed ?? {}).reduce((sum, count) => sum + count, 0),
     async close() {
       srf.disconnect();
       await edge?.close();

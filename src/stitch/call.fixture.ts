@@ -82,11 +82,11 @@ export type Happening =
 
 const byTime = (a: Happening, b: Happening): number => a.atMs - b.atMs;
 
-/** What a recorder writes of these happenings, in the order of their instants; `cut`: it was killed at the end. */
+/** What a recorder writes of these happenings, a list in the order of its instants; `cut`: it was killed at the end. */
 export async function captured(
   dir: string,
   keys: VaultKeys,
-  happenings: readonly Happening[],
+  happenings: Iterable<Happening>,
   { captureId = 'c1', streams = [streamOf(0), streamOf(1)], cut = false } = {},
 ): Promise<CaptureSource> {
   const path = join(dir, captureId);
@@ -95,7 +95,7 @@ export async function captured(
   const writer = await openCaptureWriter(path, keys.public, begin, { flushMs: 1e6, now: () => nowMs });
   writer.event({ type: 'streams', streams });
   let taken = 0;
-  for (const happening of [...happenings].sort(byTime)) {
+  for (const happening of Array.isArray(happenings) ? [...(happenings as Happening[])].sort(byTime) : happenings) {
     nowMs = happening.atMs;
     if ('streams' in happening) writer.event({ type: 'streams', streams: happening.streams });
     else writer.packet(happening.stream, happening.atMs, happening.rtcp ?? false, happening.bytes);

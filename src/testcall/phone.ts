@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { Failure, messageOf } from '../errors/index.js';
 import { keySaltBytes, SrtpReceiver, SrtpSender, type CryptoLine } from '../media/index.js';
-import { connectSip, type SipConnection, type SipDialog } from '../sip/index.js';
+import { connectSip, hostPort, type SipConnection, type SipDialog } from '../sip/index.js';
 import { openMediaSockets, PortPool, type MediaSockets } from '../udp/index.js';
 import { encodePhoneSdp, readFarEnd, type FarEnd } from './phone-sdp.js';
 import { Talk, type TestCodec } from './talk.js';
@@ -53,6 +53,7 @@ export class Phone {
             { transport: 'tcp', host: address, port: sipPort },
           ],
         },
+        onCrash: () => undefined,
         onTrouble: () => undefined,
       });
       return new Phone(options, sip, sockets);
@@ -73,7 +74,11 @@ export class Phone {
     const crypto = this.#options.srtp ? newKey(1) : undefined;
     let dialog: SipDialog;
     try {
-      dialog = await this.#sip.srf.createUAC(uri, { localSdp: this.#sdp(this.#options.codec, crypto), proxy: via, headers });
+      dialog = await this.#sip.srf.createUAC(uri, {
+        localSdp: this.#sdp(this.#options.codec, crypto),
+        proxy: via,
+        headers: { From: `<sip:${this.#options.name}@${hostPort(this.#options.address)}>`, ...headers },
+      });
     } catch (error) {
       const status = (error as { status?: unknown }).status;
       const what = typeof status === 'number' ? `was answered ${status}` : `failed: ${messageOf(error)}`;

@@ -27,6 +27,7 @@ const packetMs = 20;
 const packetFrames = (voiceRate * packetMs) / 1_000;
 /** RFC 3550 §6.2 allows less often; a short call wants its first report early. */
 const reportEveryPackets = 50;
+const firstReportPackets = 5;
 
 export interface TalkOptions {
   readonly sockets: MediaSockets;
@@ -81,7 +82,7 @@ export class Talk {
       const payload = encode(samples);
       decode(payload, sent, from);
       this.#send(at, payload);
-      if (at % reportEveryPackets === reportEveryPackets - 1) this.#report(at + 1, startedAtMs);
+      if ((at + 1) % reportEveryPackets === firstReportPackets) this.#report(at + 1, startedAtMs);
     });
     return { startedAtMs, sent };
   }
