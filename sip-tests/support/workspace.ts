@@ -1,10 +1,8 @@
 /** A folder of its own for a test, and ports of its own: nothing meets what else runs on the machine. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../src/udp/free-port.fixture.js';
 
 export interface Workspace {
   readonly dir: string;
@@ -24,29 +22,6 @@ export interface WorkspaceOptions {
   readonly sources?: readonly string[];
   readonly recorderUri?: string;
   readonly relayPorts?: readonly [number, number];
-}
-
-/** A port that is free for UDP and TCP just now. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const socket = createSocket('udp4');
-    try {
-      socket.bind(port, '127.0.0.1');
-      await once(socket, 'listening');
-      return port;
-    } catch {
-      // taken for UDP: another one
-    } finally {
-      socket.close();
-      server.close();
-      await once(server, 'close');
-    }
-  }
 }
 
 export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import t, { type Test } from 'tap';
 import { isRequest, isResponse, openRawUdp, rawCall, rawResponse, toOf } from './raw-peer.fixture.js';
 import { headerOf } from './message/sip-message.js';
@@ -147,4 +148,20 @@ t.test('an INVITE without an offer: the offer comes in the 200 and the answer in
   const dialog = await pending.ack(sdp('answer'));
   t.equal(await answer.value, sdp('answer'));
   await dialog.destroy();
+});
+
+t.test('a call between IPv6 literals', async (t) => {
+  const hasV6 = Object.values(networkInterfaces()).some((entries) => entries?.some((entry) => entry.address === '::1'));
+  // A machine without IPv6 carries the same call over IPv4: the addresses differ, not what is shown.
+  const host = hasV6 ? '::1' : '127.0.0.1';
+  const listen = [{ transport: 'udp' as const, host, port: 0 }, { transport: 'tcp' as const, host, port: 0 }];
+  const [caller, callee] = await Promise.all([openParty(t, {}, { listen }), openParty(t, {}, { listen })]);
+  callee.srf.invite((request, response) => void callee.srf.createUAS(request, response, { localSdp: sdp('y') }));
+  const place = hasV6 ? '[::1]' : host;
+  for (const uri of [`sip:x@${place}:${callee.port()}`, `sip:x@${place}:${callee.port('tcp')};transport=tcp`]) {
+    const dialog = await caller.srf.createUAC(uri, { localSdp: sdp('x') });
+    t.ok(dialog.remote.uri.includes(`${place}:`), dialog.remote.uri);
+    await dialog.destroy();
+  }
+  await dialogsGone(callee.edge);
 });

@@ -18,6 +18,8 @@ export interface EdgeEnvironment {
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly lookUp?: LookUp;
+  readonly maxTransactions?: number;
+  readonly maxDialogs?: number;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironme
   const environment = { clock, timing: { ...standardTiming, ...replaced.timing } };
   const heard = options.silentUnless === undefined ? () => true : openSourceFilter(options.silentUnless);
 
-  const layer = new TransactionLayer(environment, () => ids.tag());
+  const layer = new TransactionLayer(environment, () => ids.tag(), replaced.maxTransactions);
   const hub = await TransportHub.open(
     options.listen, clock, (text, path) => layer.receive(text, path), () => layer.countMalformed('bad-framing'), replaced.lookUp,
   );
@@ -49,7 +51,7 @@ export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironme
     await hub.close();
     throw thrown;
   }
-  const dialogs = new DialogStore<Application>();
+  const dialogs = new DialogStore<Application>(replaced.maxDialogs);
   const proxy = new Proxy(environment, hub, layer, ids);
   const agent = new Agent({ environment, ids, hub, layer, dialogs, routes: server.routes }, proxy, heard);
   late.agent = agent;

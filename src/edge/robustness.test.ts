@@ -60,6 +60,24 @@ t.test('sources outside the list are dropped without any answer', async (t) => {
   t.equal(dialog.connected, false);
 });
 
+t.test('beyond the bounds on transactions and dialogs requests are answered 503', async (t) => {
+  const [few, one, peer] = await Promise.all([openParty(t, { maxTransactions: 2 }), openParty(t, { maxDialogs: 1 }), openRawUdp(t)]);
+  few.srf.use('options', () => undefined);
+  await until('two are kept and the third is refused', () => {
+    peer.send(rawCall(peer.port, few.uri()).request('OPTIONS'), few.port());
+    return peer.left.some(isResponse(503));
+  });
+  t.equal((await few.edge.stats()).transactions, 2);
+  await t.rejects(few.srf.request(`sip:raw@127.0.0.1:${peer.port}`, { method: 'OPTIONS' }), /too many/u);
+  one.srf.invite((request, response) => void one.srf.createUAS(request, response, { localSdp: sdp('y') }));
+  peer.send(rawCall(peer.port, one.uri()).request('INVITE', { body: sdp('x') }), one.port());
+  await peer.take('200', isResponse(200));
+  const second = rawCall(peer.port, one.uri());
+  peer.send(second.request('INVITE', { body: sdp('x') }), one.port());
+  await peer.take('503', (message) => isResponse(503)(message) && message.callId === second.callId);
+  await t.rejects(one.srf.createUAC(`sip:raw@127.0.0.1:${peer.port}`, { localSdp: sdp('z') }), /too many/u);
+});
+
 t.test('an address in use and a list entry of no address are failures that say what to do', async (t) => {
   const taken = createSocket('udp4');
   taken.bind(0, '127.0.0.1');

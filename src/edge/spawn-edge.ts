@@ -23,7 +23,7 @@ interface Running {
 
 function start(options: EdgeOptions, crashed: (error: Error) => void, told: (message: FromWorker) => void): Promise<Running> {
   const data: WorkerData = { edge: options };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data });
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data, execArgv: [] });
   return new Promise((resolve, reject) => {
     let opened = false;
     let failed = false;

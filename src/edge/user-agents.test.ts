@@ -165,7 +165,7 @@ t.test('REFER, UPDATE, MESSAGE and NOTIFY go inside a call, in both directions',
 });
 
 t.test('a 2xx that is not acknowledged is repeated, then the call is ended and its application told', async (t) => {
-  const [callee, peer] = await Promise.all([openParty(t, quick), openRawUdp(t)]);
+  const [callee, peer] = await Promise.all([openParty(t, { timing: { t1Ms: 20, t2Ms: 80 } }), openRawUdp(t)]);
   const ended = later<unknown>();
   callee.srf.invite((request, response) => {
     void callee.srf.createUAS(request, response, { localSdp: sdp('y') }).then((dialog) => {
@@ -180,6 +180,22 @@ t.test('a 2xx that is not acknowledged is repeated, then the call is ended and i
   peer.send(rawResponse(bye, 200, 'OK'), callee.port());
   t.equal(await ended.value, 'ACK timeout');
   await dialogsGone(callee.edge);
+});
+
+t.test('a BYE that comes instead of the ACK ends the call and the repetition of the 2xx', async (t) => {
+  const [callee, peer] = await Promise.all([openParty(t, quick), openRawUdp(t)]);
+  const answered = later<SrfDialog>();
+  callee.srf.invite((request, response) => void callee.srf.createUAS(request, response, { localSdp: sdp('y') }).then(answered.settle));
+  const call = rawCall(peer.port, callee.uri());
+  peer.send(call.request('INVITE', { body: sdp('x') }), callee.port());
+  const ok = await peer.take('200', isResponse(200));
+  const ended = next(await answered.value, 'destroy');
+  peer.send(call.request('BYE', { cseq: 2, to: toOf(ok), branch: 'z9hG4bKbye' }), callee.port());
+  await peer.take('200 to BYE', isResponse(200, 'BYE'));
+  await ended;
+  const repeated = isResponse(200, 'INVITE');
+  while (peer.left.some(repeated)) await peer.take('200 from before the BYE', repeated);
+  await t.rejects(peer.take('200 again', repeated, 300), 'several intervals pass without one');
 });
 
 t.test('a CANCEL that comes after the 200 ends the call', async (t) => {

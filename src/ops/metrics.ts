@@ -90,7 +90,7 @@ export const createMetrics = (): Metrics => {
     stitchSeconds: (seconds) => stitchSeconds.observe(seconds),
     stitchFailed: () => stitchFailures(1),
     edgeRestarted: () => edgeRestarts(1),
-    sipRejected: (reason) => sipRejected(1, reason),
+    sipRejected: (reason, by = 1) => sipRejected(by, reason),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

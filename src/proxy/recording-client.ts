@@ -8,6 +8,7 @@
  * does not name is late or a duplicate and changes nothing.
  */
 import { randomBytes } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import type { AnchoredCall } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import {
@@ -43,12 +44,17 @@ export interface RecordingClientOptions {
   readonly onLost: (reason: string) => void;
 }
 
+interface Body {
+  readonly contentType: string;
+  readonly body: string;
+}
+
 type State = 'idle' | 'inviting' | 'live' | 'over';
 type Event = 'start' | 'answered' | 'failed' | 'ended' | 'recorder-left';
 
 /** Which state follows; a pair that is not here is late or a duplicate. */
 export const transitions: Readonly<Record<State, Partial<Record<Event, State>>>> = {
-  idle: { start: 'inviting', ended: 'over' },
+  idle: { start: 'inviting', failed: 'over', ended: 'over' },
   inviting: { answered: 'live', failed: 'over', ended: 'over' },
   live: { 'recorder-left': 'over', ended: 'over' },
   over: {},
@@ -61,9 +67,16 @@ export class RecordingClient {
   #invite: SipRequest | undefined;
   #dialog: SipDialog | undefined;
   #offered = '';
+  /** One change at a time: no second INVITE while one is unanswered (RFC 3261 §14.1). */
+  #changes: Promise<void> = Promise.resolve();
 
   constructor(options: RecordingClientOptions) {
     this.#options = options;
+  }
+
+  /** True once there was something to record: a recorder was asked. */
+  get asked(): boolean {
+    return this.#offered !== '';
   }
 
   /** True once a recorder has accepted: then a capture exists. */
@@ -72,11 +85,21 @@ export class RecordingClient {
   }
 
   /** The media of the call changed or became known: opens the session, or tells the recorder. */
-  async mediaChanged(): Promise<void> {
+  mediaChanged(): Promise<void> {
+    this.#changes = this.#changes.then(() => this.#change());
+    return this.#changes;
+  }
+
+  async #change(): Promise<void> {
     try {
-      if (this.#step('start')) await this.#open();
-      else if (this.#state === 'live') await this.#update();
+      if (this.#state !== 'idle' && this.#state !== 'live') return;
+      const body = await this.#body();
+      if (body === undefined) return;
+      if (this.#step('start')) await this.#open(body);
+      else if (this.#state === 'live') await this.#update(body);
     } catch (error) {
+      // A session that runs and cannot go on is ended: else the recorder would wait for its BYE for ever.
+      if (this.#state === 'live') this.#bye();
       if (this.#step('failed') || this.#step('recorder-left')) {
         this.#options.media.stopFork();
         this.#options.onLost(messageOf(error));
@@ -98,10 +121,8 @@ export class RecordingClient {
     return next !== undefined;
   }
 
-  async #open(): Promise<void> {
+  async #open(body: Body): Promise<void> {
     const { sip, settings, sipSessionId } = this.#options;
-    const body = await this.#body();
-    if (body === undefined) throw new Failure('SDP_UNUSABLE', 'the call has no audio');
     const timer = setTimeout(() => this.#invite?.cancel(() => undefined), settings.answerTimeoutMs);
     try {
       const dialog = await sip.srf.createUAC(
@@ -138,17 +159,16 @@ export class RecordingClient {
     }
   }
 
-  async #update(): Promise<void> {
+  async #update(body: Body): Promise<void> {
     const dialog = this.#dialog;
-    const body = await this.#body();
-    if (dialog === undefined || body === undefined) return;
+    if (dialog === undefined) return;
     const response = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': body.contentType }, body: body.body });
     if (response.status >= 300) throw new Failure('SIP_REFUSED', `the recorder refused a change: ${response.status} ${response.reason}`);
     if (this.#state === 'live') this.#options.media.startFork(response.body);
   }
 
-  /** Offer and metadata in one body; undefined when there is nothing to record or nothing new to tell. */
-  async #body(): Promise<{ contentType: string; body: string } | undefined> {
+  /** Offer and metadata in one body; undefined when there is nothing to record yet or nothing new to tell. */
+  async #body(): Promise<Body | undefined> {
     const offer = await this.#options.media.recordingOffer();
     if (offer === undefined) return undefined;
     // Only the version differs (RFC 8866 §5.2): nothing to tell.
@@ -169,7 +189,7 @@ export class RecordingClient {
     const { recorder, keysInClear } = this.#options.settings;
     const uri = parseSipUri(recorder);
     const host = typeof uri === 'string' ? '' : uri.host;
-    if (keysInClear || host === 'localhost' || host === '::1' || host.startsWith('127.')) return;
+    if (keysInClear || host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return;
     throw new Failure(
       'KEYS_NOT_FORWARDABLE',
       `SRTP keys are not sent unencrypted to ${host}: place the recorder on this machine or set recording.keysInClear`,

@@ -50,6 +50,9 @@ export class TrunkCall {
   #pastAnchor = false;
   #answered = false;
   #ended = false;
+  #tellOver: () => void = () => undefined;
+  /** Resolves when everything of the call is closed. */
+  readonly #over = new Promise<void>((resolve) => (this.#tellOver = resolve));
 
   constructor(context: ProxyContext, trunk: Trunk, request: SipRequest, response: SipResponse) {
     this.#context = context;
@@ -148,20 +151,17 @@ export class TrunkCall {
       onTrouble: (side, method, reason) =>
         this.#context.log.warn({ sessionId: this.sessionId, side, method, reason }, 'a request inside the call could not be passed on'),
     });
-    await this.#untilHungUp();
+    this.#followHangUps(this.#dialogs);
+    await this.#over;
   }
 
-  #untilHungUp(): Promise<void> {
-    const dialogs = this.#dialogs;
-    if (dialogs === undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      for (const side of ['caller', 'callee'] as const) {
-        dialogs[side].on('destroy', (bye) => {
-          void hangUp(dialogs[otherSide(side)], headersToPass(bye));
-          resolve(this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` }));
-        });
-      }
-    });
+  #followHangUps(dialogs: Readonly<Record<Side, SipDialog>>): void {
+    for (const side of ['caller', 'callee'] as const) {
+      dialogs[side].on('destroy', (bye) => {
+        void hangUp(dialogs[otherSide(side)], headersToPass(bye));
+        void this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` });
+      });
+    }
   }
 
   /** Without an anchor: proxied with Record-Route, media untouched; the ledger says why there is no recording. */
@@ -199,6 +199,7 @@ export class TrunkCall {
     const recording = this.#recordingState(end);
     log.info({ sessionId: this.sessionId, outcome: end.outcome, sipStatus: end.sipStatus, reason: end.reason }, 'call ended');
     this.#note(ledger.callEnded(this.callId, { ...end, ...recording, atMs }));
+    this.#tellOver();
   }
 
   /** What the ledger says of the recording now: nothing while a capture exists, the stitcher knows more. */
@@ -206,6 +207,7 @@ export class TrunkCall {
     if (this.#recording.accepted) return { reason: end.reason };
     if (this.#lostReason !== undefined) return { recording: 'lost', reason: this.#lostReason };
     if (!this.#answered) return { recording: 'excluded', reason: `never answered: ${end.reason}` };
+    if (!this.#recording.asked) return { recording: 'excluded', reason: 'the call has no audio that can be recorded' };
     return { recording: 'lost', reason: 'no recorder had answered when the call ended' };
   }
 

@@ -25,11 +25,11 @@ export const trunkOf = (trunks: readonly Trunk[], sourceAddress: string): Trunk 
 
 /**
  * The request URI for the next hop: the number and its parameters stay, host and transport become the
- * next hop's. A URI that cannot be read (tel: and the like) is sent as it is.
+ * next hop's. One that names no host (tel:), or cannot be read, is sent as it is.
  */
 export function requestUriFor(uri: string, nextHop: SipUri): string {
   const parsed = parseSipUri(uri);
-  if (typeof parsed === 'string') return uri;
+  if (typeof parsed === 'string' || parsed.scheme === 'tel') return uri;
   const { port: _port, ...rest } = parsed;
   const parameters = new Map([...parsed.params].filter(([name]) => name.toLowerCase() !== 'transport'));
   for (const [name, value] of nextHop.params) parameters.set(name, value);

@@ -1,6 +1,7 @@
 /**
  * What a recording session's INVITE says: pure. Read liberally, written strictly (RFC 7866 §7, RFC 7865).
  */
+import { createHash } from 'node:crypto';
 import {
   nilSessionUuid,
   parseMetadata,
@@ -12,6 +13,8 @@ import {
   type Sdp,
   type SdpMedia,
 } from '../sip/index.js';
+
+const longestSessionIdBytes = 128;
 
 export interface RecordingRequest {
   readonly contentType: string | undefined;
@@ -55,8 +58,12 @@ function sessionIdOf(request: RecordingRequest, metadata: RecordingMetadata | un
     const parsed = value === undefined ? 'malformed' : parseSessionId(value);
     if (parsed !== 'malformed' && parsed.local !== nilSessionUuid) return parsed.local;
   }
-  return session !== undefined && session.id !== '' ? session.id : request.callId;
+  return shortened(session !== undefined && session.id !== '' ? session.id : request.callId);
 }
+
+/** What others chose is of any length, a file name is not: a longer ID is known by its digest. */
+const shortened = (id: string): string =>
+  Buffer.byteLength(id) <= longestSessionIdBytes ? id : createHash('sha256').update(id).digest('hex');
 
 /** The party that speaks on a line: by label and ids; empty when nobody says. */
 export function partyOf(metadata: RecordingMetadata | undefined, media: SdpMedia): string {

@@ -101,13 +101,9 @@ export class RecordingSession {
   }
 
   async #close(reason: string): Promise<{ packets: number; bytes: number; whole: boolean }> {
-    try {
-      await this.#writer.close(reason);
-      return { ...this.#writer.stats, whole: true };
-    } catch {
-      // onFailure has told; what was written before is still a capture, cut where the disk gave up.
-      return { ...this.#writer.stats, whole: false };
-    }
+    // Of a failure onFailure has told; what was written before is still a capture, cut where the disk gave up.
+    const { packets, bytes, state } = await this.#writer.close(reason);
+    return { packets, bytes, whole: state === 'closed' };
   }
 
   async #change(request: SipRequest): Promise<{ sdp: string } | OfferReject> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** Where media sockets are opened: one local address and an inclusive range of ports. */
 export const mediaSettings = z.strictObject({
-  address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1').describe('local address of the media sockets; also what the SDP names'),
+  address: z.union([z.ipv4(), z.ipv6()], 'write an IPv4 or IPv6 address of this machine').default('127.0.0.1').describe('local address of the media sockets; also what the SDP names'),
   ports: z
     .tuple([z.int().min(1024).max(65_535), z.int().min(1024).max(65_535)])
     .refine(([first, last]) => last - first >= 3, 'the range must hold at least two pairs of ports')

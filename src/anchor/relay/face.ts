@@ -15,9 +15,11 @@ import type { AnchorObserver } from '../door.js';
 interface Target {
   /** What the SDP said, to see whether a new one says something else. */
   readonly signalled: string;
+  /** Where packets are sent to; port 0: nowhere. */
   address: string;
   port: number;
-  latched: boolean;
+  /** Where packets come from: the latch, open until the first. */
+  source: { readonly address: string; readonly port: number } | undefined;
 }
 
 /** RTP and RTCP are told apart by the port they came to, and on one port by the packet type (RFC 5761 §4). */
@@ -57,7 +59,8 @@ export class Face {
   /** Sends to this side what came from the other. */
   send(bytes: Buffer, rtcpPort: boolean): void {
     const target = rtcpPort ? this.#rtcp : this.#rtp;
-    if (target === undefined || target.port === 0) {
+    // Without an address (no c= line) the side is found by its first packet.
+    if (target === undefined || target.port === 0 || target.address === '') {
       this.#observer.dropped('no-target');
       return;
     }
@@ -70,24 +73,14 @@ export class Face {
   }
 
   #admit(target: Target | undefined, from: RemoteInfo): boolean {
-    if (target === undefined) {
-      this.#observer.dropped('unknown-source');
-      return false;
+    if (target !== undefined && target.source === undefined) {
+      target.source = { address: from.address, port: from.port };
+      // On hold (port 0) the source is admitted but not sent to.
+      if (target.port !== 0) Object.assign(target, target.source);
     }
-    if (target.address === from.address && target.port === from.port) {
-      target.latched = true;
-      return true;
-    }
-    if (target.latched) {
-      this.#observer.dropped('unknown-source');
-      return false;
-    }
-    target.latched = true;
-    // On hold (port 0) the source is admitted but not sent to.
-    if (target.port === 0) return true;
-    target.address = from.address;
-    target.port = from.port;
-    return true;
+    if (target?.source?.port === from.port && target.source.address === from.address) return true;
+    this.#observer.dropped('unknown-source');
+    return false;
   }
 }
 
@@ -100,5 +93,5 @@ function moved(before: Target | undefined, address: string, port: number): Targe
   const signalled = `${address} ${port}`;
   if (before?.signalled === signalled) return before;
   // RFC 2543 hold: the address 0.0.0.0 says "send nothing".
-  return { signalled, address, port: unset.test(address) ? 0 : port, latched: false };
+  return { signalled, address, port: unset.test(address) ? 0 : port, source: undefined };
 }

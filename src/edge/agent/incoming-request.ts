@@ -213,10 +213,18 @@ export class IncomingRequest {
     }
     if (!this.isInvite) return;
     this.keeper.expectAck(this, dialog);
-    this.#twoHundred = new Retransmission(environment, timing.t2Ms, () => this.transaction.respond(status, text), () => {
+    const over = (): void => {
+      this.#twoHundred?.stop();
       this.#twoHundred = undefined;
       this.keeper.ackOver(this, dialog);
-      this.keeper.hangUp(dialog, 'ACK timeout');
+    };
+    this.#twoHundred = new Retransmission(environment, timing.t2Ms, () => {
+      // A BYE has ended the dialog before the ACK came: nobody waits for the 2xx any more.
+      if (dialog.ended) over();
+      else this.transaction.respond(status, text);
+    }, () => {
+      over();
+      if (!dialog.ended) this.keeper.hangUp(dialog, 'ACK timeout');
     });
   }
 

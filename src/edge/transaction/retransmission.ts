@@ -28,6 +28,7 @@ export class Retransmission {
   #after(ms: number): CancelTimer {
     return this.environment.clock.after(ms, () => {
       this.#next = this.#after(Math.min(ms * 2, this.capMs));
+      // Last, for it may stop everything.
       this.again();
     });
   }

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import t from 'tap';
+import { Failure } from '../errors/index.js';
+import { defaultConfigFile } from './default-file.js';
+import { loadConfig, parseConfig } from './load.js';
+import { configJsonSchema } from './schema.js';
+
+const shipped = readFileSync(defaultConfigFile, 'utf8');
+
+/** The complaints about a text, a line each. */
+function faults(text: string): string[] {
+  try {
+    parseConfig(text, 'my.yaml');
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'CONFIG_INVALID') return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+/** The shipped file with one change; its line, from 1, is that of `to`. */
+function changed(from: string | RegExp, to: string): { text: string; line: number } {
+  const text = shipped.replace(from, to);
+  if (text === shipped) throw new Error(`${String(from)} is not in the file`);
+  const at = text.indexOf(to);
+  return { text, line: text.slice(0, at + to.length - to.trimStart().length).split('\n').length };
+}
+
+t.test('the shipped configuration is valid', async (t) => {
+  const config = await loadConfig(defaultConfigFile);
+  t.match(config, { dataDir: 'data', log: { level: 'info' }, http: { host: '127.0.0.1', port: 8060 }, strangers: 'refuse', recorder: { flushMs: 100 } });
+  t.match(config.sip.listen, [{ transport: 'udp', host: '127.0.0.1', port: 5060 }, { transport: 'tcp' }]);
+});
+
+t.test('the result is frozen to its depths', (t) => {
+  const frozen = (value: unknown): boolean => typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
+  t.ok(frozen(parseConfig(shipped, 'x')));
+  t.end();
+});
+
+t.test('a fault is told by file, line and key', (t) => {
+  const table: [string | RegExp, string, RegExp][] = [
+    ['strangers: refuse', 'strangerz: refuse', /^strangerz: there is no such key$/],
+    ['  port: 8060', '  port: 8060\n  prot: 1', /^http\.prot: there is no such key$/],
+    ['nextHop: sip:127.0.0.1:5070', 'nexthop: sip:127.0.0.1:5070', /^trunks\[0\]\.nexthop: there is no such key$/],
+    ['port: 8060', 'port: eight', /^http\.port: .*expected number/],
+    ['port: 8060', 'port: 80600', /^http\.port: .*65535/],
+    ['strangers: refuse', 'strangers: welcome', /^strangers: .*refuse/],
+    ['    - udp:127.0.0.1:5060', '    - 127.0.0.1:5060', /^sip\.listen\[0\]: write it as udp:ADDRESS:PORT/],
+    ['    - udp:127.0.0.1:5060', '    - udp:localhost:5060', /^sip\.listen\[0\]: write it as/],
+    ['    - udp:127.0.0.1:5060', '    - udp:127.0.0.1:99999', /^sip\.listen\[0\]: write it as/],
+    ['ports: [20000, 24999]', 'ports: [24999, 20000]', /^anchor\.relay\.ports: the range must hold at least two pairs/],
+    ['ports: [20000, 24999]', 'ports: [20000, 20002]', /^anchor\.relay\.ports: the range must hold at least two pairs/],
+    ['ports: [20000, 24999]', 'ports: [80, 24999]', /^anchor\.relay\.ports\[0\]: .*1024/],
+    ['ports: [20000, 24999]', 'ports: [20000]', /^anchor\.relay\.ports/],
+    [/address: 127\.0\.0\.1\n {4}ports: \[20000/, 'address: localhost\n    ports: [20000', /^anchor\.relay\.address: .*address/],
+    ['sources: [127.0.0.0/8]\n    nextHop', 'sources: [127.0.0.0/33]\n    nextHop', /^trunks\[0\]\.sources\[0\]: write an address or a network/],
+    ['nextHop: sip:127.0.0.1:5070', 'nextHop: 127.0.0.1:5070', /^trunks\[0\]\.nextHop: write a SIP URI/],
+  ];
+  for (const [from, to, complaint] of table) {
+    const { text, line } = changed(from, to);
+    const found = faults(text);
+    const wanted = found.find((fault) => complaint.test(fault.replace(/^my\.yaml:\d+: /, '')));
+    t.ok(wanted, `${to} -> ${found.join(' | ')}`);
+    t.equal(Number(wanted?.split(':')[1]), to.includes('prot') ? line + 1 : line, to);
+  }
+  t.end();
+});
+
+t.test('a missing key is told at the line of the one above it', (t) => {
+  t.match(faults(shipped.replace(/ {4}nextHop:.*\n/, '')), [/^my\.yaml:\d+: trunks\[0\]\.nextHop: this key is missing$/]);
+  const withoutRecorder = shipped.slice(0, shipped.indexOf('\nrecorder:'));
+  t.strictSame(faults(withoutRecorder), ['my.yaml:1: recorder: this key is missing']);
+  const line = Number(faults(shipped.replace(/ {4}ports: \[30000.*\n/, ''))[0]?.split(':')[1]);
+  t.match(shipped.split('\n')[line - 1], 'media:');
+  t.end();
+});
+
+t.test('two trunks of one name are refused', (t) => {
+  const { text } = changed('  - name: loopback', '  - {name: loopback, sources: [10.0.0.1], nextHop: sip:10.0.0.2}\n  - name: loopback');
+  t.match(faults(text), [/^my\.yaml:\d+: trunks: two trunks have the same name$/]);
+  t.end();
+});
+
+t.test('several faults are all told at once', (t) => {
+  const text = shipped.replace('port: 8060', 'port: x').replace('strangers: refuse', 'strangers: x\nunknown: 1').replace('ports: [20000, 24999]', 'ports: [1, 2]');
+  const found = faults(text);
+  for (const key of ['http.port', 'strangers', 'unknown', 'anchor.relay.ports']) t.ok(found.some((fault) => fault.includes(` ${key}`)), key);
+  t.end();
+});
+
+t.test('what is no YAML is told by line', (t) => {
+  t.match(faults('http:\n  port: [1,\nsip: x\n'), [/^my\.yaml:[23]: /]);
+  t.match(faults('http:\n  port: 1\n  port: 2\n').join('\n'), /my\.yaml:3: .*unique/);
+  t.match(faults('a: 1\n---\nb: 2\n').join('\n'), /my\.yaml:\d+: /);
+  for (const text of ['', '# nothing\n', 'just text\n', '- a\n- b\n', '42\n']) t.match(faults(text), [/^my\.yaml:1: the file: /], JSON.stringify(text));
+  t.end();
+});
+
+t.test('aliases are refused, however few, and a billion laughs cost nothing', (t) => {
+  t.match(faults(shipped.replace('dataDir: data', 'dataDir: &d data\nnode: *d')), [/^my\.yaml:\d+: .*alias/i]);
+  const laughs = ['a: &a [x,x,x,x,x,x,x,x,x]', ...Array.from({ length: 25 }, (_, n) => `${String.fromCharCode(98 + n)}: &${String.fromCharCode(98 + n)} [${`*${String.fromCharCode(97 + n)},`.repeat(9)}]`)].join('\n');
+  const startedMs = process.cpuUsage().user / 1_000;
+  t.match(faults(laughs), [/alias/i]);
+  t.ok(process.cpuUsage().user / 1_000 - startedMs < 1_000);
+  t.end();
+});
+
+t.test('a file that is too large, or nested without end, is refused and not suffered', (t) => {
+  t.strictSame(faults(`# ${'x'.repeat(1024 * 1024)}`), ['my.yaml:1: the file is larger than 1 MiB']);
+  t.match(faults('['.repeat(100_000)), [/^my\.yaml:1: /]);
+  t.end();
+});
+
+t.test('a file that cannot be read is a failure that names it', async (t) => {
+  await t.rejects(loadConfig(join(t.testdir(), 'none.yaml')), { code: 'CONFIG_UNREADABLE', message: /none\.yaml cannot be read/ });
+});
+
+t.test('no text gives anything but a configuration or complaints', (t) => {
+  const spoiled = fc.tuple(fc.nat({ max: shipped.length }), fc.nat({ max: 40 }), fc.string({ maxLength: 8 })).map(([at, cut, put]) => shipped.slice(0, at) + put + shipped.slice(at + cut));
+  fc.assert(fc.property(fc.oneof(fc.string(), spoiled), (text) => faults(text).every((fault) => /^my\.yaml:\d+: ./.test(fault))), { numRuns: 300 });
+  t.end();
+});
+
+t.test('config/schema.json is the schema of this version, and takes the shipped file\'s keys', (t) => {
+  const file: unknown = JSON.parse(readFileSync(new URL('../../../config/schema.json', import.meta.url), 'utf8'));
+  t.ok(isDeepStrictEqual(file, JSON.parse(JSON.stringify(configJsonSchema()))), 'write it anew from configJsonSchema()');
+  t.end();
+});

@@ -1,0 +1,351 @@
+/** The proxy between real SIP user agents, with a real relay and a recorder that only answers. */
+import { once } from 'node:events';
+import t, { type Test } from 'tap';
+import { openRelay } from '../anchor/index.js';
+import type { CallEnd, NewCall } from '../ledger/index.js';
+import { createLog, createMetrics } from '../ops/index.js';
+import { connectSip, hangUp, readBody, readSdp, requestInDialog, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
+import { freePort } from '../udp/free-port.fixture.js';
+import { openProxy, type Proxy } from './index.js';
+
+/** One port number for both transports: an edge sends nothing to a host and port of its own, whichever the transport. */
+async function openSip(): Promise<SipConnection> {
+  const port = await freePort();
+  const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, host: '127.0.0.1', port }));
+  return connectSip({ settings: { listen }, ...quiet });
+}
+const quiet = { onCrash: () => undefined, onTrouble: () => undefined };
+const addressOf = (sip: SipConnection, transport = 'udp'): string =>
+  sip.contacts.find((contact) => contact.startsWith(transport))?.replace(/^\w+:/, '') ?? '';
+
+const sdp = (port: number, more = 'a=sendrecv'): string =>
+  ['v=0', 'o=- 7 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=audio ${port} RTP/AVP 8 101`, 'a=rtpmap:8 PCMA/8000', 'a=rtpmap:101 telephone-event/8000', more, ''].join('\r\n');
+
+interface LedgerEntry {
+  readonly began: NewCall;
+  answered: boolean;
+  end?: CallEnd;
+}
+
+interface Bed {
+  readonly caller: SipConnection;
+  readonly callee: SipConnection;
+  readonly recorder: SipConnection;
+  readonly proxy: Proxy;
+  /** What the recorder was offered, INVITE and re-INVITEs. */
+  readonly offers: string[];
+  readonly ledger: LedgerEntry[];
+  /** Resolves when the recorder has had so many offers. */
+  offered(count: number): Promise<void>;
+  /** Resolves when the ledger has the end of its first call. */
+  ended(): Promise<CallEnd>;
+  /** The caller's INVITE, through the proxy. */
+  call(options?: { localSdp?: string; headers?: Record<string, string>; noAck?: boolean }, progress?: object): Promise<SipDialog>;
+}
+
+async function openBed(t: Test, options: { ports?: [number, number]; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
+  const [caller, callee, recorder, sip] = [await openSip(), await openSip(), await openSip(), await openSip()];
+  const offers: string[] = [];
+  let waiting: { count: number; tell: () => void } | undefined;
+  const offered = (body: string): void => {
+    offers.push(body);
+    if (waiting !== undefined && offers.length >= waiting.count) waiting.tell();
+  };
+  recorder.srf.invite(
+    options.recorder ??
+      ((request, response) => {
+        offered(request.body);
+        void recorder.srf.createUAS(request, response, { localSdp: answerTo(request) }).then((dialog) => {
+          dialog.on('modify', (again, answer) => {
+            offered(again.body);
+            answer.send(200, { body: answerTo(again) });
+          });
+        });
+      }),
+  );
+  const firstPort = 50_000 + 2 * Math.floor(Math.random() * 4_000);
+  const anchor = openRelay({ settings: { address: '127.0.0.1', ports: options.ports ?? [firstPort, firstPort + 200] }, observer: { relayed: () => undefined, dropped: () => undefined } });
+  const ledger: LedgerEntry[] = [];
+  let tellEnd: (end: CallEnd) => void = () => undefined;
+  const ended = new Promise<CallEnd>((resolve) => (tellEnd = resolve));
+  const proxy = openProxy({
+    settings: {
+      sip: { listen: [] },
+      trunks: [{ name: 'one', sources: ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}` }],
+      strangers: 'refuse',
+      anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
+      recording: { recorder: `sip:rec@${addressOf(recorder, 'tcp')};transport=tcp`, answerTimeoutMs: 4_000, keysInClear: false },
+    },
+    sip,
+    anchor,
+    ledger: {
+      callBegan: (began) => Promise.resolve(void ledger.push({ began, answered: false })),
+      callAnswered: (callId) => {
+        for (const entry of ledger) if (entry.began.callId === callId) entry.answered = true;
+        return Promise.resolve();
+      },
+      callEnded: (callId, end) => {
+        for (const entry of ledger) if (entry.began.callId === callId) entry.end = end;
+        tellEnd(end);
+        return Promise.resolve();
+      },
+    },
+    log: createLog({ level: 'silent', name: 'test' }),
+    metrics: createMetrics(),
+    node: 'test',
+  });
+  t.teardown(async () => {
+    await proxy.close();
+    await anchor.close();
+    await Promise.all([caller, callee, recorder, sip].map((one) => one.close()));
+  });
+  return {
+    caller,
+    callee,
+    recorder,
+    proxy,
+    offers,
+    ledger,
+    offered: (count) =>
+      new Promise((tell) => {
+        if (offers.length >= count) tell();
+        else waiting = { count, tell };
+      }),
+    ended: () => ended,
+    call: (call = {}, progress = {}) =>
+      caller.srf.createUAC(`sip:+4420@${addressOf(sip)};user=phone`, { localSdp: sdp(40_000), ...call, headers: { From: '"Ann" <sip:ann@caller.example>', ...call.headers } }, progress),
+  };
+}
+
+function answerTo(request: SipRequest): string {
+  const parts = readBody(request.get('content-type'), request.body);
+  const text = typeof parts === 'string' ? '' : (parts[0]?.content ?? '');
+  return text.replaceAll('a=sendonly', 'a=recvonly').replace(/^m=audio \d+/gm, 'm=audio 9');
+}
+
+/** The callee answers its first call so; gives the INVITE and the dialog. */
+const answers = (bed: Bed, body = sdp(41_000), headers: Record<string, string> = {}): Promise<{ invite: SipRequest; dialog: SipDialog }> =>
+  new Promise((resolve, reject) => {
+    bed.callee.srf.invite((invite, response) => {
+      bed.callee.srf.createUAS(invite, response, { localSdp: body, headers }).then((dialog) => resolve({ invite, dialog }), reject);
+    });
+  });
+
+const portIn = (text: string): number => {
+  const read = readSdp(text);
+  return typeof read === 'string' ? 0 : (read.media[0]?.port ?? 0);
+};
+
+t.test('a call goes on to the next hop with its number, headers and parties, its media through the anchor', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed, undefined, { 'X-Answer': 'yes' });
+  const ours = await bed.call({ headers: { 'X-Unknown': 'kept', 'P-Asserted-Identity': '<sip:+4410@caller.example>' } });
+  const { invite, dialog } = await answered;
+  t.equal(invite.uri.replace(/;.*/, ''), `sip:+4420@${addressOf(bed.callee)}`);
+  t.match(invite.uri, /;user=phone/, 'parameters of the number stay');
+  t.match(invite.get('from'), /^"Ann" <sip:ann@caller\.example>;tag=/);
+  t.equal(invite.get('x-unknown'), 'kept');
+  t.equal(invite.get('p-asserted-identity'), '<sip:+4410@caller.example>');
+  t.match(invite.get('session-id'), /^[0-9a-f]{32};remote=0{32}$/, 'a session ID is made and sent on');
+  t.not(portIn(invite.body), 40_000, "the callee is told the anchor's port");
+  t.not(portIn(ours.remote.sdp), 41_000, "the caller is told the anchor's port");
+  t.match(invite.body, 'a=rtpmap:101 telephone-event/8000');
+  const hungUp = once(dialog, 'destroy');
+  await hangUp(ours);
+  await hungUp;
+  const end = await bed.ended();
+  t.match(end, { outcome: 'answered', sipStatus: 200 });
+  t.equal(end.recording, undefined, 'the stitcher will say what became of the recording');
+  t.match(bed.ledger[0], { began: { trunk: 'one', from: 'sip:ann@caller.example' }, answered: true });
+  t.equal(bed.offers.length, 1);
+  t.match(bed.offers[0], /m=audio \d+ RTP\/AVP 8 101[^]*a=label:1[^]*m=audio \d+ RTP\/AVP 8 101[^]*a=label:2/);
+  t.match(bed.offers[0], /aor="sip:ann@caller\.example"/);
+});
+
+t.test('the callee hangs up: the caller is hung up with the same Reason', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { dialog } = await answered;
+  const bye = once(ours, 'destroy') as Promise<[SipRequest]>;
+  await hangUp(dialog, { Reason: 'Q.850;cause=16' });
+  t.equal((await bye)[0].get('reason'), 'Q.850;cause=16');
+  t.match(await bed.ended(), { outcome: 'answered', reason: 'hung up by the callee' });
+});
+
+t.test('a refusal comes back as it is, and the ledger has it', async (t) => {
+  const bed = await openBed(t);
+  bed.callee.srf.invite((_invite, response) => response.send(486, { headers: { 'X-Why': 'talking' } }));
+  const refused = await bed.call().then(
+    () => undefined,
+    (error: unknown) => error as { status: number; res: SipResponse },
+  );
+  t.equal(refused?.status, 486);
+  t.equal(refused?.res.get('x-why'), 'talking');
+  t.match(await bed.ended(), { outcome: 'rejected', sipStatus: 486, recording: 'excluded' });
+  t.strictSame(bed.offers, [], 'nothing was to be recorded');
+});
+
+t.test('a caller who gives up: the callee is cancelled', async (t) => {
+  const bed = await openBed(t);
+  const cancelled = new Promise<void>((resolve) => {
+    bed.callee.srf.invite((invite, response) => {
+      invite.on('cancel', () => resolve());
+      response.send(180);
+    });
+  });
+  let request: SipRequest | undefined;
+  const outcome = bed
+    .call({}, { cbRequest: (_error: unknown, sent: SipRequest) => (request = sent), cbProvisional: () => request?.cancel(() => undefined) })
+    .then(
+      () => 0,
+      (error: unknown) => (error as { status: number }).status,
+    );
+  await cancelled;
+  t.equal(await outcome, 487);
+  t.match(await bed.ended(), { outcome: 'cancelled', sipStatus: 487, recording: 'excluded' });
+});
+
+t.test('hold and resume by either side cross the call, and the recorder is told', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { dialog: theirs } = await answered;
+  await bed.offered(1);
+  for (const [who, from, to] of [
+    ['caller', ours, theirs],
+    ['callee', theirs, ours],
+  ] as const) {
+    const seen: string[] = [];
+    to.on('modify', (request, response) => {
+      seen.push(request.body);
+      response.send(200, { body: request.body.includes('sendonly') ? sdp(41_002, 'a=recvonly') : sdp(41_002) });
+    });
+    const before = bed.offers.length;
+    const held = await requestInDialog(from, { method: 'INVITE', body: sdp(40_002, 'a=sendonly') });
+    t.equal(held.status, 200, `hold by the ${who}`);
+    t.match(held.body, 'a=recvonly');
+    t.match(seen[0], 'a=sendonly');
+    t.notMatch(seen[0] ?? '', '40002', 'the anchor stays in between');
+    await bed.offered(before + 1);
+    const resumed = await requestInDialog(from, { method: 'INVITE', body: sdp(40_002) });
+    await bed.offered(before + 2);
+    t.match(resumed.body, 'a=sendrecv');
+  }
+  t.strictSame(
+    bed.offers.map((offer) => (offer.match(/a=(sendonly|inactive)/g) ?? []).join(' ')),
+    ['a=sendonly a=sendonly', 'a=sendonly a=inactive', 'a=sendonly a=sendonly', 'a=inactive a=sendonly', 'a=sendonly a=sendonly'],
+  );
+  await hangUp(ours);
+});
+
+t.test('a re-INVITE that the other side refuses is refused, and the call goes on', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { dialog: theirs } = await answered;
+  theirs.on('modify', (_request, response) => response.send(488));
+  t.equal((await requestInDialog(ours, { method: 'INVITE', body: sdp(40_004) })).status, 488);
+  t.equal(bed.proxy.calls, 1);
+  await hangUp(ours);
+});
+
+t.test('INFO, MESSAGE, OPTIONS, NOTIFY, UPDATE and REFER cross the call with their bodies and answers', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { dialog: theirs } = await answered;
+  for (const method of ['INFO', 'MESSAGE', 'OPTIONS', 'NOTIFY', 'REFER'] as const) {
+    const got = new Promise<SipRequest>((resolve) => {
+      theirs.on(method.toLowerCase() as 'info', (request, response) => {
+        response.send(202, { headers: { 'X-Seen': method } });
+        resolve(request);
+      });
+    });
+    const headers = { 'Content-Type': 'text/plain', 'X-Sent': method, 'Refer-To': '<sip:else@where.example>', Event: 'refer', 'Subscription-State': 'active' };
+    const answer = await requestInDialog(ours, { method, headers, body: `hello ${method}` });
+    const request = await got;
+    t.strictSame([request.body, request.get('x-sent'), answer.status, answer.message.get('x-seen')], [`hello ${method}`, method, 202, method]);
+  }
+  theirs.on('update', (request, response) => response.send(200, { body: sdp(41_008, request.body.includes('sendonly') ? 'a=recvonly' : 'a=sendrecv') }));
+  const updated = await requestInDialog(ours, { method: 'UPDATE', body: sdp(40_008, 'a=sendonly') });
+  t.equal(updated.status, 200);
+  t.match(updated.body, 'a=recvonly');
+  t.not(portIn(updated.body), 41_008);
+  await hangUp(theirs);
+});
+
+t.test('early media: an SDP in 183 is anchored, and recording begins with it', async (t) => {
+  const bed = await openBed(t);
+  const early = new Promise<SipResponse>((resolve) => {
+    bed.callee.srf.invite((invite, response) => {
+      response.send(183, { body: sdp(41_006) });
+      setTimeout(() => void bed.callee.srf.createUAS(invite, response, { localSdp: sdp(41_006) }), 150);
+    });
+    void bed.call({}, { cbProvisional: (response: SipResponse) => resolve(response) }).then((dialog) => hangUp(dialog));
+  });
+  const response = await early;
+  t.equal(response.status, 183);
+  t.not(portIn(response.body), 41_006);
+  t.not(portIn(response.body), 0);
+  await bed.ended();
+  t.equal(bed.offers.length, 1);
+});
+
+t.test('delayed offer: the callee offers in its 200, the caller answers in its ACK, both through the anchor', async (t) => {
+  const bed = await openBed(t);
+  const answered = new Promise<{ dialog: SipDialog; ack: SipRequest; invite: SipRequest }>((resolve) => {
+    bed.callee.srf.invite((invite, response) => {
+      void bed.callee.srf.createUAS(invite, response, { localSdp: sdp(41_010) }).then((dialog) => {
+        dialog.once('ack', (ack) => resolve({ dialog, ack: ack as unknown as SipRequest, invite }));
+      });
+    });
+  });
+  const { ack: acknowledge, sdp: offer } = (await bed.call({ localSdp: '', noAck: true })) as unknown as { sdp: string; ack: (sdp: string) => Promise<SipDialog> };
+  t.not(portIn(offer), 41_010);
+  const ours = await acknowledge(sdp(40_010));
+  const { ack, invite } = await answered;
+  t.equal(invite.body, '');
+  t.not(portIn(ack.body), 40_010);
+  t.not(portIn(ack.body), 0);
+  await bed.offered(1);
+  await hangUp(ours);
+  t.match(await bed.ended(), { outcome: 'answered' });
+});
+
+t.test('a recorder that refuses costs the recording, not the call', async (t) => {
+  const bed = await openBed(t, { recorder: (_request, response) => response.send(503) });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { dialog: theirs } = await answered;
+  const info = once(theirs, 'info') as Promise<[SipRequest, SipResponse]>;
+  const asked = requestInDialog(ours, { method: 'INFO' });
+  (await info)[1].send(200);
+  t.equal((await asked).status, 200, 'the call is alive');
+  await hangUp(ours);
+  t.match(await bed.ended(), { outcome: 'answered', recording: 'lost', reason: /refused with 503/ });
+});
+
+t.test('an anchor without free ports costs the recording, not the call', async (t) => {
+  const bed = await openBed(t, { ports: [59_990, 59_993] });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { invite, dialog: theirs } = await answered;
+  t.equal(portIn(invite.body), 40_000, 'the media goes from end to end');
+  t.match(await bed.ended(), { outcome: 'answered', recording: 'lost', reason: /no media port is free/ });
+  const hungUp = once(theirs, 'destroy');
+  await hangUp(ours);
+  await hungUp;
+});
+
+t.test('a proxy that closes hangs up on both sides and says so in the ledger', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { dialog: theirs } = await answered;
+  const byes = Promise.all([once(ours, 'destroy'), once(theirs, 'destroy')]);
+  await bed.proxy.close();
+  await byes;
+  t.match(await bed.ended(), { outcome: 'interrupted' });
+  t.equal(bed.proxy.calls, 0);
+});

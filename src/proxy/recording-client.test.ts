@@ -1,0 +1,293 @@
+import { EventEmitter } from 'node:events';
+import t from 'tap';
+import type { AnchoredCall, RecordingOffer } from '../anchor/index.js';
+import { parseMetadata, readBody, senderOf, type SipConnection, type SipDialog } from '../sip/index.js';
+import { RecordingClient } from './recording-client.js';
+
+const sdpOf = (version: number, port = 4_000): string => `v=0\r\no=- 1 ${version} IN IP4 127.0.0.1\r\ns=-\r\nm=audio ${port} RTP/AVP 0\r\na=label:1\r\n`;
+const sessionId = 'a'.repeat(32);
+/** Everything that is due now has been done. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The recorder's end of the dialog: what it was asked, and how it answers. */
+class FakeDialog extends EventEmitter {
+  readonly remote = { sdp: 'first answer' };
+  readonly reinvites: { body: string; answer: (status: number) => void }[] = [];
+  byes = 0;
+
+  request(options: { body: string }, done: (error: unknown, response: object) => void): void {
+    const answer = (status: number): void => done(null, { status, reason: 'said so', body: `answer ${this.reinvites.length}` });
+    this.reinvites.push({ body: options.body, answer });
+  }
+
+  destroy(_options: object, done: () => void): void {
+    this.byes += 1;
+    done();
+  }
+}
+
+interface Invite {
+  readonly uri: string;
+  readonly options: { localSdp: string; headers: Record<string, string> };
+  readonly accept: (dialog?: FakeDialog) => FakeDialog;
+  readonly refuse: (error: unknown) => void;
+}
+
+const unanswered: Invite[] = [];
+t.afterEach(() => {
+  for (const invite of unanswered.splice(0)) invite.refuse(new Error('the test is over'));
+});
+
+function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; keysInClear: boolean }> = {}) {
+  const invites: Invite[] = [];
+  const said = { lost: [] as string[], forks: [] as string[], stops: 0, cancels: 0 };
+  let offer: RecordingOffer | undefined = { sdp: sdpOf(1), holdsKeys: false };
+  const media: AnchoredCall = {
+    exchange: (_from, sdp) => Promise.resolve(sdp),
+    recordingOffer: () => Promise.resolve(offer),
+    startFork: (answer) => {
+      if (answer === 'unusable') throw new Error('the answer is of no use');
+      said.forks.push(answer);
+    },
+    stopFork: () => (said.stops += 1),
+    close: () => Promise.resolve(),
+  };
+  const createUAC = (uri: string, options: Invite['options'], told: { cbRequest: (error: null, request: object) => void }): Promise<SipDialog> =>
+    new Promise((resolve, reject) => {
+      const accept = (dialog = new FakeDialog()): FakeDialog => {
+        resolve(dialog as unknown as SipDialog);
+        return dialog;
+      };
+      invites.push({ uri, options, accept, refuse: reject });
+      unanswered.push(...invites.slice(-1));
+      const cancel = (): void => {
+        said.cancels += 1;
+        reject(Object.assign(new Error('cancelled'), { status: 487 }));
+      };
+      told.cbRequest(null, { cancel });
+    });
+  const sip = { srf: { createUAC }, contacts: [], healthy: () => true, close: () => Promise.resolve() } as unknown as SipConnection;
+  const client = new RecordingClient({
+    sip,
+    settings: { recorder: 'sip:recorder@127.0.0.1:5080;transport=tcp', answerTimeoutMs: 60_000, keysInClear: false, ...settings },
+    media,
+    sessionId,
+    sipSessionId: `${sessionId};remote=${'b'.repeat(32)}`,
+    startedAt: new Date(1_800_000_000_000),
+    caller: { aor: 'sip:anna@example.net', name: 'Anna' },
+    callee: { aor: 'sip:bob@example.net' },
+    onLost: (reason) => said.lost.push(reason),
+  });
+  return { client, invites, said, offers: (next: RecordingOffer | undefined) => (offer = next) };
+}
+
+/** A client whose recorder has answered. */
+async function live() {
+  const opened = open();
+  const changed = opened.client.mediaChanged();
+  await settled();
+  const dialog = opened.invites[0]!.accept();
+  await changed;
+  return { ...opened, dialog };
+}
+
+t.test('RFC 7866 §6: the INVITE has offer and metadata, asks for siprec, and the answer starts the fork', async (t) => {
+  const { invites, said, client } = await live();
+  const { uri, options } = invites[0]!;
+  t.equal(uri, 'sip:recorder@127.0.0.1:5080;transport=tcp');
+  t.match(options.headers, { Require: 'siprec', Contact: /\+sip\.src/, 'Session-ID': `${sessionId};remote=${'b'.repeat(32)}` });
+  const parts = readBody(options.headers['Content-Type'], options.localSdp);
+  if (typeof parts === 'string') throw new Error(parts);
+  t.strictSame(parts.map(({ contentType }) => contentType), ['application/sdp', 'application/rs-metadata+xml']);
+  t.equal(parts[0]!.content, sdpOf(1).trimEnd().concat('\r\n'));
+  const metadata = parseMetadata(parts[1]!.content);
+  if (typeof metadata === 'string') throw new Error(metadata);
+  t.match(metadata, { dataMode: 'complete', sessions: [{ sipSessionIds: [options.headers['Session-ID']] }] });
+  t.strictSame(['1', '2'].map((label) => senderOf(metadata, label)), [{ aor: 'sip:anna@example.net', name: 'Anna' }, { aor: 'sip:bob@example.net' }]);
+  t.strictSame(said, { lost: [], forks: ['first answer'], stops: 0, cancels: 0 });
+  t.ok(client.accepted);
+});
+
+t.test('when nothing changed nothing is sent, a new version of the same SDP included', async (t) => {
+  const { client, dialog, offers } = await live();
+  await client.mediaChanged();
+  offers({ sdp: sdpOf(2), holdsKeys: false });
+  await client.mediaChanged();
+  t.strictSame(dialog.reinvites, []);
+});
+
+t.test('a change is told in a re-INVITE whose answer the fork follows', async (t) => {
+  const { client, dialog, offers, said } = await live();
+  offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
+  const changed = client.mediaChanged();
+  await settled();
+  t.match(dialog.reinvites, [{ body: /m=audio 4002/ }]);
+  dialog.reinvites[0]!.answer(200);
+  await changed;
+  t.strictSame(said.forks, ['first answer', 'answer 1']);
+});
+
+t.test('RFC 3261 §14.1: of two changes the second waits for the answer to the first', async (t) => {
+  const { client, dialog, offers } = await live();
+  offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
+  void client.mediaChanged();
+  await settled();
+  offers({ sdp: sdpOf(3, 4_004), holdsKeys: false });
+  const last = client.mediaChanged();
+  await settled();
+  t.equal(dialog.reinvites.length, 1);
+  dialog.reinvites[0]!.answer(200);
+  await settled();
+  t.match(dialog.reinvites[1], { body: /m=audio 4004/ });
+  dialog.reinvites[1]!.answer(200);
+  await last;
+});
+
+t.test('a change while the recorder is still answering is told once it has', async (t) => {
+  const { client, invites, offers } = open();
+  void client.mediaChanged();
+  await settled();
+  offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
+  void client.mediaChanged();
+  await settled();
+  t.equal(invites.length, 1);
+  const dialog = invites[0]!.accept();
+  await settled();
+  t.match(dialog.reinvites, [{ body: /m=audio 4002/ }]);
+  dialog.reinvites[0]!.answer(200);
+});
+
+t.test('RFC 3261 §13.2.1: in a delayed offer the first SDP is of one side; the session begins with the second', async (t) => {
+  const { client, invites, offers, said } = open();
+  offers(undefined);
+  await client.mediaChanged();
+  t.strictSame([invites.length, said.lost], [0, []]);
+  offers({ sdp: sdpOf(1), holdsKeys: false });
+  void client.mediaChanged();
+  await settled();
+  t.equal(invites.length, 1);
+});
+
+t.test('when the call ends while the recorder is answering, the INVITE is cancelled and nothing is told lost', async (t) => {
+  const { client, said } = open();
+  const changed = client.mediaChanged();
+  await settled();
+  client.end();
+  await changed;
+  t.strictSame(said, { lost: [], forks: [], stops: 0, cancels: 1 });
+  t.notOk(client.accepted);
+});
+
+t.test('a 200 that crosses the CANCEL is ended with BYE, and nothing is copied', async (t) => {
+  const { client, invites, said } = open();
+  const changed = client.mediaChanged();
+  await settled();
+  const dialog = invites[0]!.accept();
+  client.end();
+  await changed;
+  t.equal(dialog.byes, 1);
+  t.strictSame(said.forks, []);
+  t.strictSame(said.lost, []);
+});
+
+t.test('when the call ends before the INVITE is out, none is sent', async (t) => {
+  const { client, invites } = open();
+  const changed = client.mediaChanged();
+  client.end();
+  await changed;
+  t.equal(invites.length, 0);
+  await client.mediaChanged();
+  t.equal(invites.length, 0);
+});
+
+t.test('the end of a call ends the session with one BYE', async (t) => {
+  const { client, dialog, said } = await live();
+  client.end();
+  client.end();
+  dialog.emit('destroy');
+  t.equal(dialog.byes, 1);
+  t.strictSame(said.lost, []);
+});
+
+t.test('a recorder that refuses, or cannot be reached, is told once and ends the copies', async (t) => {
+  for (const [error, reason] of [[{ status: 503 }, /refused with 503/], [new Error('ECONNREFUSED'), /could not be reached: ECONNREFUSED/]] as const) {
+    const { client, invites, said } = open();
+    const changed = client.mediaChanged();
+    await settled();
+    invites[0]!.refuse(error);
+    await changed;
+    t.match(said.lost, [reason]);
+    t.match(said, { stops: 1, forks: [] });
+    client.end();
+    await client.mediaChanged();
+    t.equal(invites.length, 1);
+    t.equal(said.lost.length, 1);
+  }
+});
+
+t.test('a recorder that does not answer in time is cancelled', async (t) => {
+  const { client, said } = open({ answerTimeoutMs: 1 });
+  await client.mediaChanged();
+  t.match(said, { cancels: 1, lost: [/did not answer in time/], stops: 1 });
+});
+
+t.test('a recorder that leaves is told once, and gets no BYE', async (t) => {
+  const { client, dialog, said } = await live();
+  dialog.emit('destroy');
+  dialog.emit('destroy');
+  client.end();
+  t.match(said, { lost: ['the recorder ended the recording session'], stops: 1 });
+  t.equal(dialog.byes, 0);
+});
+
+t.test('a recorder that refuses a change, or answers what cannot be used, is lost and gets its BYE', async (t) => {
+  const { client, dialog, offers, said } = await live();
+  offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
+  const changed = client.mediaChanged();
+  await settled();
+  dialog.reinvites[0]!.answer(488);
+  await changed;
+  t.match(said, { lost: [/refused a change: 488/], stops: 1 });
+  t.equal(dialog.byes, 1);
+  const other = open();
+  const opening = other.client.mediaChanged();
+  await settled();
+  const unusable = Object.assign(new FakeDialog(), { remote: { sdp: 'unusable' } });
+  other.invites[0]!.accept(unusable);
+  await opening;
+  t.equal(unusable.byes, 1);
+  t.equal(other.said.lost.length, 1);
+});
+
+t.test('keys are not sent to a recorder on another machine, unless that is allowed', async (t) => {
+  for (const [recorder, keysInClear, sent] of [
+    ['sip:r@127.0.0.1:5080', false, true],
+    ['sip:r@[::1]:5080', false, true],
+    ['sip:r@localhost', false, true],
+    ['sip:r@192.0.2.1', false, false],
+    ['sip:r@127.example.com', false, false],
+    ['sip:r@192.0.2.1', true, true],
+  ] as const) {
+    const { client, invites, offers, said } = open({ recorder, keysInClear });
+    offers({ sdp: sdpOf(1), holdsKeys: true });
+    const changed = client.mediaChanged();
+    await settled();
+    t.equal(invites.length, sent ? 1 : 0, recorder);
+    if (sent) continue;
+    await changed;
+    t.match(said, { lost: [/keys are not sent unencrypted/], stops: 1 });
+  }
+});
+
+t.test('without keys any recorder will do; when keys come later they are held back and the session is ended', async (t) => {
+  const { client, invites, offers, said } = open({ recorder: 'sip:r@192.0.2.1' });
+  void client.mediaChanged();
+  await settled();
+  const dialog = invites[0]!.accept();
+  await settled();
+  offers({ sdp: sdpOf(2, 4_002), holdsKeys: true });
+  await client.mediaChanged();
+  t.strictSame(dialog.reinvites, []);
+  t.equal(dialog.byes, 1);
+  t.match(said.lost, [/keys are not sent unencrypted/]);
+});

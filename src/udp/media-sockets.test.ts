@@ -1,0 +1,62 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import t from 'tap';
+import { openMediaSockets } from './media-sockets.js';
+import { PortPool } from './port-pool.js';
+
+const loopback = '127.0.0.1';
+/** A range that the machine's own choice of ports does not reach, another in each process. */
+const firstPort = 20_000 + (process.pid % 500) * 20;
+const poolOf = (pairs: number): PortPool => new PortPool(firstPort, firstPort + pairs * 2 - 1, { restMs: 0 });
+
+t.test('a pair is an even port for RTP and the next for RTCP, and both receive', async (t) => {
+  const pair = await openMediaSockets(loopback, poolOf(5));
+  t.teardown(() => pair.close());
+  t.equal(pair.rtpPort % 2, 0);
+  t.equal(pair.rtcpPort, pair.rtpPort + 1);
+  t.strictSame([pair.rtp.address().port, pair.rtcp.address().port], [pair.rtpPort, pair.rtcpPort]);
+  const came = Promise.all([once(pair.rtp, 'message'), once(pair.rtcp, 'message')]);
+  pair.rtcp.send('to rtp', pair.rtpPort, loopback);
+  pair.rtp.send('to rtcp', pair.rtcpPort, loopback);
+  t.strictSame((await came).map(([bytes]) => String(bytes)), ['to rtp', 'to rtcp']);
+});
+
+t.test('a port that another process holds is passed over, be it the pair\'s first or second', async (t) => {
+  for (const offset of [0, 1]) {
+    const busy = createSocket('udp4').bind(firstPort + offset, loopback);
+    await once(busy, 'listening');
+    const pool = poolOf(2);
+    const pair = await openMediaSockets(loopback, pool);
+    t.equal(pair.rtpPort, firstPort + 2);
+    t.equal(pool.free, 1, 'the busy pair may be free later');
+    await pair.close();
+    busy.close();
+    await once(busy, 'close');
+  }
+});
+
+t.test('close gives the pair back once, when both ports are free again', async (t) => {
+  const pool = poolOf(1);
+  const pair = await openMediaSockets(loopback, pool);
+  t.equal(pool.free, 0);
+  await Promise.all([pair.close(), pair.close()]);
+  await pair.close();
+  t.equal(pool.free, 1);
+  const again = await openMediaSockets(loopback, pool);
+  t.equal(again.rtpPort, pair.rtpPort);
+  await again.close();
+});
+
+t.test('when no pair is free it fails, and an exhausted pool serves again after a close', async (t) => {
+  const pool = poolOf(1);
+  const pair = await openMediaSockets(loopback, pool);
+  await t.rejects(openMediaSockets(loopback, pool), { code: 'PORTS_EXHAUSTED', facts: { address: loopback } });
+  await pair.close();
+  await (await openMediaSockets(loopback, pool)).close();
+});
+
+t.test('an address that is not of this machine fails at once, and keeps no port', async (t) => {
+  const pool = poolOf(3);
+  await t.rejects(openMediaSockets('192.0.2.1', pool), { code: 'MEDIA_BIND', message: /192\.0\.2\.1/ });
+  t.equal(pool.free, 3);
+});
