@@ -28,7 +28,6 @@ export const catalogue = {
   LEDGER_UNAVAILABLE: 'the ledger cannot be opened or does not answer',
   LEDGER_LOCKED: 'the ledger is in use by another process',
   RECORDING_UNKNOWN: 'there is no recording or session of that ID',
-  STITCH_FAILED: 'captures could not be made into a recording',
   API_UNREACHABLE: 'the running product does not answer on its HTTP address',
   AUDIO_UNUSABLE: 'an audio file cannot be used',
   CALL_FAILED: 'a test call did not complete as it should',

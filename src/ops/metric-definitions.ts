@@ -61,7 +61,7 @@ export const definitions = {
   twintrack_sip_rejected_total: {
     kind: 'counter',
     help: 'SIP requests that were refused or dropped before a call came of them, by reason.',
-    label: { name: 'reason', values: ['malformed', 'unknown-source', 'no-trunk', 'not-acceptable', 'no-application', 'overload'] },
+    label: { name: 'reason', values: ['malformed', 'unknown-source', 'no-trunk', 'not-acceptable'] },
   },
 } as const satisfies Record<string, MetricDefinition>;
 

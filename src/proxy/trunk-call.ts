@@ -197,13 +197,15 @@ export class TrunkCall {
     await this.#media.close();
     metrics.callEnded(end.outcome);
     const recording = this.#recordingState(end);
+    // What has a capture is counted by the stitcher.
+    if (recording.recording !== undefined) metrics.recordingEnded(recording.recording);
     log.info({ sessionId: this.sessionId, outcome: end.outcome, sipStatus: end.sipStatus, reason: end.reason }, 'call ended');
     this.#note(ledger.callEnded(this.callId, { ...end, ...recording, atMs }));
     this.#tellOver();
   }
 
   /** What the ledger says of the recording now: nothing while a capture exists, the stitcher knows more. */
-  #recordingState(end: Omit<CallEnd, 'atMs'>): Pick<CallEnd, 'recording' | 'reason'> {
+  #recordingState(end: Omit<CallEnd, 'atMs'>): { recording?: 'lost' | 'excluded'; reason: string } {
     if (this.#recording.accepted) return { reason: end.reason };
     if (this.#lostReason !== undefined) return { recording: 'lost', reason: this.#lostReason };
     if (!this.#answered) return { recording: 'excluded', reason: `never answered: ${end.reason}` };

@@ -7,7 +7,7 @@ import { openMediaSockets, PortPool } from '../udp/index.js';
 import { Intake, type PacketReject } from './intake.js';
 
 const loopback = '127.0.0.1';
-const firstPort = 20_000 + (process.pid % 400) * 20;
+const firstPort = 18_000 + (process.pid % 90) * 20;
 const rtp = (n: number): Buffer => encodeRtp({ payloadType: 0, sequenceNumber: n, timestamp: 0, ssrc: 1, payload: Buffer.alloc(8) });
 const report = encodeRtcp([{ type: 'RR', ssrc: 1, reports: [], profileExtension: Buffer.alloc(0) }]);
 

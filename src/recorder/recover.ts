@@ -10,19 +10,24 @@ import { join } from 'node:path';
 import type { Ledger } from '../ledger/index.js';
 import { readCaptureFileName } from './capture-name.js';
 
+export interface Recovered {
+  readonly captureId: string;
+  readonly sessionId: string;
+}
+
 export interface RecoverOptions {
   readonly recorder: string;
   readonly captureDir: string;
   readonly ledger: Pick<Ledger, 'captureOpened' | 'captureClosed' | 'capturesLeftOpen' | 'find'>;
 }
 
-/** To be called before the first session opens. Returns the sessions whose captures were recovered. */
-export async function recoverCaptures({ recorder, captureDir, ledger }: RecoverOptions): Promise<string[]> {
-  const recovered = new Set<string>();
+/** To be called before the first session opens. Returns the captures that were recovered. */
+export async function recoverCaptures({ recorder, captureDir, ledger }: RecoverOptions): Promise<readonly Recovered[]> {
+  const recovered: Recovered[] = [];
   for (const capture of await ledger.capturesLeftOpen(recorder)) {
     const bytes = await sizeOf(capture.path);
     await ledger.captureClosed(capture.captureId, { state: 'cut', atMs: Date.now(), packets: 0, bytes });
-    recovered.add(capture.sessionId);
+    recovered.push({ captureId: capture.captureId, sessionId: capture.sessionId });
   }
   for (const name of await namesIn(captureDir)) {
     const file = readCaptureFileName(name);
@@ -33,9 +38,9 @@ export async function recoverCaptures({ recorder, captureDir, ledger }: RecoverO
     const { size, birthtimeMs, mtimeMs } = await stat(path);
     await ledger.captureOpened({ ...file, recorder, path, openedAtMs: birthtimeMs });
     await ledger.captureClosed(file.captureId, { state: 'cut', atMs: mtimeMs, packets: 0, bytes: size });
-    recovered.add(file.sessionId);
+    recovered.push(file);
   }
-  return [...recovered];
+  return recovered;
 }
 
 const sizeOf = (path: string): Promise<number> =>

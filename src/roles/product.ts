@@ -99,7 +99,8 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
   const { config, log, metrics, counters, site, owe } = parts;
   const settings = config.recorder;
   const recovered = await recoverCaptures({ recorder: settings.name, captureDir: site.paths.captures, ledger: site.ledger });
-  if (recovered.length > 0) log.warn({ sessions: recovered.length }, 'captures were cut off when this recorder died; what they hold is stitched');
+  for (const _ of recovered) metrics.captureEnded('cut');
+  if (recovered.length > 0) log.warn({ captures: recovered.length }, 'captures were cut off when this recorder died; what they hold is stitched');
   const sip = await openSip(parts, 'recorder', settings.sip);
   const recorder = await openRecorder({
     settings,

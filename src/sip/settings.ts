@@ -17,17 +17,22 @@ const listenAddress = z
   .describe('udp:ADDRESS:PORT or tcp:ADDRESS:PORT');
 
 /** One SIP edge: the embedded one on these addresses, or a drachtio-server that is running elsewhere. */
-export const sipSettings = z.strictObject({
-  listen: z.array(listenAddress).min(1).max(32).describe('addresses of the embedded edge'),
-  drachtio: z
-    .strictObject({
-      host: z.string().min(1),
-      port: z.int().min(1).max(65_535).default(9022),
-      secret: z.string().min(1),
-    })
-    .optional()
-    .describe('a drachtio-server to use in place of the embedded edge'),
-});
+export const sipSettings = z
+  .strictObject({
+    listen: z.array(listenAddress).max(32).prefault([]).describe('addresses of the embedded edge'),
+    drachtio: z
+      .strictObject({
+        host: z.string().min(1),
+        port: z.int().min(1).max(65_535).default(9022),
+        secret: z.string().min(1),
+      })
+      .optional()
+      .describe('a drachtio-server to use in place of the embedded edge'),
+  })
+  .refine(({ listen, drachtio }) => listen.length > 0 || drachtio !== undefined, {
+    path: ['listen'],
+    message: 'name at least one address, or a drachtio-server',
+  });
 
 export type SipSettings = z.infer<typeof sipSettings>;
 

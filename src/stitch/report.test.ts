@@ -22,7 +22,7 @@ function channelOf(name: string, numbers: Iterable<number>, codec = streamOf(0).
 }
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
 
-function reportOf(channels: readonly Channel[], { captures = [closed], counts = {} as Record<string, Partial<ClearCounts>> } = {}) {
+function reportOf(channels: readonly Channel[], { captures = [closed], counts = {} }: { captures?: readonly CaptureFacts[]; counts?: Record<string, Partial<ClearCounts>> } = {}) {
   const plan = planRecording(channels, 8_000);
   const countsOf = (name: string): ClearCounts => ({ ...none, ...counts[name] });
   return makeReport({ recordingId: 'r', sessionId: 's', channels, countsOf, captures, plan });

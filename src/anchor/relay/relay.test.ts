@@ -336,10 +336,10 @@ t.test('each media line passes on its own; what is refused or no datagrams keeps
   await call.exchange('caller', sdp(0));
   const forCaller = await call.exchange('callee', sdp(1));
   t.strictSame([1, 3].map((index) => audioOf(forCaller, index).port), [0, 2_855]);
-  audio[0]!.send('sound', audioOf(forCaller, 0).port);
-  video[0]!.send('picture', audioOf(forCaller, 2).port);
-  t.strictSame(await audio[1]!.heard(1), ['sound']);
-  t.strictSame(await video[1]!.heard(1), ['picture']);
+  audio[0].send('sound', audioOf(forCaller, 0).port);
+  video[0].send('picture', audioOf(forCaller, 2).port);
+  t.strictSame(await audio[1].heard(1), ['sound']);
+  t.strictSame(await video[1].heard(1), ['picture']);
 });
 
 t.test('close gives all ports back, also while an exchange is under way', async (t) => {
@@ -364,7 +364,7 @@ t.test('when the ports run out a call is refused and keeps none of them', async 
     const call = anchor.openCall('s');
     if (pairs === 2) {
       const outcome = await call.exchange('caller', sdpOf(4_000)).catch((error: unknown) => error);
-      if (typeof outcome === 'string') t.equal(await call.exchange('callee', sdpOf(5_000)).then(() => call.recordingOffer()).catch((error: { code: string }) => error.code), 'PORTS_EXHAUSTED');
+      if (typeof outcome === 'string') await t.rejects(call.exchange('callee', sdpOf(5_000)).then(() => call.recordingOffer()), { code: 'PORTS_EXHAUSTED' });
       else t.match(outcome, { code: 'PORTS_EXHAUSTED' });
     } else {
       await call.exchange('caller', sdpOf(4_000)).catch((error: unknown) => t.match(error, { code: 'PORTS_EXHAUSTED' }));
