@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Report } from '../../src/ledger/index.js';
 import { parseWav } from '../../src/media/index.js';
-import { startProduct, twintrack, twintrackJson } from '../support/product.js';
+import { metric, startProduct, twintrack, twintrackJson, until } from '../support/product.js';
 import { openWorkspace } from '../support/workspace.js';
 
 interface CallDocument {
@@ -82,7 +82,15 @@ t.test('test calls through a running product', { timeout: 180_000 }, async (t) =
     t.end();
   });
 
-  t.equal(await product.stop(), 0, 'SIGTERM stops the product cleanly');
+  await t.test('a product that is stopped during a call hangs up on both ends, and the call says so', async (t) => {
+    const calling = twintrack(workspace, 'call', '--seconds', '60');
+    await until(async () => (await metric(workspace, 'twintrack_captures_open')) === 1, 'the call');
+    t.equal(await product.stop(), 0, 'SIGTERM stops the product cleanly');
+    const { status, stderr } = await calling;
+    t.equal(status, 1);
+    t.match(stderr, 'hung up');
+  });
+
   const stopped = await twintrackJson<unknown[]>(workspace, 'list');
-  t.equal(stopped.length, 6, 'the recordings are there without a running product too');
+  t.equal(stopped.length, 7, 'the recordings are there without a running product too');
 });

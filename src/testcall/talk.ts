@@ -53,6 +53,7 @@ export class Talk {
   readonly #firstTimestamp = randomBytes(4).readUInt32BE();
   #heard = 0;
   #damaged = 0;
+  #stopped = false;
 
   constructor(options: TalkOptions) {
     this.#options = options;
@@ -68,7 +69,12 @@ export class Talk {
     return { packets: this.#heard, damaged: this.#damaged };
   }
 
-  /** Speaks for so many packets of 20 ms; resolves after the last. */
+  /** Falls silent now. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Speaks for so many packets of 20 ms; resolves after the last, or soon after stop(). */
   async speak(packets: number): Promise<Talked> {
     const { voice, codec } = this.#options;
     const encode = codec === 'PCMU' ? encodePcmu : encodePcma;
@@ -76,7 +82,7 @@ export class Talk {
     const sent = new Int16Array(packets * packetFrames);
     const samples = new Int16Array(packetFrames);
     const startedAtMs = performance.timeOrigin + performance.now();
-    await paced(packets, packetMs, (at) => {
+    await paced(packets, packetMs, () => this.#stopped, (at) => {
       const from = at * packetFrames;
       for (let n = 0; n < packetFrames; n += 1) samples[n] = voice(from + n);
       const payload = encode(samples);
@@ -122,7 +128,7 @@ export class Talk {
 }
 
 /** Runs `step` at 0, everyMs, 2 everyMs … after now; a late timer is caught up with, so the pace never drifts. */
-function paced(steps: number, everyMs: number, step: (at: number) => void): Promise<void> {
+function paced(steps: number, everyMs: number, stopped: () => boolean, step: (at: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
     let at = 0;
@@ -133,7 +139,7 @@ function paced(steps: number, everyMs: number, step: (at: number) => void): Prom
         reject(error instanceof Error ? error : new Error(String(error)));
         return;
       }
-      if (at < steps) setTimeout(run, Math.max(0, startedAt + at * everyMs - performance.now()));
+      if (at < steps && !stopped()) setTimeout(run, Math.max(0, startedAt + at * everyMs - performance.now()));
       else resolve();
     };
     run();

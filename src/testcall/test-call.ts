@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../errors/index.js';
 import { encodeSessionId, hangUp, newSessionUuid, nilSessionUuid, parseSipUri } from '../sip/index.js';
-import { Phone, type PhoneOptions } from './phone.js';
+import { Phone, type Conversation, type PhoneOptions } from './phone.js';
 import type { TestCodec } from './talk.js';
 import type { Voice } from './voices.js';
 
@@ -75,7 +75,7 @@ async function converse(caller: Phone, callee: Phone, options: TestCallOptions):
   const ours = await caller.call(options.to, options.via, header);
   const theirs = await answered;
   options.onConnected?.(sessionId);
-  const [ourWords, theirWords] = await Promise.all([ours.talk.speak(packets), theirs.talk.speak(packets)]);
+  const [ourWords, theirWords] = await Promise.race([Promise.all([ours.talk.speak(packets), theirs.talk.speak(packets)]), cutOff(ours, theirs)]);
   await delay(lastPacketsMs);
   // When the product has died meanwhile, no BYE gets through: what was heard until then is the result.
   await Promise.race([Promise.all([hangUp(ours.dialog), theirs.hungUp]), delay(hangUpWithinMs, undefined, { ref: false })]);
@@ -84,4 +84,12 @@ async function converse(caller: Phone, callee: Phone, options: TestCallOptions):
     caller: { ...ourWords, sentPackets: packets, heardPackets: ours.talk.heard.packets, heardDamaged: ours.talk.heard.damaged },
     callee: { ...theirWords, sentPackets: packets, heardPackets: theirs.talk.heard.packets, heardDamaged: theirs.talk.heard.damaged },
   };
+}
+
+/** Rejects when somebody else hangs up; after the call nobody listens any more. */
+async function cutOff(...ends: readonly Conversation[]): Promise<never> {
+  const startedAt = performance.now();
+  await Promise.race(ends.map((end) => end.hungUp));
+  for (const { talk } of ends) talk.stop();
+  throw new Failure('CALL_FAILED', `the call was hung up after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s, before its end: was the product stopped?`);
 }
