@@ -1,0 +1,156 @@
+/**
+ * The parsers that take what strangers send, each with valid input to start from.
+ *
+ * A target throws when something is wrong: the parser did, or what it gave does not hold together.
+ */
+import assert from 'node:assert/strict';
+import { encodeEvent } from '../src/capture/event.js';
+import { encodeEventRecord, encodePacket, parseRecords, recordHeadBytes } from '../src/capture/format.js';
+import { encodeFrame, FrameReader } from '../src/edge/app/frame-reader.js';
+import { parseMessage } from '../src/edge/message/parse-message.js';
+import { StreamFraming } from '../src/edge/transport/stream-framing.js';
+import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender } from '../src/media/index.js';
+import { encodeMetadata } from '../src/sip/encode-metadata.js';
+import { encodeMultipart, readBody } from '../src/sip/multipart.js';
+import { rewriteSdp } from '../src/sip/rewrite-sdp.js';
+import { readSdp } from '../src/sip/sdp.js';
+import { parseMetadata } from '../src/sip/siprec-metadata.js';
+import type { Corpus } from './mutate.js';
+
+export interface Target extends Corpus {
+  readonly run: (input: Buffer) => void;
+}
+
+const lines = (...all: readonly string[]): Buffer => Buffer.from(`${all.join('\r\n')}\r\n`);
+
+const sdp = lines(
+  'v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0',
+  'm=audio 40000 RTP/SAVP 0 8 101', 'a=rtpmap:0 PCMU/8000', 'a=rtpmap:101 telephone-event/8000', 'a=fmtp:101 0-16',
+  'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd', 'a=rtcp:40001 IN IP4 192.0.2.1', 'a=rtcp-mux', 'a=label:1', 'a=sendonly',
+  'm=video 0 RTP/AVP 96', 'a=inactive',
+);
+
+const invite = lines(
+  'INVITE sip:+4420@192.0.2.9;user=phone SIP/2.0', 'Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport', 'Max-Forwards: 70',
+  'From: "Ann" <sip:ann@192.0.2.1>;tag=1', 'To: <sip:+4420@192.0.2.9>', 'Call-ID: a@192.0.2.1', 'CSeq: 1 INVITE', 'Contact: <sip:ann@192.0.2.1:5060>',
+  'Session-ID: 0123456789abcdef0123456789abcdef;remote=00000000000000000000000000000000', 'Content-Type: application/sdp', 'Content-Length: 5', '', 'v=0',
+);
+const answer = lines(
+  'SIP/2.0 200 OK', 'v: SIP/2.0/TCP [2001:db8::1]:5060;branch=z9hG4bK2;received=192.0.2.7', 'f: <sip:a@b>;tag=1', 't: sip:c@d;tag=2', 'i: x', 'CSeq: 7 BYE', 'l: 0', '',
+);
+
+const metadata = Buffer.from(
+  encodeMetadata({
+    dataMode: 'complete',
+    associatedAt: '2026-01-01T00:00:00Z',
+    sessions: [{ id: 'c2Vzc2lvbg==', sipSessionIds: ['0123456789abcdef0123456789abcdef;remote=0'] }],
+    participants: [{ id: 'YW5u', aor: 'sip:ann@192.0.2.1', name: 'Ann', sends: ['c3RyZWFt'], receives: [] }],
+    streams: [{ id: 'c3RyZWFt', label: '1', sessionId: 'c2Vzc2lvbg==' }],
+  }),
+);
+const multipart = encodeMultipart([{ contentType: 'application/sdp', content: sdp.toString() }, { contentType: 'application/rs-metadata+xml', content: metadata.toString() }], 'boundary');
+
+const rtp = encodeRtp({
+  marker: true, payloadType: 0, sequenceNumber: 65_535, timestamp: 7, ssrc: 9, csrcs: [1, 2],
+  extension: { profile: 0xbede, data: Buffer.alloc(8, 1) }, payload: Buffer.alloc(160, 0xd5),
+});
+const rtcp = encodeRtcp([
+  { type: 'SR', ssrc: 9, ntp: 1n << 40n, rtpTimestamp: 7, packetCount: 1, octetCount: 160, reports: [], profileExtension: Buffer.alloc(0) },
+  { type: 'SDES', chunks: [{ ssrc: 9, items: [{ item: 1, text: 'ann' }] }] },
+  { type: 'BYE', ssrcs: [9], reason: 'done' },
+]);
+const keySalt = Buffer.alloc(keySaltBytes('AES_CM_128_HMAC_SHA1_80'), 3);
+const key = { suite: 'AES_CM_128_HMAC_SHA1_80', keySalt } as const;
+const sender = new SrtpSender(key);
+const protectedPackets = [sender.protectRtp(rtp), sender.protectRtcp(rtcp)];
+
+function captureChunk(): Buffer {
+  const json = encodeEvent({ type: 'begin', captureId: 'c', sessionId: 's', recorder: 'r', metadata: {} });
+  const chunk = Buffer.alloc(2 * recordHeadBytes + json.length + rtp.length);
+  encodeEventRecord(chunk, 0, 1_700_000_000_000, json);
+  encodePacket(chunk, recordHeadBytes + json.length, 1, 1_700_000_000_000, false, rtp);
+  return chunk;
+}
+
+const latin1 = (input: Buffer): string => input.toString('latin1');
+const sipWords = ['\r\n', ' ', ';', ',', '"', '<', '>', '%00', 'SIP/2.0', 'z9hG4bK', 'Via: ', 'l: 99999999999', 'Content-Length: -1', '\r\n ', ';tag=', '@', '[::1]', ':65536', '4294967296 '];
+
+export const targets: Readonly<Record<string, Target>> = {
+  sip: {
+    seeds: [invite, answer],
+    words: sipWords,
+    run: (input) => {
+      parseMessage(latin1(input));
+      const framing = new StreamFraming(65_536);
+      const cut = input.length >> 1;
+      framing.push(latin1(input.subarray(0, cut)));
+      framing.push(latin1(input.subarray(cut)));
+    },
+  },
+  wire: {
+    seeds: [Buffer.from(encodeFrame('id|authenticate|secret|')), Buffer.from(encodeFrame(`id|sip||\r\n${latin1(invite)}`) + encodeFrame('id|ping'))],
+    words: ['#', '|', '99999#', '0#', '1#', '\r\n', '262145#'],
+    run: (input) => {
+      const whole = new FrameReader().push(latin1(input));
+      const reader = new FrameReader();
+      const payloads: string[] = [];
+      let reason: string | undefined;
+      for (let from = 0; from < input.length && reason === undefined; from += 7) {
+        const frames = reader.push(latin1(input.subarray(from, from + 7)));
+        payloads.push(...frames.payloads);
+        reason = frames.reason;
+      }
+      // However a stream is cut into pieces, the same frames come out, up to what ends it.
+      assert.deepEqual(payloads, whole.payloads.slice(0, payloads.length));
+      if (whole.reason === undefined && reason === undefined) assert.equal(payloads.length, whole.payloads.length);
+    },
+  },
+  sdp: {
+    seeds: [sdp],
+    words: ['m=audio 0 RTP/AVP 0\r\n', 'a=', 'c=IN IP6 ::\r\n', '/127', '-1', '65536', '\n', '=', 'a=rtpmap:', 'a=crypto:'],
+    run: (input) => {
+      const text = input.toString();
+      const read = readSdp(text);
+      if (typeof read === 'string') return;
+      const anchored = rewriteSdp(text, read.media.map((media) => (media.port === 0 ? undefined : { address: '192.0.2.200', rtpPort: 20_000, rtcpPort: 20_001 })));
+      const again = readSdp(anchored);
+      assert.notEqual(typeof again, 'string', 'what was rewritten can be read');
+    },
+  },
+  siprec: {
+    seeds: [metadata, Buffer.from(multipart.body)],
+    words: ['<!DOCTYPE x>', '<!ENTITY a "b">', '&a;', '&#0;', '<stream', '</', '/>', 'xmlns=', ']]>', '<![CDATA[', '--boundary', '--boundary--'],
+    run: (input) => {
+      parseMetadata(input.toString());
+      const parts = readBody(multipart.contentType, input.toString());
+      if (typeof parts !== 'string') for (const part of parts) parseMetadata(part.content);
+    },
+  },
+  rtp: {
+    seeds: [rtp, Buffer.from([0, 0x8a, 3, 0x20])],
+    words: ['\u0000'],
+    run: (input) => {
+      const packet = parseRtp(input);
+      if (typeof packet !== 'string') assert.ok(packet.payload.length <= input.length);
+      parseTelephoneEvent(input);
+    },
+  },
+  rtcp: { seeds: [rtcp], words: ['\u0000'], run: (input) => void parseRtcp(input) },
+  srtp: {
+    seeds: [...protectedPackets, Buffer.from('1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd|2^20|1:4')],
+    words: ['inline:', '|', '2^48', ':', ' ', '='],
+    run: (input) => {
+      const receiver = new SrtpReceiver(key);
+      const genuine = protectedPackets.some((packet) => packet.equals(input));
+      assert.ok(genuine || typeof receiver.unprotectRtp(input) === 'string', 'only what the sender made authenticates');
+      assert.ok(genuine || typeof receiver.unprotectRtcp(input) === 'string', 'only what the sender made authenticates');
+      parseCryptoLine(latin1(input));
+    },
+  },
+  wav: {
+    seeds: [Buffer.concat([encodeWavHeader({ channels: 2, sampleRate: 8_000, bitsPerSample: 16, format: 'pcm', frames: 40 }), Buffer.alloc(160)])],
+    words: ['RIFF', 'WAVE', 'fmt ', 'data', 'LIST', '\u00ff\u00ff'],
+    run: (input) => void parseWav(input),
+  },
+  capture: { seeds: [captureChunk()], words: ['{', '}', '"type"', '\u0001', '\u0003'], run: (input) => void parseRecords(input) },
+};
