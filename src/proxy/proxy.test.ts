@@ -349,3 +349,23 @@ t.test('a proxy that closes hangs up on both sides and says so in the ledger', a
   t.match(await bed.ended(), { outcome: 'interrupted' });
   t.equal(bed.proxy.calls, 0);
 });
+
+t.test('a proxy that closes while a call rings answers 503 and cancels the callee', async (t) => {
+  const bed = await openBed(t);
+  const ringing = new Promise<SipRequest>((resolve) => {
+    bed.callee.srf.invite((invite, response) => {
+      response.send(180);
+      resolve(invite);
+    });
+  });
+  const outcome = bed.call().then(
+    () => 200,
+    (error: unknown) => (error as { status: number }).status,
+  );
+  const invite = await ringing;
+  const cancelled = new Promise<void>((resolve) => invite.on('cancel', () => resolve()));
+  await bed.proxy.close();
+  await cancelled;
+  t.equal(await outcome, 503);
+  t.match(await bed.ended(), { outcome: 'interrupted', recording: 'excluded' });
+});

@@ -48,6 +48,10 @@ export class TrunkCall {
   #lostReason: string | undefined;
   /** The anchor could not take an SDP: the parties speak past it from then on. */
   #pastAnchor = false;
+  /** The INVITE to the callee, for as long as it may have to be cancelled. */
+  #outgoing: SipRequest | undefined;
+  /** Why the proxy ends the call, once it does. */
+  #closing: string | undefined;
   #answered = false;
   #ended = false;
   #tellOver: () => void = () => undefined;
@@ -96,15 +100,18 @@ export class TrunkCall {
     try {
       await this.#connect();
     } catch (error) {
-      await this.#end(failedEnd(error));
+      await this.#end(this.#closing === undefined ? failedEnd(error) : { outcome: 'interrupted', reason: this.#closing });
     }
   }
 
-  /** Hangs up on both sides: the proxy is closing. */
+  /** Ends the call on both sides, in whatever state it is: the proxy is closing. */
   async hangUp(reason: string): Promise<void> {
+    this.#closing = reason;
     const dialogs = this.#dialogs;
     if (dialogs === undefined) {
+      // Ringing, or being answered this moment: then #connect finds that we are closing.
       if (!this.#response.finalResponseSent) this.#response.send(503, { headers: { 'Retry-After': '5' } });
+      this.#outgoing?.cancel(() => undefined);
       return;
     }
     const headers = { Reason: `SIP;cause=503;text="${reason}"` };
@@ -140,6 +147,7 @@ export class TrunkCall {
         localSdpB: delayedOffer ? (answer) => this.#exchange('caller', answer) : toCallee,
         localSdpA: (sdp) => this.#exchange('callee', sdp),
       },
+      { cbRequest: (_error: unknown, request?: SipRequest) => (this.#outgoing = request) },
     );
     this.#answered = true;
     this.#dialogs = { caller: uas, callee: uac };
@@ -152,6 +160,7 @@ export class TrunkCall {
         this.#context.log.warn({ sessionId: this.sessionId, side, method, reason }, 'a request inside the call could not be passed on'),
     });
     this.#followHangUps(this.#dialogs);
+    if (this.#closing !== undefined) await this.hangUp(this.#closing);
     await this.#over;
   }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openCaptureWriter, type CaptureStream, type CaptureWriter } from '../capture/index.js';
 import { encodeCryptoLine, parseCryptoLine } from '../media/index.js';
-import { encodeRecordingAnswer, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
+import { encodeRecordingAnswer, hangUp, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openMediaSockets } from '../udp/index.js';
 import { sealSecret } from '../vault/index.js';
 import { captureFileName } from './capture-name.js';
@@ -31,6 +31,7 @@ export class RecordingSession {
   readonly sessionId: string;
   readonly captureId: string;
   #answerVersion = 0;
+  #dialog: SipDialog | undefined;
   #ending: Promise<void> | undefined;
 
   /**
@@ -72,7 +73,16 @@ export class RecordingSession {
 
   /** The dialog was made: from now on it says when the session changes and ends. */
   follow(dialog: SipDialog): void {
-    dialog.on('destroy', () => void this.end('ended by the client'));
+    // The recorder may have closed while the client was being answered.
+    if (this.#ending !== undefined) {
+      void hangUp(dialog, hangUpHeaders('the recorder is closing'));
+      return;
+    }
+    this.#dialog = dialog;
+    dialog.on('destroy', () => {
+      this.#dialog = undefined;
+      void this.end('ended by the client');
+    });
     dialog.on('modify', (request: SipRequest, response: SipResponse) => {
       this.#change(request).then(
         (answer) => {
@@ -91,6 +101,8 @@ export class RecordingSession {
   }
 
   async #end(reason: string): Promise<void> {
+    // A client that has not hung up learns that nobody listens any more, and may go elsewhere.
+    if (this.#dialog !== undefined) void hangUp(this.#dialog, hangUpHeaders(reason));
     await delay(lastPacketsMs);
     await Promise.all([...this.#intakes.values()].map((intake) => intake.close()));
     const { packets, bytes, whole } = await this.#close(reason);
@@ -170,6 +182,8 @@ export class RecordingSession {
     }
   }
 }
+
+const hangUpHeaders = (reason: string): Record<string, string> => ({ Reason: `SIP;cause=503;text="${reason}"` });
 
 /** Our side of an SRTP offer: a key of our own for what we send (RFC 4568 §5.1.2), by the first suite we know. */
 function ownCrypto(media: SdpMedia): { crypto?: string } {

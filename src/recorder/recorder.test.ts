@@ -1,0 +1,217 @@
+/** The recorder as a recording client meets it: real SIP, real media, real captures. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { readCapture, type CaptureRecord } from '../capture/index.js';
+import type { CaptureEnd, NewCapture } from '../ledger/index.js';
+import { encodeRtp, parseCryptoLine } from '../media/index.js';
+import { createLog, createMetrics } from '../ops/index.js';
+import { connectSip, encodeMultipart, hangUp, readSdp, requestInDialog, type SdpMedia, type SipConnection, type SipDialog, type SipRequest } from '../sip/index.js';
+import { freePort } from '../udp/free-port.fixture.js';
+import { loadOrCreateKeys, openSecret, type VaultKeys } from '../vault/index.js';
+import { openRecorder, type Recorder } from './index.js';
+
+const sessionId = '0123456789abcdef0123456789abcdef';
+const inlineKey = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd';
+
+interface Bed {
+  readonly client: SipConnection;
+  readonly recorder: Recorder;
+  readonly keys: VaultKeys;
+  readonly captureDir: string;
+  readonly opened: NewCapture[];
+  readonly closed: { captureId: string; end: CaptureEnd }[];
+  /** Resolves when a capture is closed and entered. */
+  readonly done: Promise<string>;
+  open(body?: string, headers?: Record<string, string>): Promise<SipDialog>;
+}
+
+async function openSip(): Promise<SipConnection> {
+  const port = await freePort();
+  const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, host: '127.0.0.1', port }));
+  return connectSip({ settings: { listen }, onCrash: () => undefined, onTrouble: () => undefined });
+}
+
+async function openBed(t: Test, options: { sources?: string[]; ports?: [number, number] } = {}): Promise<Bed> {
+  const [client, sip] = [await openSip(), await openSip()];
+  const dir = t.testdir();
+  const keys = await loadOrCreateKeys(join(dir, 'keys'));
+  const captureDir = join(dir, 'captures');
+  const opened: NewCapture[] = [];
+  const closed: Bed['closed'] = [];
+  let tell: (sessionId: string) => void = () => undefined;
+  const done = new Promise<string>((resolve) => (tell = resolve));
+  const first = 60_000 + 2 * Math.floor(Math.random() * 2_000);
+  const recorder = await openRecorder({
+    settings: {
+      name: 'r1',
+      sip: { listen: [] },
+      sources: options.sources ?? ['127.0.0.1'],
+      media: { address: '127.0.0.1', ports: options.ports ?? [first, first + 99] },
+      flushMs: 20,
+      syncMs: 1_000,
+    },
+    sip,
+    captureDir,
+    sealTo: keys.public,
+    ledger: {
+      captureOpened: (capture) => Promise.resolve(void opened.push(capture)),
+      captureClosed: (captureId, end) => Promise.resolve(void closed.push({ captureId, end })),
+    },
+    log: createLog({ level: 'silent', name: 'test' }),
+    metrics: createMetrics(),
+    observer: { received: () => undefined, rejected: () => undefined },
+    onCaptureClosed: (id) => tell(id),
+  });
+  t.teardown(async () => {
+    await recorder.close();
+    await Promise.all([client.close(), sip.close()]);
+  });
+  const where = sip.contacts.find((contact) => contact.startsWith('tcp'))?.replace('tcp:', '') ?? '';
+  return {
+    client,
+    recorder,
+    keys,
+    captureDir,
+    opened,
+    closed,
+    done,
+    open: (body = offer(), headers = {}) =>
+      client.srf.createUAC(`sip:rec@${where};transport=tcp`, {
+        localSdp: body,
+        headers: { 'Content-Type': 'application/sdp', 'Session-ID': `${sessionId};remote=${'0'.repeat(32)}`, ...headers },
+      }),
+  };
+}
+
+const offer = (options: { direction?: string; secure?: boolean; labels?: readonly string[] } = {}): string => {
+  const { direction = 'sendonly', secure = false, labels = ['1', '2'] } = options;
+  const crypto = secure ? [`a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:${inlineKey}`] : [];
+  const media = labels.flatMap((label) => [`m=audio 9 RTP/${secure ? 'SAVP' : 'AVP'} 8`, 'a=rtpmap:8 PCMA/8000', ...crypto, 'a=rtcp-mux', `a=${direction}`, `a=label:${label}`]);
+  return ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', ...media, ''].join('\r\n');
+};
+
+const mediaOf = (text: string): readonly SdpMedia[] => {
+  const sdp = readSdp(text);
+  return typeof sdp === 'string' ? [] : sdp.media;
+};
+
+const packet = (sequenceNumber: number): Buffer =>
+  encodeRtp({ marker: false, payloadType: 8, sequenceNumber, timestamp: sequenceNumber * 160, ssrc: 5, payload: Buffer.alloc(160, sequenceNumber) });
+
+/** Sends to a port from one source; resolves when all is handed to the system. */
+async function send(port: number, packets: readonly Buffer[]): Promise<void> {
+  const socket = createSocket('udp4');
+  for (const bytes of packets) await new Promise((resolve) => socket.send(bytes, port, '127.0.0.1', resolve));
+  socket.close();
+  await once(socket, 'close');
+}
+
+async function recordsOf(bed: Bed): Promise<CaptureRecord[]> {
+  const [name = ''] = await readdir(bed.captureDir);
+  const records: CaptureRecord[] = [];
+  for await (const record of readCapture(join(bed.captureDir, name), bed.keys)) records.push(record);
+  return records;
+}
+
+const packetsIn = (records: readonly CaptureRecord[]): { stream: number; bytes: Buffer }[] =>
+  records.flatMap((record) => (record.kind === 'packet' ? [{ stream: record.stream, bytes: record.bytes }] : []));
+
+t.test('what arrives on each line stands in the capture byte for byte, from the first packet to the last before the BYE', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  const [left, right] = mediaOf(dialog.remote.sdp);
+  t.strictSame([left?.direction, right?.direction], ['recvonly', 'recvonly']);
+  await send(left?.port ?? 0, [packet(1), packet(2)]);
+  await send(right?.port ?? 0, [packet(7)]);
+  await hangUp(dialog);
+  t.equal(await bed.done, sessionId);
+  const records = await recordsOf(bed);
+  t.match(records[0], { kind: 'event', event: { type: 'begin', sessionId, recorder: 'r1' } });
+  t.match(records[1], { event: { type: 'streams', streams: [{ label: '1', role: 'caller', encrypted: false }, { label: '2', role: 'callee' }] } });
+  t.match(records.at(-1), { event: { type: 'end' } });
+  const packets = packetsIn(records);
+  t.strictSame(packets.filter(({ stream }) => stream === 0).map(({ bytes }) => bytes), [packet(1), packet(2)]);
+  t.strictSame(packets.filter(({ stream }) => stream === 1).map(({ bytes }) => bytes), [packet(7)]);
+  t.match(bed.closed, [{ captureId: bed.opened[0]?.captureId, end: { state: 'closed', packets: 3 } }]);
+  t.equal(bed.recorder.sessions, 0);
+});
+
+t.test('SRTP: the answer has a key of its own with the offered tag; the offered key rests sealed', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open(offer({ secure: true }));
+  const [media] = mediaOf(dialog.remote.sdp);
+  const ours = parseCryptoLine(media?.crypto[0] ?? '');
+  t.match(ours, { tag: 4, suite: 'AES_CM_128_HMAC_SHA1_80' });
+  t.notMatch(dialog.remote.sdp, inlineKey);
+  await hangUp(dialog);
+  await bed.done;
+  const streams = (await recordsOf(bed)).flatMap((record) => (record.kind === 'event' && record.event.type === 'streams' ? record.event.streams : []));
+  t.ok(streams.every((stream) => stream.encrypted));
+  const line = await openSecret(Buffer.from(streams[0]?.sealedKeys[0] ?? '', 'base64'), bed.keys);
+  t.equal(line.toString(), `4 AES_CM_128_HMAC_SHA1_80 inline:${inlineKey}`);
+});
+
+t.test('a re-INVITE is answered on the same ports, and what it changes is written down', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  const before = mediaOf(dialog.remote.sdp).map((media) => media.port);
+  const held = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: offer({ direction: 'inactive' }) });
+  t.equal(held.status, 200);
+  t.strictSame(mediaOf(held.body).map((media) => [media.port, media.direction]), before.map((port) => [port, 'inactive']));
+  const nonsense = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: 'nonsense' });
+  t.equal(nonsense.status, 488, 'one that cannot be read is refused');
+  await send(before[0] ?? 0, [packet(3)]);
+  await hangUp(dialog);
+  await bed.done;
+  const records = await recordsOf(bed);
+  const directions = records.flatMap((record) => (record.kind === 'event' && record.event.type === 'streams' ? [record.event.streams[0]?.direction] : []));
+  t.strictSame(directions, ['active', 'inactive']);
+  t.equal(packetsIn(records).length, 1, 'and the session goes on');
+});
+
+t.test('multipart with metadata: parties by label', async (t) => {
+  const bed = await openBed(t);
+  const xml = `<recording xmlns="urn:ietf:params:xml:ns:recording:1"><datamode>complete</datamode>
+<session session_id="cw=="><sipSessionID>${'ab'.repeat(16)};remote=${'0'.repeat(32)}</sipSessionID></session>
+<participant participant_id="YQ=="><nameID aor="sip:ann@a.example"/></participant><participant participant_id="Yg=="><nameID aor="sip:bob@b.example"/></participant>
+<stream stream_id="eA==" session_id="cw=="><label>1</label></stream><stream stream_id="eQ==" session_id="cw=="><label>2</label></stream>
+<participantstreamassoc participant_id="YQ=="><send>eQ==</send></participantstreamassoc><participantstreamassoc participant_id="Yg=="><send>eA==</send></participantstreamassoc></recording>`;
+  const { contentType, body } = encodeMultipart([{ contentType: 'application/sdp', content: offer() }, { contentType: 'application/rs-metadata+xml', content: xml }], 'b1');
+  const dialog = await bed.open(body, { 'Content-Type': contentType });
+  await hangUp(dialog);
+  t.equal(await bed.done, 'ab'.repeat(16), 'the ID of the communication session, not of the INVITE');
+  t.match(await recordsOf(bed), [{}, { event: { streams: [{ label: '1', party: 'sip:bob@b.example' }, { label: '2', party: 'sip:ann@a.example' }] } }]);
+});
+
+t.test('who is not listed gets 403, an offer without audio 488, and nothing is opened', async (t) => {
+  const statusOf = (call: Promise<SipDialog>): Promise<number> => call.then(() => 200, (error: unknown) => (error as { status: number }).status);
+  const closedBed = await openBed(t, { sources: ['192.0.2.1'] });
+  t.equal(await statusOf(closedBed.open()), 403);
+  const bed = await openBed(t);
+  t.equal(await statusOf(bed.open('v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 9 RTP/AVP 96\r\n')), 488);
+  t.strictSame([...closedBed.opened, ...bed.opened], []);
+  t.strictSame(await readdir(bed.captureDir), []);
+});
+
+t.test('without free ports a session is refused with 503, those that run go on', async (t) => {
+  const bed = await openBed(t, { ports: [63_996, 63_999] });
+  const dialog = await bed.open();
+  const refused = await bed.open().then(() => 200, (error: unknown) => (error as { status: number }).status);
+  t.equal(refused, 503);
+  await send(mediaOf(dialog.remote.sdp)[0]?.port ?? 0, [packet(1)]);
+  await hangUp(dialog);
+  t.equal(bed.closed.filter(({ end }) => end.state !== 'closed').length, 0);
+});
+
+t.test('a recorder that closes hangs up and closes its captures', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  await send(mediaOf(dialog.remote.sdp)[0]?.port ?? 0, [packet(1)]);
+  const bye = once(dialog, 'destroy') as Promise<[SipRequest]>;
+  await bed.recorder.close();
+  t.match((await bye)[0].get('reason'), /closing/);
+  t.match(bed.closed, [{ end: { state: 'closed', packets: 1 } }]);
+});
