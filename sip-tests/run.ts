@@ -1,21 +1,28 @@
 /**
  * `npm run sip-tests [-- NAME…]`: real peers against the running product.
  *
- * NAME is a folder or a file of sip-tests/, without ending: `sipp`, `calls`, `product`, `killed`. Without a
- * name all run. Those in sipp/ need SIPp (Debian: sip-tester): where it is missing they are skipped, loudly;
- * with TWINTRACK_REQUIRE_SIPP=1, as in CI, that is a failure.
+ * NAME is a folder or a file of sip-tests/, without ending: `sipp`, `calls`, `product`, `killed`, and
+ * `drachtio-srf`, the suite that drachtio-srf ships. Without a name all run. Those in sipp/ and edge/
+ * need SIPp (Debian: sip-tester): where it is missing they are skipped, loudly; with
+ * TWINTRACK_REQUIRE_SIPP=1, as in CI, that is a failure. drachtio-srf needs more
+ * (drachtio-srf/runnable.ts): without its name it is left out, loudly, where that is missing; by its name
+ * it fails.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { whyNotRunnable } from './drachtio-srf/runnable.js';
 import { sippIsInstalled } from './support/sipp.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-const tests = ['product', 'sipp'].flatMap((folder) =>
+/** Those whose far ends are SIPp. */
+const withSipp = ['sipp', 'edge'];
+const folders = ['product', ...withSipp, 'drachtio-srf'];
+const tests = folders.flatMap((folder) =>
   readdirSync(join(here, folder))
     .filter((file) => file.endsWith('.test.js'))
     .map((file) => ({ folder, name: basename(file, '.test.js'), file: join(here, folder, file) })),
@@ -24,27 +31,30 @@ const tests = ['product', 'sipp'].flatMap((folder) =>
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !tests.some((test) => test.folder === name || test.name === name));
 if (unknown.length > 0) {
-  console.error(`There is no SIP test ${unknown.join(', ')}. There are: product, sipp, ${tests.map((test) => test.name).join(', ')}`);
+  console.error(`There is no SIP test ${unknown.join(', ')}. There are: ${folders.join(', ')}, ${tests.map((test) => test.name).join(', ')}`);
   process.exit(2);
 }
 const wanted = tests.filter((test) => names.length === 0 || names.includes(test.folder) || names.includes(test.name));
 const hasSipp = sippIsInstalled();
-const skipped = wanted.filter((test) => test.folder === 'sipp' && !hasSipp);
+const skipped = wanted.filter((test) => withSipp.includes(test.folder) && !hasSipp);
+const lacking = names.length === 0 ? whyNotRunnable() : undefined;
+const leftOut = lacking === undefined ? [] : wanted.filter((test) => test.folder === 'drachtio-srf');
 
 let status = 0;
-const runnable = wanted.filter((test) => !skipped.includes(test));
+const runnable = wanted.filter((test) => !skipped.includes(test) && !leftOut.includes(test));
 if (runnable.length > 0) {
   const tap = createRequire(import.meta.url).resolve('tap/package.json').replace(/package\.json$/, 'dist/esm/run.mjs');
   // One after the other: each has the machine's two cores and its timing to itself.
   const args = [tap, 'run', '--disable-coverage', '--allow-empty-coverage', '--jobs=1', '--timeout=300', ...runnable.map((test) => relative(root, test.file))];
   status = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
 }
+if (leftOut.length > 0) console.error(`\nLEFT OUT: drachtio-srf, the suite that drachtio-srf ships: ${lacking ?? ''}.`);
 if (skipped.length > 0) {
   console.error(`\nSKIPPED, because SIPp is not installed: ${skipped.map((test) => test.name).join(', ')}.`);
   console.error('On Debian: apt-get install sip-tester. These tests then run by themselves.');
-  if (process.env['TWINTRACK_REQUIRE_SIPP'] === '1') {
-    console.error('TWINTRACK_REQUIRE_SIPP=1: a skip is a failure here.');
-    status ||= 1;
-  }
+}
+if (leftOut.length + skipped.length > 0 && process.env['TWINTRACK_REQUIRE_SIPP'] === '1') {
+  console.error('TWINTRACK_REQUIRE_SIPP=1: a skip is a failure here.');
+  status ||= 1;
 }
 process.exit(status);

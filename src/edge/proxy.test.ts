@@ -50,6 +50,18 @@ t.test('without Record-Route the dialog goes past the proxy', async (t) => {
   t.equal((await middle.edge.stats()).received, before);
 });
 
+t.test('headers in a Request-URI are forwarded neither as such nor as headers (RFC 4475 §3.1.2.11)', async (t) => {
+  const [middle, peer, caller] = await Promise.all([openParty(t), openRawUdp(t), openRawUdp(t)]);
+  void proxying(middle, target(peer));
+  const call = rawCall(caller.port, middle.uri());
+  caller.send(call.request('INVITE', { uri: 'sip:a?b@example.com?Route=%3Csip:example.com%3E' }), middle.port());
+  const invite = await peer.take('INVITE', isRequest('INVITE'));
+  t.match(invite, { uri: 'sip:a?b@example.com' });
+  t.equal(headerOf(invite, 'route'), undefined);
+  peer.send(rawResponse(invite, 404, 'Not Found', { tag: 'x' }), middle.port());
+  await caller.take('404', isResponse(404));
+});
+
 t.test('a failure is forwarded with its headers, and reported', async (t) => {
   const [middle, peer, caller] = await Promise.all([openParty(t), openRawUdp(t), openRawUdp(t)]);
   const result = proxying(middle, target(peer));

@@ -14,14 +14,19 @@ export interface RawPeer {
   take(what: string, fits: (message: SipMessage) => boolean, ms?: number): Promise<SipMessage>;
   /** What has arrived and not been taken. */
   readonly left: readonly SipMessage[];
+  /** All that has arrived, readable or not, as it came. */
+  readonly texts: readonly string[];
 }
 
-function inbox(): { arrive(text: string): void; take: RawPeer['take']; left: SipMessage[] } {
+function inbox(): { arrive(text: string): void; take: RawPeer['take']; left: SipMessage[]; texts: string[] } {
   const left: SipMessage[] = [];
+  const texts: string[] = [];
   const waiting = new Set<() => void>();
   return {
     left,
+    texts,
     arrive: (text) => {
+      texts.push(text);
       const message = parseMessage(text);
       if (typeof message === 'string') return;
       left.push(message);
@@ -59,6 +64,7 @@ export async function openRawUdp(t: Test): Promise<RawPeer> {
     send: (text, toPort) => socket.send(Buffer.from(text, 'latin1'), toPort, '127.0.0.1'),
     take: box.take,
     left: box.left,
+    texts: box.texts,
   };
 }
 
@@ -91,6 +97,7 @@ export async function openRawTcp(t: Test, toPort: number): Promise<RawTcp> {
     send: (text) => socket.write(text, 'latin1'),
     take: box.take,
     left: box.left,
+    texts: box.texts,
     closed,
   };
 }

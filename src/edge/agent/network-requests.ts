@@ -24,6 +24,9 @@ const allowed = [
   'INVITE', 'ACK', 'BYE', 'CANCEL', 'INFO', 'MESSAGE', 'NOTIFY', 'OPTIONS', 'PRACK', 'PUBLISH', 'REFER', 'REGISTER', 'SUBSCRIBE', 'UPDATE',
 ];
 
+/** Schemes of Request-URIs that an application may know what to do with (RFC 3261 §8.2.2.1, RFC 3966, RFC 5031). */
+const schemes = new Set(['sip', 'sips', 'tel', 'urn', 'im', 'pres']);
+
 /** Requests that make sense only inside a dialog. */
 const insideOnly = new Set(['BYE', 'UPDATE', 'PRACK']);
 
@@ -100,11 +103,15 @@ export class NetworkRequests {
 
   #outside(transaction: ServerTransaction): void {
     const { layer, routes, dialogs } = this.calls.context;
-    const { method } = transaction.request;
+    const { method, uri } = transaction.request;
     if (method === 'INVITE') layer.answer(transaction, 100);
     const application = routes.pick(method.toLowerCase());
     if (application === undefined && !allowed.includes(method)) {
       layer.answer(transaction, 405, undefined, [header('Allow', allowed.join(', '))]);
+      return;
+    }
+    if (!schemes.has(uri.slice(0, Math.max(0, uri.indexOf(':'))).toLowerCase())) {
+      layer.answer(transaction, 416);
       return;
     }
     if (application === undefined || (dialogs.full && (method === 'INVITE' || method === 'SUBSCRIBE'))) {

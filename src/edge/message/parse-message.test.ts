@@ -89,6 +89,11 @@ t.test('lists of Via, Route and Record-Route come apart; commas in quotes and br
   t.end();
 });
 
+t.test('a header that may come once may say the same twice', (t) => {
+  t.equal(parsed(minimal.replace('Max-Forwards: 70', 'Max-Forwards: 70\r\nMax-Forwards: 70')).callId, 'a84b4c76e66710');
+  t.end();
+});
+
 const rejects: readonly (readonly [what: string, text: string, reason: string])[] = [
   ['nothing', '', 'empty'],
   ['keep-alive', '\r\n\r\n', 'empty'],
@@ -118,6 +123,9 @@ const rejects: readonly (readonly [what: string, text: string, reason: string])[
   ['no Call-ID', minimal.replace(/Call-ID.*\r\n/u, ''), 'no-call-id'],
   ['no CSeq', minimal.replace(/CSeq.*\r\n/u, ''), 'no-cseq'],
   ['CSeq beyond 2**31', minimal.replace('63104', '36893488147419103232'), 'bad-cseq'],
+  ['two values of one header', minimal.replace('Max-Forwards: 70', 'Max-Forwards: 70\r\nMax-Forwards: 5'), 'contradiction'],
+  ['a Via below the first that is none', minimal.replace('Max-Forwards', 'Via: ;\r\nMax-Forwards'), 'bad-via'],
+  ['brackets around the URI', minimal.replace('sip:carol@chicago.com SIP', '<sip:carol@chicago.com> SIP'), 'bad-start-line'],
   ['CSeq of another method', minimal.replace('63104 OPTIONS', '63104 INVITE'), 'cseq-method'],
 ];
 

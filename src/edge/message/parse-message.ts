@@ -11,11 +11,11 @@
 import { composedName, headerKey, receivedName } from './header-names.js';
 import { parseNameAddr, tagOf } from './name-addr.js';
 import { splitList } from './params.js';
-import { headerOf, type CSeq, type Header, type MessageText, type SipMessage } from './sip-message.js';
+import { headerOf, headersOf, type CSeq, type Header, type MessageText, type SipMessage } from './sip-message.js';
 import { parseNumber } from './uri.js';
 import { parseVia } from './via.js';
 
-export const limits = { messageBytes: 65_536, headers: 256, headerBytes: 16_384 } as const;
+export const limits = { messageBytes: 65_536, headers: 256, headerBytes: 16_384, methodBytes: 64 } as const;
 
 export type TextReason =
   | 'empty' | 'too-large' | 'no-end-of-headers' | 'bad-start-line' | 'bad-version' | 'bad-header' | 'too-many-headers'
@@ -23,10 +23,24 @@ export type TextReason =
 
 export type EssentialReason =
   | 'no-via' | 'bad-via' | 'no-from' | 'bad-from' | 'no-from-tag' | 'no-to' | 'bad-to' | 'no-call-id' | 'no-cseq'
-  | 'bad-cseq' | 'cseq-method';
+  | 'bad-cseq' | 'cseq-method' | 'contradiction';
 
 /** Headers of which each member becomes a header of its own. */
 const lists = new Set(['via', 'route', 'record-route', 'contact', 'path']);
+
+/** Headers that can have one value only: a second that says something else leaves no way to know which is meant. */
+const singles: ReadonlySet<string> = new Set(['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-length']);
+
+function contradicts(headers: readonly Header[]): boolean {
+  const said = new Map<string, string>();
+  for (const { key, value } of headers) {
+    if (!singles.has(key)) continue;
+    const before = said.get(key);
+    if (before !== undefined && before !== value) return true;
+    said.set(key, value);
+  }
+  return false;
+}
 
 /** How to take the text: off the wire, or from an application, whose Content-Length counts characters. */
 export type TextOrigin = 'wire' | 'application';
@@ -63,7 +77,7 @@ function parseStartLine(line: string): StartLine | 'bad-start-line' | 'bad-versi
   const version = line.slice(last + 1).toUpperCase();
   if (!version.startsWith('SIP/')) return 'bad-start-line';
   if (version !== 'SIP/2.0') return 'bad-version';
-  if (!isToken(method) || method.length > 32 || uri === '' || uri.includes(' ') || uri.includes('\t')) return 'bad-start-line';
+  if (!isToken(method) || method.length > limits.methodBytes || uri === '' || /[\s<>"]/u.test(uri)) return 'bad-start-line';
   return { kind: 'request', method, uri };
 }
 
@@ -77,7 +91,8 @@ function pushHeader(headers: Header[], line: string, origin: TextOrigin): 'bad-h
     // An application's slip is dropped; a peer's is a malformed message.
     return origin === 'application' ? undefined : 'bad-header';
   }
-  if (value.includes('\r') || value.includes('\0')) return 'bad-header';
+  // A NUL may stand in a quoted string, behind a backslash only (RFC 3261 §25.1 quoted-pair).
+  if (value.includes('\r') || (value.includes('\0') && /(?<!\\)\0/u.test(value))) return 'bad-header';
   const key = headerKey(raw);
   const name = origin === 'application' ? composedName(key, raw) : receivedName(key, raw);
   if (lists.has(key) && value.includes(',')) {
@@ -160,10 +175,12 @@ export function parseCSeq(value: string): CSeq | 'bad-cseq' {
 
 /** Reads the headers that every message must have (RFC 3261 §8.1.1). */
 export function readEssentials(text: MessageText): SipMessage | EssentialReason {
-  const viaValue = headerOf(text, 'via');
+  const [viaValue, ...viasBelow] = headersOf(text, 'via');
   if (viaValue === undefined) return 'no-via';
   const via = parseVia(viaValue);
   if (typeof via === 'string') return via;
+  // A response brings back what others wrote; a request can still be told.
+  if (text.kind === 'request' && viasBelow.some((below) => typeof parseVia(below) === 'string')) return 'bad-via';
   const fromValue = headerOf(text, 'from');
   if (fromValue === undefined) return 'no-from';
   const from = parseNameAddr(fromValue);
@@ -181,6 +198,7 @@ export function readEssentials(text: MessageText): SipMessage | EssentialReason 
   const cseq = parseCSeq(cseqValue);
   if (typeof cseq === 'string') return cseq;
   if (text.kind === 'request' && cseq.method !== text.method) return 'cseq-method';
+  if (contradicts(text.headers)) return 'contradiction';
   return { ...text, via, from, fromTag, to, toTag: tagOf(to) ?? '', callId, cseq };
 }
 

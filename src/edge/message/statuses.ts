@@ -3,7 +3,7 @@ const phrases = {
   100: 'Trying', 200: 'OK', 400: 'Bad Request', 405: 'Method Not Allowed', 408: 'Request Timeout',
   416: 'Unsupported URI Scheme', 480: 'Temporarily Unavailable',
   481: 'Call/Transaction Does Not Exist', 483: 'Too Many Hops', 487: 'Request Terminated', 491: 'Request Pending',
-  500: 'Server Internal Error', 503: 'Service Unavailable', 504: 'Server Time-out',
+  500: 'Server Internal Error', 503: 'Service Unavailable', 504: 'Server Time-out', 505: 'Version Not Supported',
 } as const;
 
 export type OwnStatus = keyof typeof phrases;

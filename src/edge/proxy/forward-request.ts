@@ -38,6 +38,15 @@ export function withoutOwnRoutes(headers: readonly Header[], isOwn: (uri: string
   });
 }
 
+/**
+ * Headers in a Request-URI are malformed, and must go no further (RFC 3261 §19.1.5). A `?` before the
+ * `@` belongs to the user part.
+ */
+function withoutUriHeaders(uri: string): string {
+  const question = uri.indexOf('?', uri.lastIndexOf('@') + 1);
+  return question === -1 ? uri : uri.slice(0, question);
+}
+
 export interface Forwarding {
   readonly uri: string;
   readonly via: string;
@@ -54,7 +63,7 @@ export function forwardRequest(request: RequestText, forwarding: Forwarding, out
   if (recording === 'Path' && forwarding.recordRoutes.length > 0) headers.push(header('Require', 'path'));
   for (const each of withoutOwnRoutes(request.headers, forwarding.isOwn)) if (each.key !== 'max-forwards') headers.push(each);
   headers.push(header('Max-Forwards', `${forwarding.maxForwards}`), ...applicationHeaders(forwarding.extra, outward));
-  return { ...request, uri: forwarding.uri, headers };
+  return { ...request, uri: withoutUriHeaders(forwarding.uri), headers };
 }
 
 /** A response on its way back: without the proxy's own Via, which is the topmost. */

@@ -11,10 +11,11 @@ import { encodeMessage } from '../message/encode-message.js';
 import {
   parseText, readEssentials, type EssentialReason, type TextReason,
 } from '../message/parse-message.js';
+import { salvageRequest } from '../message/salvage.js';
 import { headerOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
 import { encodeHostPort } from '../message/uri.js';
-import { MAGIC_COOKIE, parseVia } from '../message/via.js';
+import { MAGIC_COOKIE } from '../message/via.js';
 import type { Path } from '../transport/path.js';
 import type { TransportHub } from '../transport/transport-hub.js';
 import { ClientTransaction, type ClientUser } from './client-transaction.js';
@@ -46,12 +47,15 @@ export type MalformedReason = TextReason | EssentialReason | 'bad-framing';
  */
 const MAX_TRANSACTIONS = 100_000;
 
+/** What every response repeats of its request (RFC 3261 §8.2.6.2). */
+const repeated = ['via', 'from', 'to', 'call-id', 'cseq'] as const;
+
 /** RFC 3261 §17.2.3; without the magic cookie, what RFC 2543 peers keep the same. */
 function serverKey(request: SipRequest): string {
   const { via } = request;
   const method = request.method === 'ACK' ? 'INVITE' : request.method;
   const sentBy = `${via.host} ${via.port ?? 5060}`;
-  return via.branch.startsWith(MAGIC_COOKIE)
+  return via.branch.startsWith(MAGIC_COOKIE) && via.branch.length > MAGIC_COOKIE.length
     ? `${via.branch} ${sentBy} ${method}`
     : `${request.callId} ${request.fromTag} ${request.cseq.number} ${sentBy} ${method}`;
 }
@@ -98,13 +102,16 @@ export class TransactionLayer {
     this.received += 1;
     const parts = parseText(text);
     if (typeof parts === 'string') {
-      if (parts !== 'empty') this.countMalformed(parts);
+      if (parts === 'empty') return;
+      this.countMalformed(parts);
+      const salvaged = salvageRequest(text);
+      if (salvaged !== undefined) this.#refuse(salvaged, parts === 'bad-version' ? 505 : 400, path);
       return;
     }
     const message = readEssentials(parts);
     if (typeof message === 'string') {
       this.countMalformed(message);
-      if (parts.kind === 'request') this.#refuse(parts, path);
+      if (parts.kind === 'request') this.#refuse(parts, 400, path);
       return;
     }
     if (message.kind === 'response') this.#receiveResponse(message);
@@ -183,13 +190,10 @@ export class TransactionLayer {
     else this.#user.request(transaction);
   }
 
-  /** RFC 3261 §21.4.1, for requests that name enough to be answered. */
-  #refuse(parts: RequestText, path: Path): void {
-    const via = headerOf(parts, 'via');
-    const readable = via !== undefined && typeof parseVia(via) !== 'string';
-    if (parts.method === 'ACK' || !readable) return;
-    if (['from', 'to', 'call-id', 'cseq'].some((key) => headerOf(parts, key) === undefined)) return;
-    if (this.#user.hears(parts, path)) this.respondWithoutState(parts, 400, path);
+  /** For requests that name enough to be answered: the answer goes back the way they came. */
+  #refuse(parts: RequestText, status: OwnStatus, path: Path): void {
+    if (parts.method === 'ACK' || repeated.some((key) => headerOf(parts, key) === undefined)) return;
+    if (this.#user.hears(parts, path)) this.respondWithoutState(parts, status, path);
   }
 
   /** Answers a request without remembering it (RFC 3261 §8.2.7). */

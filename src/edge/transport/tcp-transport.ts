@@ -39,7 +39,7 @@ export async function openTcp(
     server.listen({ port, host, ipv6Only: familyOf(host) === 6 });
     await once(server, 'listening');
   } catch (thrown) {
-    throw listenFailure('tcp', host, port, 'sip.listen', thrown);
+    throw listenFailure('tcp', host, port, 'sip.listen or recorder.sip.listen', thrown);
   }
   const at = server.address();
   const bound: Place = typeof at === 'object' && at !== null ? { address: plainAddress(at.address), port: at.port } : { address: host, port };

@@ -36,7 +36,7 @@ export async function openUdp(host: string, port: number, arrived: Arrived): Pro
     socket.bind(port, host);
     await once(socket, 'listening');
   } catch (thrown) {
-    throw listenFailure('udp', host, port, 'sip.listen', thrown);
+    throw listenFailure('udp', host, port, 'sip.listen or recorder.sip.listen', thrown);
   }
   const { address, port: realPort } = socket.address();
   const bound: Place = { address: plainAddress(address), port: realPort };

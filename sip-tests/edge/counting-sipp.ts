@@ -1,0 +1,68 @@
+/** SIPp for lossy lines, which counts its calls. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface SippEnd {
+  readonly role: 'uac' | 'uas';
+  readonly port: number;
+  /** How many it makes, or at least has room for. */
+  readonly calls: number;
+  readonly dir: string;
+  /** Where the uac calls. */
+  readonly remote?: string;
+  readonly callsPerSecond?: number;
+}
+
+export interface SippCounts {
+  readonly created: number;
+  readonly successful: number;
+  readonly failed: number;
+  readonly retransmissions: number;
+}
+
+export interface SippEndRun {
+  /** What it counted when it has ended; it ends by itself after its calls, when it is the uac. */
+  readonly counts: Promise<SippCounts>;
+  /** The last of what it found unexpected, answers to what is over included. */
+  objections(): string;
+  /** Takes no new calls, and ends with the last one. */
+  finish(): void;
+}
+
+const endsWithinSeconds = 120;
+
+/** The last line of SIPp's statistics, by the names in its first. */
+function readCounts(file: string): SippCounts {
+  const lines = readFileSync(file, 'utf8').trim().split('\n');
+  const names = (lines[0] ?? '').split(';');
+  const values = (lines.at(-1) ?? '').split(';');
+  const value = (name: string): number => Number(values[names.indexOf(name)]);
+  return {
+    created: value('TotalCallCreated'),
+    successful: value('SuccessfulCall(C)'),
+    failed: value('FailedCall(C)'),
+    retransmissions: value('Retransmissions(C)'),
+  };
+}
+
+/** Scenarios stand beside the sources, not in the build. */
+const scenarioFile = (role: string): string => fileURLToPath(new URL(`../../../sip-tests/edge/${role}-lossy.xml`, import.meta.url));
+
+export function runSippEnd({ role, port, calls, dir, remote, callsPerSecond = 20 }: SippEnd): SippEndRun {
+  const objected = join(dir, `${role}-${port}.errors`);
+  const statistics = join(dir, `${role}-${port}.csv`);
+  const child = spawn('sipp', [
+    ...(remote === undefined ? [] : [remote, '-m', String(calls)]),
+    ...['-sf', scenarioFile(role), '-i', '127.0.0.1', '-p', String(port), '-mi', '127.0.0.1', '-r', String(callsPerSecond), '-l', String(calls * 2)],
+    ...['-timeout', String(endsWithinSeconds), '-nostdin', '-trace_stat', '-stf', statistics],
+    ...['-trace_err', '-error_file', objected],
+  ], { cwd: dir, stdio: 'ignore' });
+  return {
+    counts: once(child, 'close').then(() => readCounts(statistics)),
+    objections: () => (existsSync(objected) ? readFileSync(objected, 'utf8').slice(-4_000) : ''),
+    finish: () => child.kill('SIGUSR1'),
+  };
+}
