@@ -4,9 +4,8 @@
  * NAME is a folder or a file of sip-tests/, without ending: `sipp`, `calls`, `product`, `killed`, and
  * `drachtio-srf`, the suite that drachtio-srf ships. Without a name all run. Those in sipp/ and edge/
  * need SIPp (Debian: sip-tester): where it is missing they are skipped, loudly; with
- * TWINTRACK_REQUIRE_SIPP=1, as in CI, that is a failure. drachtio-srf needs more
- * (drachtio-srf/runnable.ts): without its name it is left out, loudly, where that is missing; by its name
- * it fails.
+ * TWINTRACK_REQUIRE_SIPP=1, as in CI, that is a failure. The same holds for drachtio-srf and what it needs
+ * beyond that (drachtio-srf/runnable.ts); asked for by its name it fails.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
