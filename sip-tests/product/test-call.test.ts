@@ -27,6 +27,7 @@ t.test('test calls through a running product', { timeout: 180_000 }, async (t) =
     ['plain', '--seconds', '5'],
     ['SRTP with SDES keys', '--seconds', '5', '--srtp'],
     ['A-law', '--seconds', '2', '--codec', 'PCMA'],
+    ['to a number', '--seconds', '2', '--to', 'sip:+4420@example.com'],
     ['through TCP', '--seconds', '2', '--via', `127.0.0.1:${workspace.sipPort};transport=tcp`],
   ] as const) {
     await t.test(`a call (${name}) is recorded sample for sample, both sides in their place`, async (t) => {
@@ -92,5 +93,5 @@ t.test('test calls through a running product', { timeout: 180_000 }, async (t) =
   });
 
   const stopped = await twintrackJson<unknown[]>(workspace, 'list');
-  t.equal(stopped.length, 7, 'the recordings are there without a running product too');
+  t.equal(stopped.length, 8, 'the recordings are there without a running product too');
 });

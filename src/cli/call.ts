@@ -37,7 +37,9 @@ const framesPerMs = 8;
 export async function call(config: Config, options: CallOptions): Promise<boolean> {
   const played = options.wav === undefined ? undefined : voicesOf(await readAudio(options.wav), options.wav);
   const result = await placeTestCall({
-    to: options.to ?? calleeOf(config),
+    to: options.to ?? nextHopOf(config).replace(/^sip:([^@]*)$/, 'sip:callee@$1'),
+    // Of another machine's proxy we do not know where its trunks lead: there the URI says it.
+    answerAt: options.via !== undefined && options.to !== undefined ? options.to : nextHopOf(config),
     via: viaUri(options.via ?? proxyOf(config)),
     srtp: options.srtp,
     codec: options.codec,
@@ -60,10 +62,10 @@ async function readAudio(file: string): Promise<Buffer> {
   }
 }
 
-const calleeOf = (config: Config): string => {
+const nextHopOf = (config: Config): string => {
   const [trunk] = config.trunks;
   if (trunk === undefined) throw new Failure('CALL_FAILED', 'the configuration has no trunk: say where with --to');
-  return trunk.nextHop.replace(/^sip:([^@]*)$/, 'sip:callee@$1');
+  return trunk.nextHop;
 };
 
 function proxyOf(config: Config): string {

@@ -42,7 +42,7 @@ command('start', 'run the product until it is stopped')
   .action(async (options: WithConfig & { roles: Role[] }) => start(await configOf(options), options.roles));
 
 command('call', 'place a test call through the running product and compare its recording with what was said')
-  .option('--to <uri>', "who is called; its host and port are where the call's other end answers (default: the first trunk's next hop)")
+  .option('--to <uri>', "who is called; with --via, its host and port are where the call's other end answers (default: the first trunk's next hop)")
   .option('--via <host:port>', "the proxy (default: where the configuration's proxy listens)")
   .option('--srtp', 'encrypt the media (SDES)', false)
   .addOption(new Option('--codec <name>', 'G.711 µ-law or A-law').choices(['PCMU', 'PCMA']).default('PCMU'))

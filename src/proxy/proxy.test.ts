@@ -369,3 +369,38 @@ t.test('a proxy that closes while a call rings answers 503 and cancels the calle
   t.equal(await outcome, 503);
   t.match(await bed.ended(), { outcome: 'interrupted', recording: 'excluded' });
 });
+
+t.test('a proxy that closes at the very moment of the answer ends the call on both sides', async (t) => {
+  let close: () => void = () => undefined;
+  // The recorder is asked while the answer is on its way to the caller.
+  const closed = new Promise<void>((resolve) => (close = resolve));
+  const bed = await openBed(t, {
+    recorder: (_request, response) => {
+      close();
+      response.send(503);
+    },
+  });
+  const answered = answers(bed);
+  const outcome = bed.call().then(
+    (dialog) => once(dialog, 'destroy').then(() => 'hung up'),
+    (error: unknown) => String((error as { status: number }).status),
+  );
+  const theirs = answered.then(({ dialog }) => once(dialog, 'destroy'));
+  await closed;
+  await bed.proxy.close();
+  t.match(await outcome, /hung up|503/);
+  await theirs;
+  t.match(await bed.ended(), { outcome: 'interrupted' });
+});
+
+t.test('a proxy that closes does not wait for a far end that is gone', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed);
+  await bed.call();
+  await answered;
+  await bed.caller.close();
+  const startedAt = performance.now();
+  await bed.proxy.close();
+  t.ok(performance.now() - startedAt < 10_000, 'seconds, not the 32 that a BYE is repeated for');
+  t.match(await bed.ended(), { outcome: 'interrupted' });
+});

@@ -33,6 +33,8 @@ import { requestUriFor, type Trunk } from './trunks.js';
 
 /** The last packets of a call are still on their way when its BYE is here. */
 const lastPacketsMs = 150;
+/** How long a closing proxy waits for the answers to its BYEs. */
+const byeWithinMs = 2_000;
 
 export class TrunkCall {
   readonly #context: ProxyContext;
@@ -50,6 +52,8 @@ export class TrunkCall {
   #pastAnchor = false;
   /** The INVITE to the callee, for as long as it may have to be cancelled. */
   #outgoing: SipRequest | undefined;
+  /** The callee has answered, the caller is being told. */
+  #answering = false;
   /** Why the proxy ends the call, once it does. */
   #closing: string | undefined;
   #answered = false;
@@ -98,7 +102,8 @@ export class TrunkCall {
       }),
     );
     try {
-      await this.#connect();
+      // A call that was ended while it rang is over, whatever comes of its INVITEs.
+      await Promise.race([this.#connect(), this.#over]);
     } catch (error) {
       await this.#end(this.#closing === undefined ? failedEnd(error) : { outcome: 'interrupted', reason: this.#closing });
     }
@@ -109,13 +114,17 @@ export class TrunkCall {
     this.#closing = reason;
     const dialogs = this.#dialogs;
     if (dialogs === undefined) {
-      // Ringing, or being answered this moment: then #connect finds that we are closing.
-      if (!this.#response.finalResponseSent) this.#response.send(503, { headers: { 'Retry-After': '5' } });
+      // Being answered this moment: #connect will find that we are closing.
+      if (this.#answering || this.#response.finalResponseSent) return;
+      this.#response.send(503, { headers: { 'Retry-After': '5' } });
       this.#outgoing?.cancel(() => undefined);
+      await this.#end({ outcome: 'interrupted', reason });
       return;
     }
     const headers = { Reason: `SIP;cause=503;text="${reason}"` };
-    await Promise.all([hangUp(dialogs.caller, headers), hangUp(dialogs.callee, headers)]);
+    const byes = Promise.all([hangUp(dialogs.caller, headers), hangUp(dialogs.callee, headers)]);
+    // A far end that is gone answers nothing, and its BYE would be repeated for 32 s (RFC 3261 timer F).
+    await Promise.race([byes, delay(byeWithinMs, undefined, { ref: false })]);
     await this.#end({ outcome: 'interrupted', reason });
   }
 
@@ -147,7 +156,10 @@ export class TrunkCall {
         localSdpB: delayedOffer ? (answer) => this.#exchange('caller', answer) : toCallee,
         localSdpA: (sdp) => this.#exchange('callee', sdp),
       },
-      { cbRequest: (_error: unknown, request?: SipRequest) => (this.#outgoing = request) },
+      {
+        cbRequest: (_error: unknown, request?: SipRequest) => (this.#outgoing = request),
+        cbFinalizedUac: () => (this.#answering = true),
+      },
     );
     this.#answered = true;
     this.#dialogs = { caller: uas, callee: uac };

@@ -18,6 +18,7 @@ export interface SipConnection {
   healthy(): boolean;
   /** Messages that the embedded edge could not read, since its start; 0 with drachtio-server, which tells no count. */
   malformed(): Promise<number>;
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
@@ -72,16 +73,22 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
     });
   }
   connected = true;
+  let closing: Promise<void> | undefined;
   return {
     srf,
     contacts: edge?.listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`) ?? [],
     healthy: () => connected,
     malformed: async () => Object.values((await edge?.stats())?.malformed ?? {}).reduce((sum, count) => sum + count, 0),
-    async close() {
-      srf.disconnect();
-      await edge?.close();
+    close() {
+      closing ??= disconnect(srf, edge);
+      return closing;
     },
   };
+}
+
+async function disconnect(srf: Srf, edge: Edge | undefined): Promise<void> {
+  srf.disconnect();
+  await edge?.close();
 }
 
 async function connectWithin(srf: Srf, target: { host: string; port: number; secret: string }): Promise<void> {

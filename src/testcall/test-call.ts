@@ -10,8 +10,10 @@ import type { TestCodec } from './talk.js';
 import type { Voice } from './voices.js';
 
 export interface TestCallOptions {
-  /** URI of the callee: its host and port are where our own callee answers. */
+  /** URI of the callee. */
   readonly to: string;
+  /** SIP URI of where the trunk leads: our own callee answers at its host and port. */
+  readonly answerAt: string;
   /** SIP URI of the proxy. */
   readonly via: string;
   readonly srtp: boolean;
@@ -47,8 +49,9 @@ const lastPacketsMs = 100;
 
 /** @throws Failure CALL_FAILED, EDGE_LISTEN. */
 export async function placeTestCall(options: TestCallOptions): Promise<TestCallResult> {
-  const target = parseSipUri(options.to);
-  if (typeof target === 'string' || target.host === '') throw new Failure('CALL_FAILED', `${options.to} is no SIP URI, write sip:NAME@HOST:PORT`);
+  if (typeof parseSipUri(options.to) === 'string') throw new Failure('CALL_FAILED', `${options.to} is no SIP URI, write sip:NAME@HOST:PORT`);
+  const target = parseSipUri(options.answerAt);
+  if (typeof target === 'string' || target.host === '') throw new Failure('CALL_FAILED', `no call can be answered at ${options.answerAt}: write sip:HOST:PORT`);
   const address = target.host === 'localhost' ? '127.0.0.1' : target.host;
   const common = { address, codec: options.codec, srtp: options.srtp };
   const calleeOptions: PhoneOptions = { ...common, sipPort: target.port ?? 5060, voice: options.voices.callee, name: 'callee' };
