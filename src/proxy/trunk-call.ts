@@ -151,7 +151,7 @@ export class TrunkCall {
           'Session-ID': this.#sessionIdHeader(),
         },
         proxy: this.#trunk.nextHopText,
-        proxyResponseHeaders: ['all', ...['-record-route', '-rseq']],
+        proxyResponseHeaders: ['all', '-record-route', '-rseq'],
         // In a delayed offer the callee offers, and the caller's answer comes with the ACK (RFC 3261 §13.2.1).
         localSdpB: delayedOffer ? (answer) => this.#exchange('caller', answer) : toCallee,
         localSdpA: (sdp) => this.#exchange('callee', sdp),
