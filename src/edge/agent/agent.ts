@@ -3,7 +3,7 @@
  * parts do the work.
  */
 import type { Application } from '../app/application.js';
-import type { Commands } from '../app/app-server.js';
+import type { Commands } from '../app/app-session.js';
 import type { Proxy } from '../proxy/proxy.js';
 import type { RequestText, SipRequest, SipResponse } from '../message/sip-message.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';

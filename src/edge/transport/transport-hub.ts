@@ -22,54 +22,53 @@ export interface HubAddress {
 
 export type NoPath = 'unresolved' | 'no-transport' | 'own-address';
 
-type Transport = UdpTransport | TcpTransport;
+export type Transport = UdpTransport | TcpTransport;
 
 const protocolOf = (name: string | undefined): Protocol | undefined =>
   name === undefined || name === 'udp' ? 'udp' : name === 'tcp' ? 'tcp' : undefined;
 
 export class TransportHub {
-  readonly #transports: Transport[] = [];
   readonly #own = new Set<string>();
-  #resolver: Resolver;
+  readonly #resolver: Resolver;
 
-  private constructor(clock: Clock, lookUp: LookUp | undefined) {
-    this.#resolver = new Resolver(clock, new Set(), lookUp);
+  /** Takes the transports over, in the order in which they are preferred. */
+  constructor(private readonly transports: readonly Transport[], clock: Clock, lookUp?: LookUp) {
+    const families = new Set<Family>();
+    for (const transport of transports) {
+      families.add(familyOf(transport.bound.address));
+      for (const address of transport.own) this.#own.add(encodeHostPort(address, transport.bound.port));
+      if (transport.own.some(isLoopback)) this.#own.add(`localhost:${transport.bound.port}`);
+    }
+    this.#resolver = new Resolver(clock, families, lookUp);
   }
 
   static async open(
     listen: readonly HubAddress[], clock: Clock, arrived: Arrived, broken: (reason: FramingReason) => void, lookUp?: LookUp,
   ): Promise<TransportHub> {
-    const hub = new TransportHub(clock, lookUp);
+    const transports: Transport[] = [];
     try {
       for (const address of listen) {
-        hub.#transports.push(
+        transports.push(
           address.transport === 'udp'
             ? await openUdp(address.host, address.port, arrived)
             : await openTcp(address.host, address.port, arrived, broken),
         );
       }
     } catch (thrown) {
-      await hub.close();
+      for (const transport of transports.reverse()) await transport.close();
       throw thrown;
     }
-    const families = new Set<Family>();
-    for (const transport of hub.#transports) {
-      families.add(familyOf(transport.bound.address));
-      for (const address of transport.own) hub.#own.add(encodeHostPort(address, transport.bound.port));
-      if (transport.own.some(isLoopback)) hub.#own.add(`localhost:${transport.bound.port}`);
-    }
-    hub.#resolver = new Resolver(clock, families, lookUp);
-    return hub;
+    return new TransportHub(transports, clock, lookUp);
   }
 
   /** The real ports, in the order they were asked for. */
   get listening(): HubAddress[] {
-    return this.#transports.map((transport) => ({ transport: transport.protocol, host: transport.bound.address, port: transport.bound.port }));
+    return this.transports.map((transport) => ({ transport: transport.protocol, host: transport.bound.address, port: transport.bound.port }));
   }
 
   /** `proto/host:port` for every address that names this edge, as applications are told. */
   get hostPorts(): string[] {
-    return this.#transports.flatMap((transport) =>
+    return this.transports.flatMap((transport) =>
       transport.own.filter((address) => !isWildcard(address)).map((address) => `${transport.protocol}/${encodeHostPort(address, transport.bound.port)}`),
     );
   }
@@ -116,18 +115,18 @@ export class TransportHub {
   /** Lets requests to the port a TCP peer names in its Via go back on the connection it opened. */
   learn(path: Path, sentBy: Place): void {
     if (path.protocol !== 'tcp' || sentBy.address !== path.address) return;
-    for (const transport of this.#transports) if (transport.protocol === 'tcp') transport.alias(path, sentBy.port);
+    for (const transport of this.transports) if (transport.protocol === 'tcp') transport.alias(path, sentBy.port);
   }
 
   async close(): Promise<void> {
     this.#resolver.close();
-    for (const transport of this.#transports.splice(0).reverse()) await transport.close();
+    for (const transport of [...this.transports].reverse()) await transport.close();
   }
 
   #choose(protocol: Protocol, address: string): Transport | undefined {
     const family = familyOf(address);
     let fallback: Transport | undefined;
-    for (const transport of this.#transports) {
+    for (const transport of this.transports) {
       if (transport.protocol !== protocol || familyOf(transport.bound.address) !== family) continue;
       const bound = transport.bound.address;
       if (isWildcard(bound) || isLoopback(bound) === isLoopback(address)) return transport;

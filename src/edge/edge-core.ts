@@ -1,0 +1,88 @@
+/**
+ * Everything of an edge above its sockets: transactions, dialogs, agent, proxy, and what applications
+ * say. Synchronous; clock, ids and transports are arguments.
+ *
+ * Leaves to  open-edge the sockets that feed it, and the closing of its hub.
+ */
+import { Agent } from './agent/agent.js';
+import type { Application } from './app/application.js';
+import { AppSession, type SessionContext, type Wire } from './app/app-session.js';
+import { Routes } from './app/routes.js';
+import { DialogStore } from './dialog/dialog-store.js';
+import type { EdgeOptions, EdgeStats } from './edge-options.js';
+import { randomIds, type Ids } from './ids.js';
+import { Proxy } from './proxy/proxy.js';
+import { standardTiming, systemClock, type Clock, type Timing } from './timing.js';
+import { TransactionLayer, type MalformedReason } from './transaction/transaction-layer.js';
+import type { Path } from './transport/path.js';
+import type { LookUp } from './transport/resolver.js';
+import { openSourceFilter } from './transport/source-filter.js';
+import type { TransportHub } from './transport/transport-hub.js';
+
+/** What tests replace. */
+export interface EdgeEnvironment {
+  readonly timing?: Partial<Timing>;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly lookUp?: LookUp;
+  readonly maxTransactions?: number;
+  readonly maxDialogs?: number;
+}
+
+export class EdgeCore {
+  readonly #layer: TransactionLayer;
+  readonly #dialogs: DialogStore<Application>;
+  readonly #agent: Agent;
+  readonly #sessions: SessionContext;
+
+  /** Throws Failure CONFIG_INVALID for an entry of `silentUnless` that is no address. */
+  constructor(hub: TransportHub, options: Pick<EdgeOptions, 'secret' | 'silentUnless'>, replaced: EdgeEnvironment) {
+    const clock = replaced.clock ?? systemClock;
+    const ids = replaced.ids ?? randomIds;
+    const environment = { clock, timing: { ...standardTiming, ...replaced.timing } };
+    const heard = options.silentUnless === undefined ? () => true : openSourceFilter(options.silentUnless);
+    const routes = new Routes();
+    const layer = new TransactionLayer(environment, () => ids.tag(), replaced.maxTransactions);
+    const dialogs = new DialogStore<Application>(replaced.maxDialogs);
+    const proxy = new Proxy(environment, hub, layer, ids);
+    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes }, proxy, heard);
+    layer.bind(hub, agent);
+    this.#layer = layer;
+    this.#dialogs = dialogs;
+    this.#agent = agent;
+    this.#sessions = {
+      secret: options.secret, newId: () => ids.uuid(), now: () => clock.now(), hostPorts: () => hub.hostPorts.join(','), routes, commands: agent,
+    };
+  }
+
+  /** One message off the wire. */
+  receive(text: string, path: Path): void {
+    this.#layer.receive(text, path);
+  }
+
+  /** For what a transport could not make a message of. */
+  countMalformed(reason: MalformedReason): void {
+    this.#layer.countMalformed(reason);
+  }
+
+  /** An application has connected. */
+  begin(wire: Wire): AppSession {
+    return new AppSession(this.#sessions, wire);
+  }
+
+  stats(): EdgeStats {
+    return {
+      received: this.#layer.received,
+      malformed: { ...this.#layer.malformed },
+      droppedSources: this.#agent.droppedSources,
+      transactions: this.#layer.size,
+      dialogs: this.#dialogs.size,
+    };
+  }
+
+  /** Calls off every timer. Calls are left as they are. */
+  close(): void {
+    this.#agent.close();
+    this.#layer.close();
+  }
+}
