@@ -13,6 +13,7 @@ import type { EdgeOptions, EdgeStats } from './edge-options.js';
 import { randomIds, type Ids } from './ids.js';
 import { Proxy } from './proxy/proxy.js';
 import { standardTiming, systemClock, type Clock, type Timing } from './timing.js';
+import { Lingering } from './transaction/lingering.js';
 import { TransactionLayer, type MalformedReason } from './transaction/transaction-layer.js';
 import type { Path } from './transport/path.js';
 import type { LookUp } from './transport/resolver.js';
@@ -39,7 +40,7 @@ export class EdgeCore {
   constructor(hub: TransportHub, options: Pick<EdgeOptions, 'secret' | 'silentUnless'>, replaced: EdgeEnvironment) {
     const clock = replaced.clock ?? systemClock;
     const ids = replaced.ids ?? randomIds;
-    const environment = { clock, timing: { ...standardTiming, ...replaced.timing } };
+    const environment = { clock, timing: { ...standardTiming, ...replaced.timing }, lingering: new Lingering(clock) };
     const heard = options.silentUnless === undefined ? () => true : openSourceFilter(options.silentUnless);
     const routes = new Routes();
     const layer = new TransactionLayer(environment, () => ids.tag(), replaced.maxTransactions);

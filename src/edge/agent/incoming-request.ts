@@ -131,6 +131,7 @@ export class IncomingRequest {
     this.#twoHundred.stop();
     this.#twoHundred = undefined;
     this.keeper.ackOver(this, dialog);
+    this.transaction.settle();
     const transactionId = this.#inDialog ? this.keeper.context.ids.uuid() : this.transactionId;
     this.application.deliver({ ...metaOf('network', this.transaction.path, transactionId, dialog.id), protocol: '' }, encodeMessage(ack));
   }
@@ -206,6 +207,7 @@ export class IncomingRequest {
     }
     this.#close();
     const { dialog } = this;
+    if (!this.isInvite || status >= 300) this.transaction.settle();
     if (dialog === undefined) return;
     if (status >= 300) {
       if (!this.#inDialog) dialogs.remove(dialog);
@@ -217,6 +219,7 @@ export class IncomingRequest {
       this.#twoHundred?.stop();
       this.#twoHundred = undefined;
       this.keeper.ackOver(this, dialog);
+      this.transaction.settle();
     };
     this.#twoHundred = new Retransmission(environment, timing.t2Ms, () => {
       // A BYE has ended the dialog before the ACK came: nobody waits for the 2xx any more.

@@ -77,3 +77,9 @@ export function hasOption(message: { readonly headers: readonly Header[] }, key:
   }
   return false;
 }
+
+/**
+ * The same text in memory of its own. A piece cut out of a message keeps the whole message alive, which
+ * matters where it is kept for long.
+ */
+export const copyOf = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');

@@ -27,17 +27,24 @@ export class ProxyBranch implements ClientUser {
   #cancelSent = false;
   #heard = false;
   #ended = false;
-  readonly #timers = new Set<CancelTimer>();
-  #silence: CancelTimer = () => undefined;
-  #timerC: CancelTimer = () => undefined;
+  /** By when it has to answer finally, and to be gone once it is cancelled. */
+  #deadline: CancelTimer | undefined;
+  /** By when it has to say anything at all. */
+  #silence: CancelTimer | undefined;
+  #timerC: CancelTimer | undefined;
 
   constructor(
     private readonly context: Pick<ProxyContext, 'environment' | 'layer' | 'running'>,
     private readonly user: BranchUser,
-    readonly request: RequestText,
+    private forwarded: RequestText | undefined,
     readonly id: string,
     readonly path: Path,
   ) {}
+
+  /** As it was forwarded; undefined after `settle`. */
+  get request(): RequestText | undefined {
+    return this.forwarded;
+  }
 
   /** Whether a final response, or the end without one, is still to come. */
   get pending(): boolean {
@@ -46,7 +53,8 @@ export class ProxyBranch implements ClientUser {
 
   /** False when there are too many transactions. */
   send(provisionalMs: number | undefined, finalMs: number | undefined): boolean {
-    this.#transaction = this.context.layer.request(this.request, this.id, this.path, this);
+    const { forwarded } = this;
+    this.#transaction = forwarded === undefined ? undefined : this.context.layer.request(forwarded, this.id, this.path, this);
     if (this.#transaction === undefined) return false;
     this.context.running.add(this);
     const { clock } = this.context.environment;
@@ -54,23 +62,27 @@ export class ProxyBranch implements ClientUser {
       this.#silence = clock.after(provisionalMs, () => {
         if (!this.#heard) this.#giveUp();
       });
-      this.#timers.add(this.#silence);
     }
-    if (finalMs !== undefined) this.#timers.add(clock.after(finalMs, () => this.#giveUp()));
-    if (this.request.method === 'INVITE') this.#armTimerC();
+    if (finalMs !== undefined) this.#deadline = clock.after(finalMs, () => this.#giveUp());
+    this.#armTimerC();
     return true;
+  }
+
+  /** It was answered and forwarded: what is repeated of it now only passes through. */
+  settle(): void {
+    this.forwarded = undefined;
   }
 
   /** Asks it to stop; sent at once or with its first provisional (RFC 3261 §9.1). */
   cancel(): void {
-    if (this.#ended || this.request.method !== 'INVITE') return;
+    if (this.#ended || this.forwarded?.method !== 'INVITE') return;
     this.#cancelWanted = true;
     if (this.#transaction?.proceeding === true) this.#sendCancel();
   }
 
   response(response: SipResponse, path: Path): void {
     this.#heard = true;
-    this.#silence();
+    this.#silence?.();
     if (response.status >= 200) this.#end();
     else {
       this.#armTimerC();
@@ -89,9 +101,10 @@ export class ProxyBranch implements ClientUser {
   }
 
   stop(): void {
-    for (const cancel of this.#timers) cancel();
-    this.#timers.clear();
-    this.#timerC();
+    this.#deadline?.();
+    this.#silence?.();
+    this.#timerC?.();
+    this.#deadline = this.#silence = this.#timerC = undefined;
   }
 
   /** The target had its time: it is cancelled, and counts as having failed. */
@@ -103,21 +116,21 @@ export class ProxyBranch implements ClientUser {
   }
 
   #armTimerC(): void {
-    this.#timerC();
-    if (this.request.method !== 'INVITE' || this.#cancelWanted) return;
+    this.#timerC?.();
+    if (this.forwarded?.method !== 'INVITE' || this.#cancelWanted) return;
     this.#timerC = this.context.environment.clock.after(this.context.environment.timing.timerCMs, () => this.#giveUp());
   }
 
   #sendCancel(): void {
-    if (this.#cancelSent) return;
+    if (this.#cancelSent || this.forwarded === undefined) return;
     this.#cancelSent = true;
     this.stop();
-    this.context.layer.request(cancelOf(this.request, []), this.id, this.path, nobody);
+    this.context.layer.request(cancelOf(this.forwarded, []), this.id, this.path, nobody);
     // RFC 3261 §9.1: no answer in 64 T1, and it is taken as cancelled.
-    this.#timers.add(this.context.environment.clock.after(64 * this.context.environment.timing.t1Ms, () => {
+    this.#deadline = this.context.environment.clock.after(64 * this.context.environment.timing.t1Ms, () => {
       this.#transaction?.abandon();
       this.#fail();
-    }));
+    });
   }
 
   #fail(): void {

@@ -54,7 +54,6 @@ export class ProxySession implements BranchUser {
   }
 
   start(): void {
-    this.transaction.attach({ acknowledged: () => undefined, ended: () => undefined });
     this.#advance();
   }
 
@@ -146,12 +145,13 @@ export class ProxySession implements BranchUser {
     const isInvite = this.transaction.request.method === 'INVITE';
     if (this.#answered && !this.transaction.accepted) {
       // The caller has been told that the call is over; so must the one who answered it.
-      if (isInvite) this.context.endCall(branch.request, response, path);
+      if (isInvite && branch.request !== undefined) this.context.endCall(branch.request, response, path);
       if (!this.#busy) this.#finish();
       return;
     }
     if (!this.#answered || isInvite) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
     this.#answered = true;
+    branch.settle();
     this.#stop();
     this.#done();
     if (!this.#busy) this.#finish();
@@ -210,6 +210,7 @@ export class ProxySession implements BranchUser {
       this.application.fail(this.messageId, 'error proxying request to ');
     }
     this.#done();
+    this.transaction.settle();
     this.over();
   }
 }

@@ -3,7 +3,7 @@ import { encodeMessage, header } from '../message/encode-message.js';
 import { headerOf, type Header, type RequestText, type SipResponse } from '../message/sip-message.js';
 import type { Path } from '../transport/path.js';
 import { client, inviteClient } from './machines.js';
-import { Transaction, type Environment } from './transaction.js';
+import { Transaction, type Environment, type OwnersEffect, type TransactionOwner } from './transaction.js';
 
 export interface ClientUser {
   /** Every provisional once or more, every final; a 2xx to INVITE again for each retransmission. */
@@ -38,28 +38,21 @@ function derive(request: RequestText, method: 'ACK' | 'CANCEL', to: string, extr
 export const cancelOf = (request: RequestText, extra: readonly Header[]): RequestText =>
   derive(request, 'CANCEL', headerOf(request, 'to') ?? '', extra);
 
-export class ClientTransaction {
+export class ClientTransaction implements TransactionOwner<SipResponse> {
   readonly #transaction: Transaction<SipResponse>;
+  /** Kept until it has its final response: an ACK to a failure is made from it. */
+  #request: RequestText | undefined;
+  #ack: string | undefined;
 
   constructor(
-    readonly request: RequestText,
+    request: RequestText,
     environment: Environment,
     path: Path,
-    user: ClientUser,
-    ended: () => void,
+    private readonly user: ClientUser,
+    private readonly ended: () => void,
   ) {
-    const isInvite = request.method === 'INVITE';
-    this.#transaction = new Transaction(isInvite ? inviteClient : client, environment, path, {
-      passed: (response) => user.response(response, this.#transaction.path),
-      acknowledge: (response) => {
-        const ack = derive(request, 'ACK', headerOf(response, 'to') ?? '', []);
-        this.#transaction.path.send(encodeMessage(ack), () => undefined);
-      },
-      timedOut: () => user.timedOut(),
-      unreachable: (cause) => user.unreachable(cause),
-      notAcknowledged: () => undefined,
-      terminated: ended,
-    });
+    this.#request = request;
+    this.#transaction = new Transaction(request.method === 'INVITE' ? inviteClient : client, environment, path, this);
   }
 
   get path(): Path {
@@ -81,13 +74,37 @@ export class ClientTransaction {
   }
 
   receive(response: SipResponse): void {
-    this.#transaction.feed(
-      response.status < 200 ? 'received-1xx' : response.status < 300 ? 'received-2xx' : 'received-failure',
-      response,
-    );
+    const { status } = response;
+    this.#transaction.feed(status < 200 ? 'received-1xx' : status < 300 ? 'received-2xx' : 'received-failure', response);
+    if (status >= 200) this.#request = undefined;
   }
 
   abandon(): void {
     this.#transaction.abandon();
+  }
+
+  perform(effect: OwnersEffect, response: SipResponse | undefined, cause: string | undefined): void {
+    switch (effect) {
+      case 'pass':
+        if (response !== undefined) this.user.response(response, this.#transaction.path);
+        break;
+      case 'ack':
+        if (this.#request !== undefined && response !== undefined) {
+          this.#ack ??= encodeMessage(derive(this.#request, 'ACK', headerOf(response, 'to') ?? '', []));
+        }
+        if (this.#ack !== undefined) this.#transaction.path.send(this.#ack, () => undefined);
+        break;
+      case 'timeout':
+        this.user.timedOut();
+        break;
+      case 'unreachable':
+        this.user.unreachable(cause ?? 'unsent');
+        break;
+      case 'no-ack':
+        break;
+      case 'terminated':
+        this.ended();
+        break;
+    }
   }
 }

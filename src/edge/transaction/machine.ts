@@ -37,3 +37,16 @@ export interface Machine {
 
 export const step = (machine: Machine, state: MachineState, event: MachineEvent): Transition | undefined =>
   machine.table[state]?.[event];
+
+/** The states in which a machine may have to send its last message again; in all others it need not be kept. */
+const resending = new WeakMap<Machine, ReadonlySet<MachineState>>();
+
+export function resends(machine: Machine, state: MachineState): boolean {
+  let states = resending.get(machine);
+  if (states === undefined) {
+    const rows = Object.entries(machine.table) as [MachineState, Readonly<Partial<Record<MachineEvent, Transition>>>][];
+    states = new Set(rows.filter(([, row]) => Object.values(row).some(([, ...effects]) => effects.includes('resend'))).map(([name]) => name));
+    resending.set(machine, states);
+  }
+  return states.has(state);
+}

@@ -1,8 +1,8 @@
 /** A request of a peer, as its user answers it. */
-import type { SipRequest } from '../message/sip-message.js';
+import { copyOf, type SipRequest } from '../message/sip-message.js';
 import type { Path } from '../transport/path.js';
 import { inviteServer, server } from './machines.js';
-import { Transaction, type Environment } from './transaction.js';
+import { Transaction, type Environment, type OwnersEffect, type TransactionOwner } from './transaction.js';
 
 export interface ServerUser {
   /** An ACK to a 2xx that came with the INVITE's own branch. */
@@ -10,29 +10,36 @@ export interface ServerUser {
   ended(): void;
 }
 
-export class ServerTransaction {
+/** What is left of a request when nobody reads it any more. Copies, so that the whole message is let go. */
+function bare(request: SipRequest): SipRequest {
+  const nowhere = { display: '', uri: '', params: '' };
+  return {
+    kind: 'request', method: request.method, uri: '', headers: [], body: '',
+    via: { ...request.via, host: copyOf(request.via.host), params: '', branch: '' },
+    from: nowhere, to: nowhere, fromTag: copyOf(request.fromTag), toTag: copyOf(request.toTag), callId: copyOf(request.callId), cseq: request.cseq,
+  };
+}
+
+export class ServerTransaction implements TransactionOwner<SipRequest> {
   readonly #transaction: Transaction<SipRequest>;
+  #request: SipRequest;
   #user: ServerUser | undefined;
 
   constructor(
-    readonly request: SipRequest,
+    request: SipRequest,
     environment: Environment,
     path: Path,
     /** A way to the peer when the connection it used is gone (RFC 3261 §18.2.2). */
-    private readonly reopen: () => Path | undefined,
-    gone: () => void,
+    private readonly reopen: (request: SipRequest, path: Path) => Path | undefined,
+    private readonly gone: () => void,
   ) {
-    this.#transaction = new Transaction(request.method === 'INVITE' ? inviteServer : server, environment, path, {
-      passed: (ack) => this.#user?.acknowledged(ack),
-      acknowledge: () => undefined,
-      timedOut: () => undefined,
-      unreachable: () => undefined,
-      notAcknowledged: () => undefined,
-      terminated: () => {
-        gone();
-        this.#user?.ended();
-      },
-    });
+    this.#request = request;
+    this.#transaction = new Transaction(request.method === 'INVITE' ? inviteServer : server, environment, path, this);
+  }
+
+  /** After `settle`, only what names it: method, Call-ID, tags, CSeq, and where its sender is. */
+  get request(): SipRequest {
+    return this.#request;
   }
 
   get path(): Path {
@@ -59,7 +66,8 @@ export class ServerTransaction {
 
   /** Sends a response; false when the transaction takes none any more. */
   respond(status: number, text: string): boolean {
-    if (!this.#transaction.path.open) this.#transaction.path = this.reopen() ?? this.#transaction.path;
+    const { path } = this.#transaction;
+    if (!path.open) this.#transaction.path = this.reopen(this.#request, path) ?? path;
     return this.#transaction.feed(status < 200 ? 'send-1xx' : status < 300 ? 'send-2xx' : 'send-failure', undefined, text);
   }
 
@@ -70,5 +78,18 @@ export class ServerTransaction {
 
   abandon(): void {
     this.#transaction.abandon();
+  }
+
+  /** Its user is done with it: from here on it swallows what is repeated, and holds no more than that takes. */
+  settle(): void {
+    this.#user = undefined;
+    this.#request = bare(this.#request);
+  }
+
+  perform(effect: OwnersEffect, ack: SipRequest | undefined): void {
+    if (effect === 'pass' && ack !== undefined) this.#user?.acknowledged(ack);
+    if (effect !== 'terminated') return;
+    this.gone();
+    this.#user?.ended();
   }
 }

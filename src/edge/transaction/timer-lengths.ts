@@ -5,6 +5,10 @@ import type { MachineState, TimerName } from './machine.js';
 /** Timers that retransmit: they start again when they fire, doubling. */
 export const isRetransmission = (timer: TimerName): boolean => timer === 'A' || timer === 'E' || timer === 'G';
 
+/** Timers of transactions that are over and only swallow repetitions. */
+export const isLingering = (timer: TimerName): boolean =>
+  timer === 'D' || timer === 'I' || timer === 'J' || timer === 'K' || timer === 'L' || timer === 'M';
+
 /**
  * The length of a timer at its `fired`th start in a state; undefined when it is not needed because
  * the transport is reliable.

@@ -4,7 +4,8 @@
  * Owns       the transactions, and the counts of what could not be read.
  * Leaves to  its user what new requests, ACKs and CANCELs mean; the hub how bytes travel.
  *
- * Invariant 1: at most `maxTransactions` exist. Beyond that, new requests are answered 503 without state.
+ * Invariant 1: at most `maxTransactions` exist. When there are so many, one that is over and only lingers
+ * makes room; when none is, new requests are answered 503 without state.
  */
 import assert from 'node:assert/strict';
 import { encodeMessage } from '../message/encode-message.js';
@@ -42,10 +43,10 @@ export interface TransactionUser {
 export type MalformedReason = TextReason | EssentialReason | 'bad-framing';
 
 /**
- * Most of them only linger for 64 T1 to swallow what is repeated: a back-to-back call leaves four, so
- * 350 calls a second keep 45,000.
+ * Most of them only linger for 64 T1 to swallow what is repeated: a proxied call leaves two, one back to
+ * back four, so a thousand calls a second keep 64,000 or 128,000 of about 1 kB.
  */
-const MAX_TRANSACTIONS = 100_000;
+const MAX_TRANSACTIONS = 200_000;
 
 /** What every response repeats of its request (RFC 3261 §8.2.6.2). */
 const repeated = ['via', 'from', 'to', 'call-id', 'cseq'] as const;
@@ -92,8 +93,9 @@ export class TransactionLayer {
     return this.#clients.size + this.#servers.size;
   }
 
-  get full(): boolean {
-    return this.size >= this.maxTransactions;
+  /** Makes room first, if it can. */
+  #full(): boolean {
+    return this.size >= this.maxTransactions && !this.environment.lingering.shed();
   }
 
   /** One message off the wire. */
@@ -124,7 +126,7 @@ export class TransactionLayer {
 
   /** Sends a request whose top Via has `branch`; undefined when there are too many transactions. */
   request(request: RequestText, branch: string, path: Path, user: ClientUser): ClientTransaction | undefined {
-    if (this.full) return undefined;
+    if (this.#full()) return undefined;
     const key = `${branch} ${request.method}`;
     const transaction = new ClientTransaction(request, this.environment, path, user, () => {
       this.#clients.delete(key);
@@ -173,14 +175,14 @@ export class TransactionLayer {
     const reply = path.protocol === 'udp' && replyPort(request, path) !== path.port
       ? (this.#hub.pathTo('udp', path.address, replyPort(request, path)) ?? path)
       : path;
-    if (this.full) {
+    if (this.#full()) {
       this.respondWithoutState(request, 503, reply);
       return;
     }
     this.#hub.learn(path, via);
     const transaction = new ServerTransaction(
       request, this.environment, reply,
-      () => this.#hub.pathTo(path.protocol, path.address, via.port),
+      this.#reopen,
       () => {
         this.#servers.delete(key);
       },
@@ -189,6 +191,9 @@ export class TransactionLayer {
     if (request.method === 'CANCEL') this.#user.cancel(transaction, this.#servers.get(key.replace(/ CANCEL$/u, ' INVITE')));
     else this.#user.request(transaction);
   }
+
+  readonly #reopen = (request: SipRequest, path: Path): Path | undefined =>
+    this.#hub.pathTo(path.protocol, path.address, request.via.port ?? 5060);
 
   /** For requests that name enough to be answered: the answer goes back the way they came. */
   #refuse(parts: RequestText, status: OwnStatus, path: Path): void {

@@ -3,6 +3,7 @@ import type { Path } from '../transport/path.js';
 import { standardTiming, type Clock } from '../timing.js';
 import type { Machine, MachineEvent, MachineState } from './machine.js';
 import { client, inviteClient, inviteServer, server } from './machines.js';
+import { Lingering } from './lingering.js';
 import { Transaction } from './transaction.js';
 
 /** A clock that stands until it is told to go on. */
@@ -42,15 +43,11 @@ function run(machine: Machine, reliable = false) {
     protocol: reliable ? 'tcp' : 'udp', address: '192.0.2.1', port: 5060, local: { address: '192.0.2.2', port: 5060 }, open: true,
     send: (text) => sent.push({ at: clock.now(), text }),
   };
-  const transaction = new Transaction<string>(machine, { clock, timing: standardTiming }, path, {
-    passed: (message) => told.push(`passed ${message}`),
-    acknowledge: (message) => told.push(`ack ${message}`),
-    timedOut: () => told.push('timeout'),
-    unreachable: (cause) => told.push(`unreachable ${cause}`),
-    notAcknowledged: () => told.push('no-ack'),
-    terminated: () => told.push('terminated'),
+  const lingering = new Lingering(clock);
+  const transaction = new Transaction<string>(machine, { clock, timing: standardTiming, lingering }, path, {
+    perform: (effect, message, cause) => told.push([effect === 'pass' ? 'passed' : effect, message, cause === message ? undefined : cause].filter((each) => each !== undefined).join(' ')),
   });
-  return { clock, sent, told, transaction, feed: (event: MachineEvent, message: string) => transaction.feed(event, message, message) };
+  return { clock, lingering, sent, told, transaction, feed: (event: MachineEvent, message: string) => transaction.feed(event, message, message) };
 }
 
 t.test('INVITE client over UDP: A doubles from 500 ms, B ends it after 32 s (RFC 3261 §17.1.1.2)', (t) => {
