@@ -4,6 +4,9 @@
  *
  * Leaves to  open-edge the sockets that feed it, and the closing of its hub.
  */
+import { Admission } from './admission/admission.js';
+import type { LoadMeter } from './admission/load-meter.js';
+import { SourceBuckets } from './admission/source-limit.js';
 import { Agent } from './agent/agent.js';
 import type { Application } from './app/application.js';
 import { AppSession, type SessionContext, type Wire } from './app/app-session.js';
@@ -26,18 +29,21 @@ export interface EdgeEnvironment {
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly lookUp?: LookUp;
+  /** Absent: load is not looked at, and nothing turned away for it. */
+  readonly load?: LoadMeter;
   readonly maxTransactions?: number;
   readonly maxDialogs?: number;
 }
 
 export class EdgeCore {
+  readonly #admission: Admission;
   readonly #layer: TransactionLayer;
   readonly #dialogs: DialogStore<Application>;
   readonly #agent: Agent;
   readonly #sessions: SessionContext;
 
-  /** Throws Failure CONFIG_INVALID for an entry of `silentUnless` that is no address. */
-  constructor(hub: TransportHub, options: Pick<EdgeOptions, 'secret' | 'silentUnless'>, replaced: EdgeEnvironment) {
+  /** Throws Failure CONFIG_INVALID for an entry of `silentUnless` or `sourceLimit.except` that is no address. */
+  constructor(hub: TransportHub, options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit'>, replaced: EdgeEnvironment) {
     const clock = replaced.clock ?? systemClock;
     const ids = replaced.ids ?? randomIds;
     const environment = { clock, timing: { ...standardTiming, ...replaced.timing }, lingering: new Lingering(clock) };
@@ -45,9 +51,17 @@ export class EdgeCore {
     const routes = new Routes();
     const layer = new TransactionLayer(environment, () => ids.tag(), replaced.maxTransactions);
     const dialogs = new DialogStore<Application>(replaced.maxDialogs);
+    const { sourceLimit } = options;
+    const admission = new Admission({
+      clock,
+      load: replaced.load,
+      ...(sourceLimit === undefined ? {} : { sources: new SourceBuckets(sourceLimit, openSourceFilter(sourceLimit.except)) }),
+      keepsUp: (verb) => routes.keepsUp(verb),
+    });
     const proxy = new Proxy(environment, hub, layer, ids);
-    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes }, proxy, heard);
+    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes }, proxy, heard, admission);
     layer.bind(hub, agent);
+    this.#admission = admission;
     this.#layer = layer;
     this.#dialogs = dialogs;
     this.#agent = agent;
@@ -76,6 +90,7 @@ export class EdgeCore {
       received: this.#layer.received,
       malformed: { ...this.#layer.malformed },
       droppedSources: this.#agent.droppedSources,
+      turnedAway: { ...this.#admission.turnedAway },
       transactions: this.#layer.size,
       dialogs: this.#dialogs.size,
     };

@@ -1,4 +1,6 @@
 /** What an edge is opened with, and what it is to whoever opened it. */
+import type { TurnedAway } from './admission/admission.js';
+import type { SourceLimit } from './admission/source-limit.js';
 
 export interface ListenAddress {
   readonly transport: 'udp' | 'tcp';
@@ -18,6 +20,8 @@ export interface EdgeOptions {
    * without any answer. Absent: all sources are passed to the application.
    */
   readonly silentUnless?: readonly string[];
+  /** Bounds what each single source may begin; absent: no such bound. */
+  readonly sourceLimit?: SourceLimit;
 }
 
 export interface EdgeStats {
@@ -27,6 +31,8 @@ export interface EdgeStats {
   readonly malformed: Readonly<Record<string, number>>;
   /** Requests from sources that are not listened to. */
   readonly droppedSources: number;
+  /** New requests that were answered 503, or nothing, by why. */
+  readonly turnedAway: Readonly<TurnedAway>;
   readonly transactions: number;
   readonly dialogs: number;
 }

@@ -1,4 +1,5 @@
 /** Puts an edge together: the core, the sockets of SIP and those of applications; and takes it apart. */
+import { openLoadMeter } from './admission/load-meter.js';
 import { AppServer } from './app/app-server.js';
 import { EdgeCore, type EdgeEnvironment } from './edge-core.js';
 import type { Edge, EdgeOptions } from './edge-options.js';
@@ -24,7 +25,7 @@ export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironme
   let core: EdgeCore;
   let server: AppServer;
   try {
-    core = new EdgeCore(hub, options, replaced);
+    core = new EdgeCore(hub, options, { load: openLoadMeter(), ...replaced });
     server = await AppServer.open(options.admin, (wire) => core.begin(wire));
   } catch (thrown) {
     await hub.close();

@@ -3,7 +3,8 @@ import t, { type Test } from 'tap';
 import fc from 'fast-check';
 import { Failure } from '../errors/index.js';
 import { openEdge, spawnEdge } from './index.js';
-import { isRequest, isResponse, openRawTcp, openRawUdp, rawCall, rawResponse } from './raw-peer.fixture.js';
+import { isRequest, isResponse, openRawTcp, openRawUdp, rawCall, rawResponse, toOf } from './raw-peer.fixture.js';
+import { headerOf, type SipMessage } from './message/sip-message.js';
 import { connectApp, failureOf, later, openParty, sdp, until, type Party } from './party.fixture.js';
 
 /** A call that an application answers, from a raw peer: the proof that an edge still works. */
@@ -76,6 +77,46 @@ t.test('beyond the bounds on transactions and dialogs requests are answered 503'
   peer.send(second.request('INVITE', { body: sdp('x') }), one.port());
   await peer.take('503', (message) => isResponse(503)(message) && message.callId === second.callId);
   await t.rejects(one.srf.createUAC(`sip:raw@127.0.0.1:${peer.port}`, { localSdp: sdp('z') }), /too many/u);
+});
+
+t.test('an edge with no time left answers new requests 503 with Retry-After, keeps nothing of them, and still ends a call', async (t) => {
+  const load = { busy: 0, memory: 0 };
+  const [party, peer] = await Promise.all([openParty(t, { load: () => load }), openRawUdp(t)]);
+  party.srf.invite((request, response) => void party.srf.createUAS(request, response, { localSdp: sdp('y') }));
+  const call = rawCall(peer.port, party.uri());
+  peer.send(call.request('INVITE', { body: sdp('x') }), party.port());
+  const answer = await peer.take('200', isResponse(200));
+  load.memory = 1;
+  let refused: SipMessage | undefined;
+  await until('a new call is turned away', async () => {
+    const next = rawCall(peer.port, party.uri());
+    peer.send(next.request('INVITE', { body: sdp('x') }), party.port());
+    const reply = await peer.take('an answer', (each) => each.kind === 'response' && each.callId === next.callId && each.status !== 100);
+    if (isResponse(503)(reply)) refused = reply;
+    return refused !== undefined;
+  });
+  t.match(headerOf(refused ?? answer, 'retry-after'), /^\d+$/u);
+  const { transactions, turnedAway } = await party.edge.stats();
+  t.ok(turnedAway.overload > 0);
+  peer.send(call.request('ACK', { to: toOf(answer) }), party.port());
+  peer.send(call.request('BYE', { to: toOf(answer), cseq: 2, branch: `${call.branch}b` }), party.port());
+  await peer.take('200 to the BYE', isResponse(200, 'BYE'));
+  t.ok((await party.edge.stats()).transactions <= transactions + 1);
+});
+
+t.test('a source that sends more than it may is told so, then ignored, and others are not touched', async (t) => {
+  const limited = { sourceLimit: { perSecond: 0.001, burst: 2, except: ['127.0.0.2'] } };
+  const [party, peer] = await Promise.all([openParty(t, {}, limited), openRawUdp(t)]);
+  party.srf.use('options', (_request, response) => response.send(200));
+  for (let i = 0; i < 6; i += 1) peer.send(rawCall(peer.port, party.uri()).request('OPTIONS'), party.port());
+  await until('all are counted', async () => (await party.edge.stats()).turnedAway.sourceRate === 4);
+  await peer.take('200', isResponse(200));
+  await peer.take('200', isResponse(200));
+  await peer.take('503', isResponse(503));
+  await peer.take('503', isResponse(503));
+  peer.send('OPTIONS sip:x SIP/2.0\r\nVia: what\r\n\r\n', party.port());
+  await until('what can\'t be read is counted with the rest', async () => (await party.edge.stats()).received === 7);
+  t.strictSame(peer.left.filter((each) => each.kind === 'response').length, 0);
 });
 
 t.test('an address in use and a list entry of no address are failures that say what to do', async (t) => {

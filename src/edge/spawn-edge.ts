@@ -93,7 +93,7 @@ class SpawnedEdge implements Edge {
       });
       this.#post(worker, { kind: 'stats', id });
     });
-    return counted ?? { received: 0, malformed: {}, droppedSources: 0, transactions: 0, dialogs: 0 };
+    return counted ?? { received: 0, malformed: {}, droppedSources: 0, turnedAway: { overload: 0, sourceRate: 0 }, transactions: 0, dialogs: 0 };
   }
 
   close(): Promise<void> {

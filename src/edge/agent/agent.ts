@@ -2,6 +2,7 @@
  * The agent: what stands between the applications and the transaction layer. It only directs; the
  * parts do the work.
  */
+import type { Admission, Verdict } from '../admission/admission.js';
 import type { Application } from '../app/application.js';
 import type { Commands } from '../app/app-session.js';
 import type { Proxy } from '../proxy/proxy.js';
@@ -23,9 +24,10 @@ export class Agent implements Commands, TransactionUser {
     context: AgentContext,
     private readonly proxying: Proxy,
     heard: (address: string) => boolean,
+    private readonly admission: Admission,
   ) {
     this.#calls = new Calls(context);
-    this.#network = new NetworkRequests(this.#calls, heard);
+    this.#network = new NetworkRequests(this.#calls, heard, admission);
     this.#app = new AppRequests(this.#calls);
   }
 
@@ -43,6 +45,7 @@ export class Agent implements Commands, TransactionUser {
       application.fail(messageId, `Unknown transaction id: ${tokens[0] ?? ''}`);
       return;
     }
+    application.promptness.tookSince(incoming.receivedAt);
     this.proxying.begin(application, messageId, incoming.handOver(), tokens.slice(1), text);
   }
 
@@ -50,13 +53,17 @@ export class Agent implements Commands, TransactionUser {
     this.#calls.release(application);
   }
 
-  hears(request: RequestText | SipRequest, path: Path): boolean {
-    return this.#network.hears(request, path);
+  admits(request: RequestText | SipRequest, path: Path): Verdict {
+    return this.#network.admits(request, path);
+  }
+
+  get retryAfterSeconds(): number {
+    return this.admission.retryAfterSeconds;
   }
 
   passes(request: SipRequest, path: Path): boolean {
     if (request.toTag === '' || !this.#network.isForOthers(request)) return false;
-    if (this.hears(request, path)) this.proxying.passOn(request, path);
+    if (this.#network.hears(request, path)) this.proxying.passOn(request, path);
     return true;
   }
 

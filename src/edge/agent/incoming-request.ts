@@ -33,6 +33,7 @@ export interface IncomingKeeper {
 
 export class IncomingRequest {
   readonly transactionId: string;
+  readonly receivedAt: number;
   dialog: AppDialog | undefined;
   readonly #inDialog: boolean;
   #tag: string;
@@ -51,6 +52,7 @@ export class IncomingRequest {
   ) {
     const { ids, environment } = keeper.context;
     this.transactionId = ids.uuid();
+    this.receivedAt = environment.clock.now();
     this.dialog = dialog;
     this.#inDialog = dialog !== undefined;
     this.#tag = dialog?.localTag ?? ids.tag();
@@ -79,6 +81,8 @@ export class IncomingRequest {
   deliver(): void {
     const { path } = this.transaction;
     const meta = metaOf('network', path, this.transactionId, this.dialog?.id ?? '');
+    // drachtio-srf answers a BYE by itself.
+    if (this.request.method === 'BYE') this.application.promptness.asked(this);
     this.application.deliver(this.#inDialog ? meta : { ...meta, receivedOn: path.local }, encodeMessage(this.request));
   }
 
@@ -110,6 +114,7 @@ export class IncomingRequest {
       ...(contact === undefined || contact === '' ? {} : { contact }),
     }, transaction.path);
     const text = encodeMessage(response);
+    application.promptness.reacted(this);
     if (forming) this.#formDialog(response, wish.status >= 200);
     const dialogId = request.method === 'BYE' ? '' : (this.dialog?.id ?? '');
     transaction.respond(wish.status, text);
@@ -234,6 +239,7 @@ export class IncomingRequest {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.application.promptness.forget(this);
     this.#wait();
     for (const each of this.#reliable.values()) each.stop();
     this.#reliable.clear();

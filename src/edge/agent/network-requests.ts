@@ -4,6 +4,7 @@
  *
  * Leaves to  the proxy what has a Route to this edge; incoming-request the application's answer.
  */
+import type { Admission, Verdict } from '../admission/admission.js';
 import type { Application } from '../app/application.js';
 import { contactUri } from '../dialog/dialog.js';
 import { header } from '../message/encode-message.js';
@@ -37,7 +38,15 @@ export class NetworkRequests {
     private readonly calls: Calls,
     /** Whether a source may begin something. */
     private readonly heard: (address: string) => boolean,
+    private readonly admission: Admission,
   ) {}
+
+  /** Judges a new request; one that ends something, or goes on with it, is let in always. */
+  admits(request: RequestText | SipRequest, path: Path): Verdict {
+    if (!this.hears(request, path)) return 'ignored';
+    if ('toTag' in request && (request.toTag !== '' || request.method === 'CANCEL')) return 'admitted';
+    return this.admission.judge(request.method, path.address);
+  }
 
   hears(request: RequestText | SipRequest, path: Path): boolean {
     if (this.heard(path.address)) return true;

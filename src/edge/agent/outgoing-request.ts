@@ -106,6 +106,7 @@ export class OutgoingRequest implements ClientUser {
   /** Remembers the ACK to the 2xx, to repeat it whenever the 2xx is repeated. */
   acknowledged(text: string, path: Path): void {
     this.#ack = { text, path };
+    this.application.promptness.reacted(this);
     this.#wait();
   }
 
@@ -168,6 +169,7 @@ export class OutgoingRequest implements ClientUser {
       this.keeper.acknowledge(this, dialog);
       this.keeper.hangUp(dialog, 'no ACK from the application');
     });
+    this.application.promptness.asked(this);
     this.#tell(encodeMessage(response), path, dialog.id);
   }
 

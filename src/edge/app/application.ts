@@ -6,6 +6,7 @@
  */
 import type { Place, Protocol } from '../transport/path.js';
 import { timeOfDay } from '../timing.js';
+import { Promptness } from './promptness.js';
 
 /** Where a message came from or went to, as an application is told. */
 export interface Meta {
@@ -21,6 +22,7 @@ export interface Meta {
 }
 
 export class Application {
+  readonly promptness: Promptness;
   #gone = false;
 
   constructor(
@@ -28,7 +30,9 @@ export class Application {
     private readonly newId: () => string,
     private readonly now: () => number,
     private readonly end: () => void,
-  ) {}
+  ) {
+    this.promptness = new Promptness(now);
+  }
 
   /** True once it has disconnected: nothing reaches it any more. */
   get gone(): boolean {

@@ -36,12 +36,24 @@ export class Routes {
     for (const verb of [...this.#turns.keys()]) this.remove(verb, application);
   }
 
-  /** The application whose turn it is for a verb (lower case). */
+  /** The application whose turn it is for a verb (lower case); one that is behind is passed over while another is not. */
   pick(verb: string): Application | undefined {
     const turn = this.#turns.get(verb);
     if (turn === undefined) return undefined;
-    const chosen = turn.applications[turn.next % turn.applications.length];
-    turn.next = (turn.next + 1) % turn.applications.length;
-    return chosen;
+    const { applications } = turn;
+    const first = turn.next % applications.length;
+    let at = first;
+    while (applications[at]?.promptness.behind === true) {
+      at = (at + 1) % applications.length;
+      if (at === first) break;
+    }
+    turn.next = (at + 1) % applications.length;
+    return applications[at];
+  }
+
+  /** Whether one of those that take the verb is not behind; true for a verb that nobody takes. */
+  keepsUp(verb: string): boolean {
+    const turn = this.#turns.get(verb);
+    return turn === undefined || turn.applications.some(({ promptness }) => !promptness.behind);
   }
 }

@@ -8,7 +8,8 @@
  * makes room; when none is, new requests are answered 503 without state.
  */
 import assert from 'node:assert/strict';
-import { encodeMessage } from '../message/encode-message.js';
+import type { Verdict } from '../admission/admission.js';
+import { encodeMessage, header } from '../message/encode-message.js';
 import {
   parseText, readEssentials, type EssentialReason, type TextReason,
 } from '../message/parse-message.js';
@@ -27,8 +28,10 @@ import type { Environment } from './transaction.js';
 
 /** What the layer hands up. Every request has been stamped with where it came from. */
 export interface TransactionUser {
-  /** Whether a new request, perhaps a malformed one, is to be heard at all from where it came. */
-  hears(request: RequestText | SipRequest, path: Path): boolean;
+  /** Whether a new request, perhaps a malformed one, is let in from where it came. */
+  admits(request: RequestText | SipRequest, path: Path): Verdict;
+  /** When one that was turned away may come again. */
+  readonly retryAfterSeconds: number;
   /** Takes a request that only passes through, such as one in a dialog of others; true when taken. */
   passes(request: SipRequest, path: Path): boolean;
   request(transaction: ServerTransaction): void;
@@ -170,13 +173,14 @@ export class TransactionLayer {
       this.#user.ack(request);
       return;
     }
-    if (!this.#user.hears(request, path)) return;
+    const verdict = this.#user.admits(request, path);
+    if (verdict === 'ignored') return;
     const via = { address: request.via.host, port: request.via.port ?? 5060 };
     const reply = path.protocol === 'udp' && replyPort(request, path) !== path.port
       ? (this.#hub.pathTo('udp', path.address, replyPort(request, path)) ?? path)
       : path;
-    if (this.#full()) {
-      this.respondWithoutState(request, 503, reply);
+    if (verdict === 'turned-away' || this.#full()) {
+      this.#turnAway(request, reply);
       return;
     }
     this.#hub.learn(path, via);
@@ -198,11 +202,17 @@ export class TransactionLayer {
   /** For requests that name enough to be answered: the answer goes back the way they came. */
   #refuse(parts: RequestText, status: OwnStatus, path: Path): void {
     if (parts.method === 'ACK' || repeated.some((key) => headerOf(parts, key) === undefined)) return;
-    if (this.#user.hears(parts, path)) this.respondWithoutState(parts, status, path);
+    const verdict = this.#user.admits(parts, path);
+    if (verdict === 'admitted') this.respondWithoutState(parts, status, path);
+    else if (verdict === 'turned-away') this.#turnAway(parts, path);
+  }
+
+  #turnAway(request: RequestText, path: Path): void {
+    this.respondWithoutState(request, 503, path, [header('Retry-After', `${this.#user.retryAfterSeconds}`)]);
   }
 
   /** Answers a request without remembering it (RFC 3261 §8.2.7). */
-  respondWithoutState(request: RequestText, status: OwnStatus, path: Path): void {
-    path.send(encodeMessage(makeResponse(request, status, phraseOf(status), this.newTag())), () => undefined);
+  respondWithoutState(request: RequestText, status: OwnStatus, path: Path, extra: readonly Header[] = []): void {
+    path.send(encodeMessage(makeResponse(request, status, phraseOf(status), this.newTag(), extra)), () => undefined);
   }
 }

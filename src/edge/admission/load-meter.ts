@@ -1,0 +1,18 @@
+/** What this thread's event loop and heap say of its load. */
+import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import type { Load } from './shedding.js';
+
+/** Measures from one call to the next. */
+export type LoadMeter = () => Load;
+
+export function openLoadMeter(): LoadMeter {
+  let before: EventLoopUtilization = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+    return { busy: utilization, memory: used / limit };
+  };
+}

@@ -1,0 +1,53 @@
+import t from 'tap';
+import { Application } from './application.js';
+import { Promptness } from './promptness.js';
+import { Routes } from './routes.js';
+
+t.test('an application is behind while an answer that comes by itself is late, and for a moment after a late one', (t) => {
+  let now = 0;
+  const promptness = new Promptness(() => now);
+  promptness.asked('bye');
+  now = 200;
+  t.equal(promptness.behind, false);
+  now = 300;
+  t.equal(promptness.behind, true, 'the answer is late');
+  promptness.reacted('bye');
+  t.equal(promptness.behind, true, 'it was late just now');
+  now = 450;
+  t.equal(promptness.behind, false, 'nothing speaks against it any more');
+  promptness.asked('ack');
+  now = 460;
+  promptness.reacted('ack');
+  t.equal(promptness.behind, false);
+  t.end();
+});
+
+t.test('what is not awaited any more does not count', (t) => {
+  let now = 0;
+  const promptness = new Promptness(() => now);
+  promptness.asked('bye');
+  now = 1_000;
+  promptness.forget('bye');
+  t.equal(promptness.behind, false);
+  promptness.reacted('bye');
+  t.equal(promptness.behind, false, 'not even when it comes after all');
+  t.end();
+});
+
+t.test('an application that is behind is passed over while another is not; when all are, one is taken all the same', (t) => {
+  let now = 0;
+  const routes = new Routes();
+  const [slow, quick] = [0, 1].map(() => new Application(() => undefined, () => 'id', () => now, () => undefined)) as [Application, Application];
+  routes.add('invite', slow);
+  routes.add('invite', quick);
+  slow.promptness.asked('bye');
+  now = 1_000;
+  t.strictSame([routes.pick('invite'), routes.pick('invite'), routes.pick('invite')], [quick, quick, quick]);
+  t.equal(routes.keepsUp('invite'), true);
+  quick.promptness.asked('bye');
+  now = 2_000;
+  t.equal(routes.keepsUp('invite'), false);
+  t.ok(routes.pick('invite'));
+  t.equal(routes.keepsUp('options'), true, 'a verb that nobody takes');
+  t.end();
+});
