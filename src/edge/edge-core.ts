@@ -43,7 +43,7 @@ export class EdgeCore {
   readonly #sessions: SessionContext;
 
   /** Throws Failure CONFIG_INVALID for an entry of `silentUnless` or `sourceLimit.except` that is no address. */
-  constructor(hub: TransportHub, options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit'>, replaced: EdgeEnvironment) {
+  constructor(hub: TransportHub, options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit' | 'natDetection'>, replaced: EdgeEnvironment) {
     const clock = replaced.clock ?? systemClock;
     const ids = replaced.ids ?? randomIds;
     const environment = { clock, timing: { ...standardTiming, ...replaced.timing }, lingering: new Lingering(clock) };
@@ -59,7 +59,8 @@ export class EdgeCore {
       keepsUp: (verb) => routes.keepsUp(verb),
     });
     const proxy = new Proxy(environment, hub, layer, ids);
-    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes }, proxy, heard, admission);
+    const natDetection = options.natDetection ?? true;
+    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes, natDetection }, proxy, heard, admission);
     layer.bind(hub, agent);
     this.#admission = admission;
     this.#layer = layer;

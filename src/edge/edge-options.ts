@@ -22,6 +22,11 @@ export interface EdgeOptions {
   readonly silentUnless?: readonly string[];
   /** Bounds what each single source may begin; absent: no such bound. */
   readonly sourceLimit?: SourceLimit;
+  /**
+   * Whether requests in a dialog go where the peer's messages come from, when its Contact names another
+   * place and no proxy stands between. On unless set to false.
+   */
+  readonly natDetection?: boolean;
 }
 
 export interface EdgeStats {

@@ -110,7 +110,12 @@ export class AppRequests {
   #inside(application: Application, messageId: string, dialog: AppDialog, message: RequestText): void {
     const { calls } = this;
     const { context } = calls;
-    if (message.method === 'BYE') calls.pendingInvite(dialog)?.cancel([]);
+    // RFC 3261 §14.1: one INVITE at a time, and the edge's own is soon over.
+    if (message.method === 'INVITE' && calls.sessions.afterRefresh(dialog, () => this.#inside(application, messageId, dialog, message))) return;
+    if (message.method === 'BYE') {
+      calls.sessions.stop(dialog);
+      calls.pendingInvite(dialog)?.cancel([]);
+    }
     pathInDialog(context, dialog, (path) => {
       if (typeof path === 'string') {
         application.fail(messageId, noPathText[path]);

@@ -13,6 +13,7 @@ import { sentMetaOf, type AgentContext, type AppDialog } from './context.js';
 import { pathInDialog, requestInDialog } from './in-dialog.js';
 import type { IncomingKeeper, IncomingRequest } from './incoming-request.js';
 import type { OutgoingKeeper, OutgoingRequest } from './outgoing-request.js';
+import { Sessions, type SessionKeeper } from './sessions.js';
 
 const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
 
@@ -21,7 +22,8 @@ const ackKey = (dialog: AppDialog, cseq: number): string => `${dialog.callId} ${
 /** Headers of an INVITE that its ACK repeats (RFC 3261 §13.2.2.4). */
 const credentials = new Set(['authorization', 'proxy-authorization']);
 
-export class Calls implements IncomingKeeper, OutgoingKeeper {
+export class Calls implements IncomingKeeper, OutgoingKeeper, SessionKeeper {
+  readonly sessions = new Sessions(this);
   readonly #incoming = new Map<string, IncomingRequest>();
   readonly #outgoing = new Map<string, OutgoingRequest>();
   /** The same, by the transaction of the peer and by Call-ID. */
@@ -33,6 +35,7 @@ export class Calls implements IncomingKeeper, OutgoingKeeper {
   /** Accepted INVITEs that nobody has acknowledged yet. */
   readonly #unacknowledged = new Set<OutgoingRequest>();
   readonly #reinvites = new Map<AppDialog, OutgoingRequest>();
+  readonly #updates = new Map<AppDialog, OutgoingRequest>();
   /** Unfinished INVITEs and SUBSCRIBEs of ours, by the dialog id they may get. */
   readonly #forming = new Map<string, OutgoingRequest>();
 
@@ -69,6 +72,7 @@ export class Calls implements IncomingKeeper, OutgoingKeeper {
     this.#outgoing.set(outgoing.identity.transactionId, outgoing);
     if (outgoing.dialog === undefined) this.#forming.set(`${outgoing.identity.callId} ${outgoing.identity.localTag}`, outgoing);
     else if (outgoing.isInvite) this.#reinvites.set(outgoing.dialog, outgoing);
+    else if (outgoing.request.method === 'UPDATE') this.#updates.set(outgoing.dialog, outgoing);
   }
 
   outgoing(transactionId: string, application: Application): OutgoingRequest | undefined {
@@ -84,6 +88,23 @@ export class Calls implements IncomingKeeper, OutgoingKeeper {
   /** Our unanswered INVITE in a dialog. */
   pendingInvite(dialog: AppDialog): OutgoingRequest | undefined {
     return this.#reinvites.get(dialog);
+  }
+
+  /** Whether an INVITE of ours, the application's or the edge's own, is under way in a dialog. */
+  oursPending(dialog: AppDialog): boolean {
+    return this.#reinvites.has(dialog) || this.sessions.refreshing(dialog);
+  }
+
+  inviting(dialog: AppDialog): boolean {
+    return this.oursPending(dialog) || this.incomingIn(dialog).some((incoming) => incoming.isInvite);
+  }
+
+  /** Who has made an offer in a dialog that is not answered (RFC 3311 §5.2). */
+  openOffer(dialog: AppDialog): 'ours' | 'theirs' | 'none' {
+    const ours = [this.#reinvites.get(dialog), this.#updates.get(dialog), this.forming(dialog.callId, dialog.localTag)];
+    if (this.sessions.refreshing(dialog) || ours.some((outgoing) => outgoing?.offersIn(dialog))) return 'ours';
+    for (const incoming of this.incomingIn(dialog)) if (incoming.openOffer !== 'none') return incoming.openOffer;
+    return 'none';
   }
 
   acceptedIn(dialog: AppDialog): OutgoingRequest | undefined {
@@ -114,7 +135,8 @@ export class Calls implements IncomingKeeper, OutgoingKeeper {
     this.#outgoing.delete(outgoing.identity.transactionId);
     const key = `${outgoing.identity.callId} ${outgoing.identity.localTag}`;
     if (this.#forming.get(key) === outgoing) this.#forming.delete(key);
-    if (outgoing.dialog !== undefined && this.#reinvites.get(outgoing.dialog) === outgoing) this.#reinvites.delete(outgoing.dialog);
+    if (outgoing.dialog === undefined) return;
+    for (const pending of [this.#reinvites, this.#updates]) if (pending.get(outgoing.dialog) === outgoing) pending.delete(outgoing.dialog);
   }
 
   expectAppAck(outgoing: OutgoingRequest, dialog: AppDialog): void {
@@ -143,6 +165,7 @@ export class Calls implements IncomingKeeper, OutgoingKeeper {
       }
       const text = encodeMessage(ack);
       outgoing.acknowledged(text, path);
+      this.sessions.said(dialog, ack);
       this.#unacknowledged.delete(outgoing);
       path.send(text, () => undefined);
       done({ text, path });
@@ -177,6 +200,7 @@ export class Calls implements IncomingKeeper, OutgoingKeeper {
   }
 
   close(): void {
+    this.sessions.close();
     for (const incoming of [...this.#incoming.values(), ...this.#awaitingAck.values()]) incoming.stop();
     for (const outgoing of [...this.#outgoing.values(), ...this.#unacknowledged]) outgoing.stop();
   }

@@ -18,6 +18,8 @@ export interface AgentContext {
   readonly layer: TransactionLayer;
   readonly dialogs: DialogStore<Application>;
   readonly routes: Routes;
+  /** Whether peers that are not where their Contact says are taken to be behind a NAT. */
+  readonly natDetection: boolean;
 }
 
 /** Where a message went to or came from, for an application. */

@@ -3,20 +3,21 @@
  *
  * Leaves to  outgoing-request what becomes of them.
  */
-import { routeInDialog } from '../dialog/dialog.js';
+import { routeInDialog, type Dialog } from '../dialog/dialog.js';
 import type { Header, RequestText } from '../message/sip-message.js';
 import { parseUri, transportOf } from '../message/uri.js';
 import type { Path } from '../transport/path.js';
 import type { NoPath } from '../transport/transport-hub.js';
 import { composeInside } from './compose-request.js';
-import type { AgentContext, AppDialog } from './context.js';
+import type { AgentContext } from './context.js';
 
 /** Finds the path to the dialog's next hop; at once when no name has to be looked up. */
-export function pathInDialog(context: AgentContext, dialog: AppDialog, done: (path: Path | NoPath) => void): void {
+export function pathInDialog(context: Pick<AgentContext, 'hub'>, dialog: Dialog<unknown>, done: (path: Path | NoPath) => void): void {
   const { path } = dialog;
   const { nextHop } = routeInDialog(dialog);
-  // A TCP peer is reached on the connection it has, which it may be the only one to be able to open.
-  if (path.protocol === 'tcp' && path.open && dialog.routes.length === 0) {
+  // A TCP peer is reached on the connection it has, which it may be the only one to be able to open; one
+  // behind a NAT where its messages come from.
+  if (path.open && (dialog.natted || (path.protocol === 'tcp' && dialog.routes.length === 0))) {
     done(path);
     return;
   }
@@ -40,7 +41,7 @@ export interface InDialogWish {
 
 /** The request as it leaves; `cseq` has been taken from the dialog by the caller. */
 export function requestInDialog(
-  context: AgentContext, dialog: AppDialog, wish: InDialogWish, cseq: number, branch: string, path: Path,
+  context: Pick<AgentContext, 'layer'>, dialog: Dialog<unknown>, wish: InDialogWish, cseq: number, branch: string, path: Path,
 ): RequestText | 'missing content-type' {
   const routed = routeInDialog(dialog);
   return composeInside(

@@ -2,14 +2,15 @@
  * A peer's request in the hands of an application: from its arrival to its final response, and
  * for an INVITE to the ACK.
  *
- * Owns       the server transaction's answer, the retransmission of 2xx and reliable provisionals,
- *            the wait for the application.
- * Leaves to  its keeper finding it again; the dialog store the dialog it makes.
+ * Owns       the server transaction's answer, the retransmission of 2xx, the wait for the application.
+ * Leaves to  its keeper finding it again; the dialog store the dialog it makes; reliable-provisionals
+ *            and sessions what RFC 3262 and RFC 4028 add.
  *
  * Invariant 1: every INVITE gets a final response, whatever the application does or fails to do.
  */
 import type { Application } from '../app/application.js';
 import { dialogOfServer } from '../dialog/dialog.js';
+import { isSenderNatted } from '../dialog/nat.js';
 import { encodeMessage } from '../message/encode-message.js';
 import { parseNameAddr, tagOf } from '../message/name-addr.js';
 import { hasOption, headerOf, type ResponseText, type SipRequest } from '../message/sip-message.js';
@@ -19,9 +20,12 @@ import type { ServerTransaction } from '../transaction/server-transaction.js';
 import type { CancelTimer } from '../timing.js';
 import { composeResponse, formsDialog } from './compose-response.js';
 import { metaOf, type AgentContext, type AppDialog } from './context.js';
+import { ReliableProvisionals } from './reliable-provisionals.js';
+import type { Sessions } from './sessions.js';
 
 export interface IncomingKeeper {
   readonly context: AgentContext;
+  readonly sessions: Sessions;
   /** It takes no more responses. */
   answered(incoming: IncomingRequest): void;
   /** A 2xx to INVITE was sent: the ACK of that dialog and CSeq is for this one. */
@@ -38,11 +42,12 @@ export class IncomingRequest {
   readonly #inDialog: boolean;
   #tag: string;
   #answeredBefore = false;
+  /** Whether a session description of ours has gone out in it. */
+  #described = false;
   #closed = false;
-  #rseq: number;
   #wait: CancelTimer;
   #twoHundred: Retransmission | undefined;
-  readonly #reliable = new Map<number, Retransmission>();
+  readonly #reliable: ReliableProvisionals;
 
   constructor(
     private readonly keeper: IncomingKeeper,
@@ -56,7 +61,8 @@ export class IncomingRequest {
     this.dialog = dialog;
     this.#inDialog = dialog !== undefined;
     this.#tag = dialog?.localTag ?? ids.tag();
-    this.#rseq = (ids.cseq() & 0xffff) + 1;
+    // RFC 3262 §3: a provisional that nobody acknowledges ends the request.
+    this.#reliable = new ReliableProvisionals(environment, (ids.cseq() & 0xffff) + 1, () => this.giveUp(504));
     this.#wait = environment.clock.after(environment.timing.unansweredMs, () => this.giveUp(480));
     transaction.attach({
       acknowledged: (ack) => this.acknowledged(ack),
@@ -70,6 +76,13 @@ export class IncomingRequest {
 
   get isInvite(): boolean {
     return this.request.method === 'INVITE';
+  }
+
+  /** Who has made an offer in it that is not answered: for UPDATE (RFC 3311 §5.2). Early media counts as an answer. */
+  get openOffer(): 'ours' | 'theirs' | 'none' {
+    if (!this.isInvite) return 'none';
+    if (this.request.body !== '') return this.#described ? 'none' : 'theirs';
+    return this.#reliable.described ? 'ours' : 'none';
   }
 
   /** The tag that the edge's own answers to this request carry too. */
@@ -89,7 +102,7 @@ export class IncomingRequest {
   /** The application's response. Answers the application under `messageId`. */
   respond(messageId: string, wish: ResponseText): void {
     const { transaction, application, request } = this;
-    if (this.#closed || transaction.answered) {
+    if (this.#closed || transaction.answered || this.#reliable.answerWaits) {
       application.fail(messageId, 'Response not sent due to unknown transaction');
       return;
     }
@@ -106,9 +119,15 @@ export class IncomingRequest {
       return;
     }
     this.#takeTag(wish);
-    const rseq = reliable ? (this.#rseq += 1) : undefined;
+    const rseq = reliable ? this.#reliable.number() : undefined;
+    if (reliable && rseq === undefined) {
+      application.fail(messageId, 'Response not sent: too many provisional responses wait for PRACK');
+      return;
+    }
     const contact = this.dialog?.contact;
-    const response = composeResponse(request, wish, {
+    const { sessions } = this.keeper;
+    const extra = sessions.headersFor(request, wish, this.dialog);
+    const response = composeResponse(request, extra.length === 0 ? wish : { ...wish, headers: [...wish.headers, ...extra] }, {
       toTag: this.#tag,
       ...(rseq === undefined ? {} : { rseq }),
       ...(contact === undefined || contact === '' ? {} : { contact }),
@@ -117,9 +136,23 @@ export class IncomingRequest {
     application.promptness.reacted(this);
     if (forming) this.#formDialog(response, wish.status >= 200);
     const dialogId = request.method === 'BYE' ? '' : (this.dialog?.id ?? '');
-    transaction.respond(wish.status, text);
     application.echoResponse(messageId, metaOf('application', transaction.path, this.transactionId, dialogId), text);
-    this.#afterResponse(wish.status, text, rseq);
+    this.#answeredBefore ||= wish.status > 100;
+    this.#described ||= response.body !== '';
+    const send = (): void => {
+      transaction.respond(wish.status, text);
+    };
+    const sendNow = (): void => {
+      send();
+      if (this.dialog !== undefined) sessions.answered(request, response, this.dialog);
+      this.#afterResponse(wish.status, text);
+    };
+    if (rseq !== undefined) {
+      if (this.dialog !== undefined) sessions.answered(request, response, this.dialog);
+      this.#afterResponse(wish.status, text);
+      this.#reliable.send({ rseq, described: response.body !== '', send });
+    } else if (wish.status >= 200 && wish.status < 300) this.#reliable.beforeAnswer(sendNow);
+    else sendNow();
   }
 
   /** The peer cancelled the INVITE: it is answered here, and the application is told. */
@@ -143,10 +176,7 @@ export class IncomingRequest {
 
   /** A PRACK for the provisional of that RSeq; false when none waits for it. */
   pracked(rseq: number): boolean {
-    const waiting = this.#reliable.get(rseq);
-    if (waiting === undefined) return false;
-    waiting.stop();
-    return this.#reliable.delete(rseq);
+    return this.#reliable.acknowledged(rseq);
   }
 
   /** Ends it without the application: it did not answer, or it is gone. */
@@ -168,13 +198,14 @@ export class IncomingRequest {
     this.#wait();
     this.#twoHundred?.stop();
     this.#twoHundred = undefined;
-    for (const each of this.#reliable.values()) each.stop();
-    this.#reliable.clear();
+    this.#reliable.stop();
   }
 
   #final(status: OwnStatus): void {
     this.keeper.context.layer.answer(this.transaction, status, this.#tag);
-    this.#afterResponse(status, '', undefined);
+    // The application has answered, and its 2xx was still held back: for it there is a call.
+    if (this.#reliable.answerWaits && this.dialog !== undefined) this.keeper.hangUp(this.dialog, 'ended before the answer could be sent');
+    this.#afterResponse(status, '');
   }
 
   #takeTag(wish: ResponseText): void {
@@ -189,25 +220,20 @@ export class IncomingRequest {
     const contact = headerOf(response, 'contact') ?? '';
     if (this.dialog === undefined) {
       this.dialog = dialogOfServer(this.request, this.#tag, contact, this.transaction.path, this.application);
+      this.dialog.natted = context.natDetection && isSenderNatted(this.request, this.transaction.path);
       context.dialogs.add(this.dialog);
     }
     if (contact !== '') this.dialog.contact = contact;
     if (confirmed) this.dialog.confirmed = true;
   }
 
-  #afterResponse(status: number, text: string, rseq: number | undefined): void {
+  #afterResponse(status: number, text: string): void {
     const { environment, dialogs } = this.keeper.context;
     const { clock, timing } = environment;
     this.#answeredBefore ||= status > 100;
     if (status < 200) {
       this.#wait();
       this.#wait = clock.after(timing.ringingMs, () => this.giveUp(480));
-      if (rseq !== undefined) {
-        this.#reliable.set(rseq, new Retransmission(environment, Infinity, () => this.transaction.respond(status, text), () => {
-          // RFC 3262 §3: a provisional that nobody acknowledges ends the request.
-          this.giveUp(504);
-        }));
-      }
       return;
     }
     this.#close();
@@ -241,8 +267,7 @@ export class IncomingRequest {
     this.#closed = true;
     this.application.promptness.forget(this);
     this.#wait();
-    for (const each of this.#reliable.values()) each.stop();
-    this.#reliable.clear();
+    this.#reliable.stop();
     this.keeper.answered(this);
   }
 }

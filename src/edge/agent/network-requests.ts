@@ -7,9 +7,11 @@
 import type { Admission, Verdict } from '../admission/admission.js';
 import type { Application } from '../app/application.js';
 import { contactUri } from '../dialog/dialog.js';
+import { isSenderNatted } from '../dialog/nat.js';
+import { isRoutedThrough } from '../dialog/route-set.js';
+import { asksTooLittle, MIN_SESSION_SECONDS } from '../dialog/session-timer.js';
 import { header } from '../message/encode-message.js';
-import { headerOf, headersOf, type RequestText, type SipRequest } from '../message/sip-message.js';
-import { parseNameAddr } from '../message/name-addr.js';
+import { headerOf, type RequestText, type SipRequest } from '../message/sip-message.js';
 import { parseNumber } from '../message/uri.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';
 import type { Path } from '../transport/path.js';
@@ -55,12 +57,10 @@ export class NetworkRequests {
     return false;
   }
 
-  /** Whether the top Route names this edge, and the dialog is none of its own: it only runs through. */
+  /** Whether the route leads through this edge, and the dialog is none of its own: it only runs through. */
   isForOthers(request: SipRequest): boolean {
-    const [first] = headersOf(request, 'route');
-    if (first === undefined) return false;
-    const address = parseNameAddr(first);
-    return typeof address !== 'string' && this.calls.context.hub.isOwnUri(address.uri) && this.#dialogOf(request) === undefined;
+    const { hub } = this.calls.context;
+    return isRoutedThrough(request, (uri) => hub.isOwnUri(uri)) && this.#dialogOf(request) === undefined;
   }
 
   /** A new request that is not for the proxy. */
@@ -162,6 +162,9 @@ export class NetworkRequests {
       case 'INVITE':
         if (!this.#mayReinvite(transaction, dialog)) return;
         break;
+      case 'UPDATE':
+        if (!this.#mayUpdate(transaction, dialog)) return;
+        break;
       case 'PRACK':
         if (!this.#pracked(request, dialog)) {
           layer.answer(transaction, 481);
@@ -175,11 +178,20 @@ export class NetworkRequests {
         break;
       default:
     }
-    if (refreshing.has(request.method)) dialog.target = contactUri(request) ?? dialog.target;
+    if (refreshing.has(request.method)) this.#moveTarget(dialog, request, transaction.path);
     this.#give(transaction, dialog.owner, dialog);
     if (dialog.method === 'SUBSCRIBE' && request.method === 'NOTIFY' && (headerOf(request, 'subscription-state') ?? '').startsWith('terminated')) {
       dialogs.remove(dialog);
     }
+  }
+
+  #moveTarget(dialog: AppDialog, request: SipRequest, path: Path): void {
+    const target = contactUri(request);
+    if (target === undefined) return;
+    dialog.target = target;
+    if (dialog.routes.length > 0 || path.protocol !== 'udp' || !this.calls.context.natDetection) return;
+    dialog.natted = isSenderNatted(request, path);
+    if (dialog.natted) dialog.path = path;
   }
 
   /** RFC 3261 §14.2: one INVITE at a time in a dialog. */
@@ -190,24 +202,54 @@ export class NetworkRequests {
       layer.answer(transaction, 400);
       return false;
     }
-    if (this.calls.pendingInvite(dialog) !== undefined) {
+    if (this.calls.oursPending(dialog) || (transaction.request.body !== '' && this.calls.openOffer(dialog) === 'ours')) {
       layer.answer(transaction, 491);
       return false;
     }
-    for (const incoming of this.calls.incomingIn(dialog)) {
-      if (!incoming.isInvite) continue;
-      layer.answer(transaction, 500);
+    return this.#isLongEnough(transaction) && this.#isAlone(transaction, dialog);
+  }
+
+  /** RFC 3311 §5.2: one UPDATE at a time, and one offer. */
+  #mayUpdate(transaction: ServerTransaction, dialog: AppDialog): boolean {
+    const open = transaction.request.body === '' ? 'none' : this.calls.openOffer(dialog);
+    if (open === 'ours') {
+      this.calls.context.layer.answer(transaction, 491);
       return false;
     }
-    return true;
+    if (open === 'theirs') {
+      this.#comeLater(transaction);
+      return false;
+    }
+    return this.#isLongEnough(transaction) && this.#isAlone(transaction, dialog);
+  }
+
+  /** RFC 4028 §6: a session may not be shorter than the shortest. */
+  #isLongEnough(transaction: ServerTransaction): boolean {
+    if (!asksTooLittle(transaction.request)) return true;
+    this.calls.context.layer.answer(transaction, 422, undefined, [header('Min-SE', `${MIN_SESSION_SECONDS}`)]);
+    return false;
+  }
+
+  /** Whether the peer has no unanswered request of that method in the dialog. */
+  #isAlone(transaction: ServerTransaction, dialog: AppDialog): boolean {
+    const { method } = transaction.request;
+    if (!this.calls.incomingIn(dialog).some((incoming) => incoming.request.method === method)) return true;
+    this.#comeLater(transaction);
+    return false;
+  }
+
+  #comeLater(transaction: ServerTransaction): void {
+    const { layer, ids } = this.calls.context;
+    layer.answer(transaction, 500, undefined, [header('Retry-After', `${Math.floor(ids.chance() * 11)}`)]);
   }
 
   #pracked(request: SipRequest, dialog: AppDialog): boolean {
-    // RAck is `response number, CSeq number, method` (RFC 3262 §7.2).
-    const rseq = parseNumber((headerOf(request, 'rack') ?? '').split(' ')[0] ?? '', 0xffff_ffff);
-    if (rseq === undefined) return false;
-    for (const incoming of this.calls.incomingIn(dialog)) if (incoming.pracked(rseq)) return true;
-    return false;
+    // RAck is `response number, CSeq number, method` (RFC 3262 §7.2), and all three must fit.
+    const [number = '', cseq = '', method] = (headerOf(request, 'rack') ?? '').trim().split(/[ \t]+/u);
+    const rseq = parseNumber(number, 0xffff_ffff);
+    const invited = parseNumber(cseq, 0xffff_ffff);
+    if (rseq === undefined || method !== 'INVITE') return false;
+    return this.calls.incomingIn(dialog).some((incoming) => incoming.isInvite && incoming.request.cseq.number === invited && incoming.pracked(rseq));
   }
 
   #give(transaction: ServerTransaction, application: Application, dialog: AppDialog | undefined): void {

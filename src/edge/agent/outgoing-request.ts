@@ -2,26 +2,29 @@
  * A request that an application sent: from the first byte to its final response, and for an INVITE
  * to the ACK and the repeated 2xx.
  *
- * Owns       the dialogs it may become, its CANCEL, the ACK that answers repeated 2xx.
- * Leaves to  the client transaction retransmission and the ACK to failures.
+ * Owns       its CANCEL, the ACK that answers repeated 2xx.
+ * Leaves to  the client transaction retransmission and the ACK to failures; branches the dialogs it
+ *            may become.
  *
  * Invariant 1: a 2xx to INVITE is acknowledged, by the application or in its place.
  */
 import type { Application } from '../app/application.js';
-import { contactUri, dialogOfClient } from '../dialog/dialog.js';
+import { contactUri } from '../dialog/dialog.js';
 import { encodeMessage } from '../message/encode-message.js';
-import { hasOption, headerOf, headersOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { headerOf, headersOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
-import { parseNumber } from '../message/uri.js';
 import { cancelOf, type ClientTransaction, type ClientUser } from '../transaction/client-transaction.js';
 import { makeResponse } from '../transaction/make-response.js';
 import type { CancelTimer } from '../timing.js';
 import type { Path } from '../transport/path.js';
+import { Branches } from './branches.js';
 import { applicationHeaders } from './compose.js';
 import { metaOf, sentMetaOf, type AgentContext, type AppDialog } from './context.js';
+import type { Sessions } from './sessions.js';
 
 export interface OutgoingKeeper {
   readonly context: AgentContext;
+  readonly sessions: Sessions;
   /** It awaits nothing any more, and can't be cancelled. */
   finished(outgoing: OutgoingRequest): void;
   /** A 2xx came: the application's next ACK in that dialog is for this one. */
@@ -43,14 +46,12 @@ const nobody: ClientUser = { response: () => undefined, timedOut: () => undefine
 
 export class OutgoingRequest implements ClientUser {
   #transaction: ClientTransaction | undefined;
-  #early = new Map<string, AppDialog>();
-  #lastRseq = 0;
+  readonly #branches: Branches;
   #cancel: RequestText | undefined;
   #done = false;
   #wait: CancelTimer = () => undefined;
   #accepted: AppDialog | undefined;
   #ack: { readonly text: string; readonly path: Path } | undefined;
-  readonly #refused = new Set<string>();
 
   constructor(
     private readonly keeper: OutgoingKeeper,
@@ -59,7 +60,10 @@ export class OutgoingRequest implements ClientUser {
     readonly request: RequestText,
     readonly path: Path,
     readonly dialog: AppDialog | undefined,
-  ) {}
+  ) {
+    const { callId, localTag, cseq } = identity;
+    this.#branches = new Branches(keeper.context, application, { request, callId, localTag, cseq });
+  }
 
   get isInvite(): boolean {
     return this.request.method === 'INVITE';
@@ -68,6 +72,11 @@ export class OutgoingRequest implements ClientUser {
   /** The dialog that its 2xx made or confirmed. */
   get accepted(): AppDialog | undefined {
     return this.#accepted;
+  }
+
+  /** Whether it makes an offer that nothing in the dialog has answered yet. */
+  offersIn(dialog: AppDialog): boolean {
+    return !this.#done && this.request.body !== '' && !this.#branches.hasDescribed(dialog.remoteTag);
   }
 
   get cancelling(): boolean {
@@ -113,7 +122,7 @@ export class OutgoingRequest implements ClientUser {
   /** A request from the peer of a dialog that this one has not confirmed yet, such as an early NOTIFY. */
   adopt(request: SipRequest, path: Path): AppDialog | undefined {
     if (this.request.method !== 'SUBSCRIBE' || request.method !== 'NOTIFY') return undefined;
-    return this.#dialogWith(request, path);
+    return this.#branches.dialogWith(request, path);
   }
 
   stop(): void {
@@ -127,15 +136,9 @@ export class OutgoingRequest implements ClientUser {
     }
     if (this.isInvite) this.#waitAgain();
     let dialog = this.dialog;
-    if (this.isInvite && dialog === undefined && response.toTag !== '') dialog = this.#dialogWith(response, path);
-    if (hasOption(response, 'require', '100rel')) {
-      const rseq = parseNumber(headerOf(response, 'rseq') ?? '', 0xffff_ffff);
-      if (rseq !== undefined) {
-        // A repeated reliable provisional is the application's already (RFC 3262 §4).
-        if (rseq <= this.#lastRseq) return;
-        this.#lastRseq = rseq;
-      }
-    }
+    if (this.isInvite && dialog === undefined && response.toTag !== '') dialog = this.#branches.dialogWith(response, path);
+    if (!this.#branches.inOrder(response)) return;
+    this.#branches.heard(response);
     this.#tell(encodeMessage(response), path, dialog?.id ?? '');
     if (this.#cancel !== undefined) this.#sendCancel();
   }
@@ -145,20 +148,25 @@ export class OutgoingRequest implements ClientUser {
       this.#acceptedAgain(response, path);
       return;
     }
-    const dialog = this.dialog ?? this.#dialogWith(response, path);
+    const dialog = this.dialog ?? this.#branches.dialogWith(response, path);
     dialog.confirmed = true;
     dialog.target = contactUri(response) ?? dialog.target;
     if (this.dialog === undefined) {
       dialog.routes = headersOf(response, 'record-route').reverse();
       if (path.protocol === 'tcp') dialog.path = path;
+      this.#branches.locate(dialog);
     }
     this.#accepted = dialog;
     const { dialogs, environment } = this.keeper.context;
-    for (const other of this.#early.values()) if (other !== dialog) dialogs.remove(other);
-    this.#early.clear();
+    this.#branches.settle(dialog);
     dialogs.prefer(dialog);
     this.#finish();
     this.keeper.expectAppAck(this, dialog);
+    if (dialog.ended) {
+      this.#acceptedTooLate(response, path, dialog);
+      return;
+    }
+    this.keeper.sessions.accepted(this.request, response, dialog);
     if (this.application.gone) {
       this.keeper.acknowledge(this, dialog);
       this.keeper.hangUp(dialog, 'application gone');
@@ -173,16 +181,26 @@ export class OutgoingRequest implements ClientUser {
     this.#tell(encodeMessage(response), path, dialog.id);
   }
 
+  /** A BYE has ended the dialog meanwhile: whoever sent the 2xx needs the ACK all the same (RFC 3261 §13.2.2.4). */
+  #acceptedTooLate(response: SipResponse, path: Path, dialog: AppDialog): void {
+    this.keeper.acknowledge(this, dialog);
+    if (this.dialog !== undefined) {
+      this.#tell(encodeMessage(response), path, dialog.id);
+      return;
+    }
+    // The application said BYE to an early dialog: for it the call never came to be, and the peer must learn that.
+    this.keeper.hangUp(dialog, 'ended before the answer');
+    this.#tell(encodeMessage(makeResponse(this.request, 487, phraseOf(487), undefined)), this.path, '');
+  }
+
   /** The 2xx once more, or one of another branch that forking found (RFC 3261 §13.2.2.4). */
   #acceptedAgain(response: SipResponse, path: Path): void {
     if (response.toTag === this.#accepted?.remoteTag) {
       this.#ack?.path.send(this.#ack.text, () => undefined);
       return;
     }
-    if (this.dialog !== undefined || this.#refused.has(response.toTag) || this.#refused.size >= 32) return;
-    this.#refused.add(response.toTag);
-    const { identity } = this;
-    const other = dialogOfClient(this.request, identity.callId, identity.localTag, identity.cseq, response, path, this.application);
+    if (this.dialog !== undefined || !this.#branches.isNew(response.toTag)) return;
+    const other = this.#branches.strangerWith(response, path);
     this.keeper.acknowledge(this, other);
     this.keeper.hangUp(other, 'another branch has answered');
   }
@@ -193,13 +211,14 @@ export class OutgoingRequest implements ClientUser {
     const { dialogs } = this.keeper.context;
     const { method } = this.request;
     if (dialog === undefined && method === 'SUBSCRIBE' && status < 300 && response !== undefined && response.toTag !== '') {
-      dialog = this.#dialogWith(response, path);
+      dialog = this.#branches.dialogWith(response, path);
       dialog.confirmed = true;
       dialog.target = contactUri(response) ?? dialog.target;
       dialogs.prefer(dialog);
-    } else for (const early of this.#early.values()) dialogs.remove(early);
-    this.#early.clear();
+    }
+    this.#branches.settle(dialog);
     this.#finish();
+    if (this.dialog !== undefined && response !== undefined && status < 300) this.keeper.sessions.accepted(this.request, response, this.dialog);
     this.#tell(text, path, dialog?.id ?? '');
     if (this.dialog === undefined || status === 401 || status === 407) return;
     const ended = method === 'BYE' || (this.dialog.method === 'SUBSCRIBE' && this.#endsSubscription(status));
@@ -214,20 +233,6 @@ export class OutgoingRequest implements ClientUser {
   /** A final response that no peer sent. */
   #fail(status: OwnStatus): void {
     this.#final(status, encodeMessage(makeResponse(this.request, status, phraseOf(status), undefined)), this.path, undefined);
-  }
-
-  #dialogWith(peer: SipResponse | SipRequest, path: Path): AppDialog {
-    const tag = peer.kind === 'response' ? peer.toTag : peer.fromTag;
-    const known = this.#early.get(tag);
-    if (known !== undefined) return known;
-    const { identity, keeper } = this;
-    const dialog = dialogOfClient(this.request, identity.callId, identity.localTag, identity.cseq, peer, path, this.application);
-    // Branches beyond any real forking are followed no further.
-    if (this.#early.size < 32) {
-      this.#early.set(tag, dialog);
-      keeper.context.dialogs.add(dialog);
-    }
-    return dialog;
   }
 
   #sendCancel(): void {

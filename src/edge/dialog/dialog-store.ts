@@ -46,6 +46,7 @@ export class DialogStore<Owner> {
     const siblings = this.#byCallId.get(dialog.callId);
     siblings?.delete(dialog);
     if (siblings?.size === 0) this.#byCallId.delete(dialog.callId);
+    dialog.release();
   }
 
   /** The dialog of a message from the peer. */

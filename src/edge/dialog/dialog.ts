@@ -29,8 +29,18 @@ export interface Dialog<Owner> {
   confirmed: boolean;
   /** How the peer was last reached; a TCP connection is used again as long as it is open. */
   path: Path;
+  /** The peer's Contact can't be reached: requests go where its messages come from. */
+  natted: boolean;
+  /** The last session description of ours that the peer has, with its Content-Type; to repeat it. */
+  offered: { readonly type: string; readonly body: string } | undefined;
   ended: boolean;
+  /** Called once, when it ends: stops what runs for it. */
+  release: () => void;
 }
+
+/** What a dialog begins with, whoever made it. */
+const fresh = (): Pick<Dialog<unknown>, 'natted' | 'offered' | 'ended' | 'release'> =>
+  ({ natted: false, offered: undefined, ended: false, release: () => undefined });
 
 /** The protocol's name for a dialog. */
 export const dialogIdOf = (callId: string, fromTag: string): string => `${callId};from-tag=${fromTag}`;
@@ -68,7 +78,7 @@ export function dialogOfServer<Owner>(request: SipRequest, localTag: string, con
     contact,
     confirmed: false,
     path,
-    ended: false,
+    ...fresh(),
   };
 }
 
@@ -95,7 +105,7 @@ export function dialogOfClient<Owner>(
     contact: headerOf(request, 'contact') ?? '',
     confirmed: isResponse && peer.status >= 200,
     path,
-    ended: false,
+    ...fresh(),
   };
 }
 
