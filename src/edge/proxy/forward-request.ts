@@ -1,7 +1,6 @@
 /** What a request becomes when a proxy forwards it (RFC 3261 §16.6). Pure. */
 import { applicationHeaders } from '../agent/compose.js';
 import { header } from '../message/encode-message.js';
-import { parseNameAddr } from '../message/name-addr.js';
 import { headerOf, type Header, type RequestText } from '../message/sip-message.js';
 import { encodeHostPort, parseNumber } from '../message/uri.js';
 import type { Path } from '../transport/path.js';
@@ -27,17 +26,6 @@ export function nextMaxForwards(request: RequestText): number | undefined {
   return hops === undefined ? 70 : hops === 0 ? undefined : hops - 1;
 }
 
-/** The headers without the leading Route entries that name this proxy. */
-export function withoutOwnRoutes(headers: readonly Header[], isOwn: (uri: string) => boolean): Header[] {
-  let leading = true;
-  return headers.filter((each) => {
-    if (each.key !== 'route' || !leading) return true;
-    const address = parseNameAddr(each.value);
-    leading = typeof address !== 'string' && isOwn(address.uri);
-    return !leading;
-  });
-}
-
 /**
  * Headers in a Request-URI are malformed, and must go no further (RFC 3261 §19.1.5). A `?` before the
  * `@` belongs to the user part.
@@ -53,15 +41,17 @@ export interface Forwarding {
   readonly maxForwards: number;
   /** Topmost first; none when the proxy does not stay. */
   readonly recordRoutes: readonly string[];
+  /** The Route headers that are left. */
+  readonly routes: readonly string[];
   readonly extra: readonly Header[];
-  readonly isOwn: (uri: string) => boolean;
 }
 
 export function forwardRequest(request: RequestText, forwarding: Forwarding, outward: Path): RequestText {
   const recording = request.method === 'REGISTER' ? 'Path' : 'Record-Route';
   const headers: Header[] = [header('Via', forwarding.via), ...forwarding.recordRoutes.map((value) => header(recording, value))];
   if (recording === 'Path' && forwarding.recordRoutes.length > 0) headers.push(header('Require', 'path'));
-  for (const each of withoutOwnRoutes(request.headers, forwarding.isOwn)) if (each.key !== 'max-forwards') headers.push(each);
+  for (const value of forwarding.routes) headers.push(header('Route', value));
+  for (const each of request.headers) if (each.key !== 'max-forwards' && each.key !== 'route') headers.push(each);
   headers.push(header('Max-Forwards', `${forwarding.maxForwards}`), ...applicationHeaders(forwarding.extra, outward));
   return { ...request, uri: withoutUriHeaders(forwarding.uri), headers };
 }

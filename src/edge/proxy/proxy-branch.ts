@@ -4,7 +4,7 @@
  * Owns       the transaction, timer C, and the timeouts the application asked for.
  * Leaves to  the session which responses go back, and which target comes next.
  */
-import type { SipResponse, RequestText } from '../message/sip-message.js';
+import type { Header, RequestText, SipResponse } from '../message/sip-message.js';
 import { cancelOf, type ClientTransaction, type ClientUser } from '../transaction/client-transaction.js';
 import type { CancelTimer } from '../timing.js';
 import type { Path } from '../transport/path.js';
@@ -24,6 +24,8 @@ const nobody: ClientUser = { response: () => undefined, timedOut: () => undefine
 export class ProxyBranch implements ClientUser {
   #transaction: ClientTransaction | undefined;
   #cancelWanted = false;
+  /** Why, in the words of whoever wanted it (RFC 3326). */
+  #reason: readonly Header[] = [];
   #cancelSent = false;
   #heard = false;
   #ended = false;
@@ -74,8 +76,9 @@ export class ProxyBranch implements ClientUser {
   }
 
   /** Asks it to stop; sent at once or with its first provisional (RFC 3261 §9.1). */
-  cancel(): void {
+  cancel(reason: readonly Header[]): void {
     if (this.#ended || this.forwarded?.method !== 'INVITE') return;
+    if (!this.#cancelWanted) this.#reason = reason;
     this.#cancelWanted = true;
     if (this.#transaction?.proceeding === true) this.#sendCancel();
   }
@@ -111,7 +114,7 @@ export class ProxyBranch implements ClientUser {
   #giveUp(): void {
     if (this.#ended) return;
     this.stop();
-    this.cancel();
+    this.cancel([]);
     this.user.branchSilent(this);
   }
 
@@ -125,7 +128,7 @@ export class ProxyBranch implements ClientUser {
     if (this.#cancelSent || this.forwarded === undefined) return;
     this.#cancelSent = true;
     this.stop();
-    this.context.layer.request(cancelOf(this.forwarded, []), this.id, this.path, nobody);
+    this.context.layer.request(cancelOf(this.forwarded, this.#reason), this.id, this.path, nobody);
     // RFC 3261 §9.1: no answer in 64 T1, and it is taken as cancelled.
     this.#deadline = this.context.environment.clock.after(64 * this.context.environment.timing.t1Ms, () => {
       this.#transaction?.abandon();

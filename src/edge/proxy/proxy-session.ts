@@ -9,37 +9,39 @@
  * Invariant 2: the application hears `done` exactly once.
  */
 import type { Application } from '../app/application.js';
-import { encodeMessage } from '../message/encode-message.js';
-import { headersOf, type SipResponse } from '../message/sip-message.js';
-import { parseNameAddr } from '../message/name-addr.js';
+import { takeRoute } from '../dialog/route-set.js';
+import { encodeMessage, header } from '../message/encode-message.js';
+import type { Header, SipResponse } from '../message/sip-message.js';
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
 import { parseUri } from '../message/uri.js';
 import { makeResponse } from '../transaction/make-response.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';
 import type { Path } from '../transport/path.js';
-import { isBetter } from './best-response.js';
-import { forwardRequest, recordRoutes, withoutTopVia } from './forward-request.js';
+import { BestResponse } from './best-response.js';
+import type { Target } from './challenges.js';
+import { forwardRequest, nextMaxForwards, recordRoutes, withoutTopVia } from './forward-request.js';
 import { MAX_TARGETS, type ProxyCommand } from './proxy-command.js';
 import { ProxyBranch, type BranchUser } from './proxy-branch.js';
 import type { ProxyContext } from './proxy-context.js';
+import { redirectedTo } from './redirect.js';
 
-interface Target {
-  readonly uri: string;
-  /** A redirect names the new Request-URI, too (RFC 3261 §16.5). */
-  readonly redirected: boolean;
-}
+/** For targets that ring on when another has answered (RFC 3326, RFC 3261 §16.7 step 10). */
+const ELSEWHERE = header('Reason', 'SIP;cause=200;text="Call completed elsewhere"');
 
 export class ProxySession implements BranchUser {
   readonly #queue: Target[];
-  readonly #branches = new Set<ProxyBranch>();
+  readonly #branches = new Map<ProxyBranch, Target>();
+  /** Every target so far: nobody is asked twice because redirects go in a circle (RFC 3261 §16.5). */
+  readonly #known: Set<string>;
   /** Lookups under way: targets that are neither queued nor branches yet. */
   #resolving = 0;
   #tried = 0;
-  #best: SipResponse | undefined;
+  readonly #best = new BestResponse();
   #answered = false;
   #stopped = false;
   #reported = false;
   #everSent = false;
+  #left = false;
 
   constructor(
     private readonly context: ProxyContext,
@@ -47,10 +49,13 @@ export class ProxySession implements BranchUser {
     private readonly messageId: string,
     readonly transaction: ServerTransaction,
     private readonly command: ProxyCommand,
-    private readonly maxForwards: number,
+    /** What branches carry, to know a loop by. */
+    private readonly digest: string,
     private readonly over: () => void,
   ) {
-    this.#queue = command.targets.map((uri) => ({ uri, redirected: false }));
+    const asked = context.challenges.answeredBy(transaction.request);
+    this.#queue = asked === undefined ? command.targets.map((uri) => ({ uri, redirected: false })) : [asked];
+    this.#known = new Set(this.#queue.map((target) => target.uri));
   }
 
   start(): void {
@@ -58,8 +63,8 @@ export class ProxySession implements BranchUser {
   }
 
   /** The caller cancelled: it is answered at once, the targets as each can be. */
-  cancel(): void {
-    this.#stop();
+  cancel(reason: readonly Header[]): void {
+    this.#stop(reason);
     this.#answer(487);
     if (!this.#busy) this.#finish();
   }
@@ -71,8 +76,11 @@ export class ProxySession implements BranchUser {
     }
     this.#report(response, path);
     if (response.status < 300) this.#success(branch, response, path);
-    else if (this.#branches.delete(branch)) {
-      this.#failure(response);
+    else {
+      const target = this.#branches.get(branch);
+      if (target === undefined) return;
+      this.#branches.delete(branch);
+      this.#failure(response, target);
       this.#advance();
     }
   }
@@ -100,8 +108,10 @@ export class ProxySession implements BranchUser {
     }
     if (this.#busy) return;
     if (!this.#answered) {
-      if (this.#best !== undefined) this.#forward(this.#best);
-      else this.#answer(this.#everSent ? 408 : 500);
+      const best = this.#best.get();
+      if (best !== undefined) this.#forward(best);
+      else if (this.#everSent) this.#timeOut();
+      else this.#answer(500);
     }
     this.#finish();
   }
@@ -124,18 +134,19 @@ export class ProxySession implements BranchUser {
     const { context, command, transaction } = this;
     const { request } = transaction;
     const isOwn = (uri: string): boolean => context.hub.isOwnUri(uri);
-    const id = context.newBranch();
+    const left = takeRoute(request, isOwn);
+    const id = context.newBranch(this.digest);
     const forwarded = forwardRequest(request, {
-      uri: target.redirected || isOwn(request.uri) ? target.uri : request.uri,
+      uri: target.redirected || isOwn(left.uri) ? target.uri : left.uri,
       via: context.layer.viaFor(path, id),
-      maxForwards: this.maxForwards,
+      maxForwards: nextMaxForwards(request) ?? 0,
       recordRoutes: command.recordRoute ? recordRoutes(transaction.path, path) : [],
+      routes: left.routes,
       extra: command.headers,
-      isOwn,
     }, path);
     const branch = new ProxyBranch(context, this, forwarded, id, path);
     if (!branch.send(command.provisionalMs, command.finalMs)) return;
-    this.#branches.add(branch);
+    this.#branches.set(branch, target);
     if (!this.#everSent && !command.fullResponse) this.#done();
     this.#everSent = true;
   }
@@ -152,33 +163,59 @@ export class ProxySession implements BranchUser {
     if (!this.#answered || isInvite) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
     this.#answered = true;
     branch.settle();
-    this.#stop();
+    this.#stop([ELSEWHERE]);
     this.#done();
     if (!this.#busy) this.#finish();
   }
 
-  #failure(response: SipResponse): void {
+  #failure(response: SipResponse, target: Target): void {
     const { status } = response;
-    if (this.command.followRedirects && status < 400) {
-      const next = headersOf(response, 'contact').flatMap((value) => {
-        const address = parseNameAddr(value);
-        return typeof address === 'string' || typeof parseUri(address.uri) === 'string' ? [] : [{ uri: address.uri, redirected: true }];
-      });
+    if (this.command.followRedirects && status < 400 && this.#tried < MAX_TARGETS) {
+      const next = redirectedTo(response).filter(({ uri }) => !this.#known.has(uri));
+      for (const { uri } of next) this.#known.add(uri);
       this.#queue.unshift(...next);
       if (next.length > 0) return;
     }
-    if (isBetter(status, this.#best?.status)) this.#best = response;
+    this.#best.add(response);
+    if (status === 401 || status === 407) this.context.challenges.remember(response, target);
     // A 6xx speaks for everybody; a challenge has to be answered first.
-    if (status >= 600 || status === 401 || status === 407) this.#stop();
+    if (status >= 600 || status === 401 || status === 407) this.#stop([]);
   }
 
-  #stop(): void {
+  #stop(reason: readonly Header[]): void {
     this.#stopped = true;
     this.#queue.length = 0;
-    for (const branch of this.#branches) branch.cancel();
+    for (const branch of this.#branches.keys()) branch.cancel(reason);
+  }
+
+  /** Nobody has answered. */
+  #timeOut(): void {
+    if (this.transaction.request.method === 'INVITE') this.#answer(408);
+    else this.#leave();
+  }
+
+  /**
+   * A 408 to anything but INVITE comes too late to be of use, and must not be sent (RFC 4320 §4.2). The
+   * transaction stays until its sender has given up as well, to swallow what that repeats.
+   */
+  #leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    const { running, environment } = this.context;
+    const leaving = {
+      stop: environment.clock.after(64 * environment.timing.t1Ms, () => {
+        running.delete(leaving);
+        this.transaction.abandon();
+      }),
+    };
+    running.add(leaving);
   }
 
   #forward(response: SipResponse): void {
+    if (response.status === 408 && this.transaction.request.method !== 'INVITE') {
+      this.#leave();
+      return;
+    }
     this.#answered = true;
     this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
   }

@@ -6,13 +6,12 @@
  * Leaves to  proxy-session one request; stateless the rest of a dialog.
  */
 import type { Application } from '../app/application.js';
-import { composeInside } from '../agent/compose-request.js';
-import { dialogOfClient, routeInDialog } from '../dialog/dialog.js';
+import { pathInDialog, requestInDialog } from '../agent/in-dialog.js';
+import { dialogOfClient } from '../dialog/dialog.js';
 import type { Ids } from '../ids.js';
 import { encodeMessage } from '../message/encode-message.js';
 import { parseNameAddr, tagOf } from '../message/name-addr.js';
-import { headerOf, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
-import { parseUri } from '../message/uri.js';
+import { headerOf, headersOf, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import { MAGIC_COOKIE } from '../message/via.js';
 import type { ClientUser } from '../transaction/client-transaction.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';
@@ -20,7 +19,9 @@ import type { Environment } from '../transaction/transaction.js';
 import type { TransactionLayer } from '../transaction/transaction-layer.js';
 import type { Path } from '../transport/path.js';
 import type { TransportHub } from '../transport/transport-hub.js';
-import { nextMaxForwards } from './forward-request.js';
+import { refusalOf } from './admission.js';
+import { Challenges } from './challenges.js';
+import { routingDigest } from './loop.js';
 import { parseProxyCommand } from './proxy-command.js';
 import type { ProxyContext } from './proxy-context.js';
 import { ProxySession } from './proxy-session.js';
@@ -28,23 +29,31 @@ import { StatelessForwarding } from './stateless.js';
 
 const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
 
+/** What applications are told; the first is drachtio-server's. */
+const refusalText = {
+  483: '483 Too Many Hops due to Max-Forwards value of 0', 482: '482 Loop Detected', 420: '420 Bad Extension due to Proxy-Require',
+} as const;
+
 export class Proxy {
   readonly #sessions = new Map<ServerTransaction, ProxySession>();
   readonly #context: ProxyContext;
   readonly #stateless: StatelessForwarding;
+  /** Begins every branch of this proxy. */
+  readonly #mark: string;
 
-  constructor(environment: Environment, private readonly hub: TransportHub, private readonly layer: TransactionLayer, private readonly ids: Ids) {
-    const mark = `${MAGIC_COOKIE}p${ids.tag()}`;
+  constructor(environment: Environment, hub: TransportHub, private readonly layer: TransactionLayer, private readonly ids: Ids) {
+    this.#mark = `${MAGIC_COOKIE}p${ids.tag()}`;
     this.#context = {
       environment,
       hub,
       layer,
       newTag: () => ids.tag(),
-      newBranch: () => `${mark}.${ids.tag()}`,
+      newBranch: (digest) => `${this.#mark}.${digest}.${ids.tag()}`,
+      challenges: new Challenges(environment.clock),
       running: new Set(),
       endCall: (request, answer, path) => this.#endCall(request, answer, path),
     };
-    this.#stateless = new StatelessForwarding(this.#context, mark);
+    this.#stateless = new StatelessForwarding(this.#context, this.#mark);
   }
 
   /** Begins to proxy a request that nobody has answered. */
@@ -55,13 +64,14 @@ export class Proxy {
       application.fail(messageId, `error proxying request to ${tokens[6] ?? ''}: ${command}`);
       return;
     }
-    const maxForwards = nextMaxForwards(transaction.request);
-    if (maxForwards === undefined) {
-      this.layer.answer(transaction, 483);
-      application.fail(messageId, 'Rejected with 483 Too Many Hops');
+    const digest = routingDigest(transaction.request, transaction.path.address);
+    const refusal = refusalOf(transaction.request, this.#mark, digest);
+    if (refusal !== undefined) {
+      this.layer.answer(transaction, refusal.status, undefined, refusal.extra);
+      application.fail(messageId, `Rejected with ${refusalText[refusal.status]}`);
       return;
     }
-    const session = new ProxySession(this.#context, application, messageId, transaction, command, maxForwards, () => {
+    const session = new ProxySession(this.#context, application, messageId, transaction, command, digest, () => {
       this.#sessions.delete(transaction);
     });
     this.#sessions.set(transaction, session);
@@ -73,7 +83,7 @@ export class Proxy {
     const session = this.#sessions.get(invite);
     if (session === undefined) return false;
     this.layer.answer(transaction, 200);
-    if (!invite.answered) session.cancel();
+    if (!invite.answered) session.cancel(transaction.request.headers.filter((each) => each.key === 'reason'));
     return true;
   }
 
@@ -94,17 +104,13 @@ export class Proxy {
     const tag = typeof from === 'string' ? undefined : tagOf(from);
     if (tag === undefined) return;
     const dialog = dialogOfClient(request, answer.callId, tag, answer.cseq.number, answer, path, undefined);
-    const routed = routeInDialog(dialog);
-    const hop = parseUri(routed.nextHop);
-    if (typeof hop === 'string') return;
-    this.hub.route(hop, (outward) => {
+    // The route goes back to the caller; of it only what lies beyond this proxy leads to the callee.
+    dialog.routes = dialog.routes.slice(headersOf(request, 'record-route').length);
+    pathInDialog(this.#context, dialog, (outward) => {
       if (typeof outward === 'string') return;
       for (const [method, cseq] of [['ACK', dialog.localSeq], ['BYE', dialog.localSeq + 1]] as const) {
         const branch = this.ids.branch();
-        const message = composeInside({
-          method, uri: routed.uri, routes: routed.routes, from: dialog.local, to: dialog.remote, callId: dialog.callId,
-          cseq: `${cseq} ${method}`, contact: '', via: this.layer.viaFor(outward, branch),
-        }, { headers: [], body: '' }, outward);
+        const message = requestInDialog(this.#context, dialog, { method, headers: [], body: '' }, cseq, branch, outward);
         if (typeof message === 'string') continue;
         if (method === 'ACK') outward.send(encodeMessage(message), () => undefined);
         else this.layer.request(message, branch, outward, nobody);

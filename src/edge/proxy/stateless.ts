@@ -6,13 +6,17 @@
  * the one of its INVITE.
  */
 import { encodeMessage } from '../message/encode-message.js';
-import { parseNameAddr } from '../message/name-addr.js';
 import { paramOf } from '../message/params.js';
-import { headersOf, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { routeInDialog } from '../dialog/dialog.js';
+import { takeRoute } from '../dialog/route-set.js';
+import { headersOf, type Header, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import type { OwnStatus } from '../message/statuses.js';
 import { parseNumber, parseUri } from '../message/uri.js';
 import { MAGIC_COOKIE, parseVia } from '../message/via.js';
 import type { Path } from '../transport/path.js';
-import { forwardRequest, nextMaxForwards, withoutOwnRoutes, withoutTopVia } from './forward-request.js';
+import { refusalOf } from './admission.js';
+import { forwardRequest, nextMaxForwards, withoutTopVia } from './forward-request.js';
+import { routingDigest } from './loop.js';
 import type { ProxyContext } from './proxy-context.js';
 
 /** Longest branch that is carried over; RFC 3261 sets none, and paths of a hundred proxies do not exist. */
@@ -23,30 +27,39 @@ export class StatelessForwarding {
 
   request(request: SipRequest, path: Path): void {
     const { hub, layer } = this.context;
-    const maxForwards = nextMaxForwards(request);
-    if (maxForwards === undefined || request.via.branch.length > MAX_BRANCH) {
-      if (request.method !== 'ACK') layer.respondWithoutState(request, 483, path);
+    const refuse = (status: OwnStatus, extra: readonly Header[] = []): void => {
+      if (request.method !== 'ACK') layer.respondWithoutState(request, status, path, extra);
+    };
+    const digest = routingDigest(request, path.address);
+    const refusal = refusalOf(request, this.mark, digest);
+    if (refusal !== undefined) {
+      refuse(refusal.status, refusal.extra);
       return;
     }
-    const { uri, routes } = this.#route(request);
-    const hop = parseUri(routes[0] ?? uri);
+    if (request.via.branch.length > MAX_BRANCH) {
+      refuse(483);
+      return;
+    }
+    const left = takeRoute(request, (text) => hub.isOwnUri(text));
+    const routed = routeInDialog({ target: left.uri, routes: left.routes });
+    const hop = parseUri(routed.nextHop);
     if (typeof hop === 'string') {
-      if (request.method !== 'ACK') layer.respondWithoutState(request, 416, path);
+      refuse(416);
       return;
     }
     hub.route(hop, (outward) => {
       if (typeof outward === 'string') {
-        if (request.method !== 'ACK') layer.respondWithoutState(request, 503, path);
+        refuse(503);
         return;
       }
-      const branch = `${this.mark}.${request.via.branch.startsWith(MAGIC_COOKIE) ? request.via.branch.slice(MAGIC_COOKIE.length) : `${request.callId}${request.cseq.number}`}`;
+      const received = request.via.branch.startsWith(MAGIC_COOKIE) ? request.via.branch.slice(MAGIC_COOKIE.length) : `${request.callId}${request.cseq.number}`;
       const forwarded = forwardRequest(request, {
-        uri,
-        via: layer.viaFor(outward, branch),
-        maxForwards,
+        uri: routed.uri,
+        via: layer.viaFor(outward, `${this.mark}.${digest}.${received}`),
+        maxForwards: nextMaxForwards(request) ?? 0,
         recordRoutes: [],
+        routes: routed.routes,
         extra: [],
-        isOwn: (text) => hub.isOwnUri(text),
       }, outward);
       outward.send(encodeMessage(forwarded), () => undefined);
     });
@@ -63,19 +76,5 @@ export class StatelessForwarding {
     const text = encodeMessage(withoutTopVia(response));
     const protocol = via.transport === 'TCP' ? 'tcp' : 'udp';
     this.context.hub.pathTo(protocol, address, port)?.send(text, () => undefined);
-  }
-
-  /** Request-URI and remaining route, with what a strict router did undone (RFC 3261 §16.4). */
-  #route(request: SipRequest): { readonly uri: string; readonly routes: readonly string[] } {
-    const isOwn = (text: string): boolean => this.context.hub.isOwnUri(text);
-    const left: RequestText = { ...request, headers: withoutOwnRoutes(request.headers, isOwn) };
-    const routes = headersOf(left, 'route').flatMap((value) => {
-      const address = parseNameAddr(value);
-      return typeof address === 'string' ? [] : [address.uri];
-    });
-    const own = parseUri(request.uri);
-    const strict = typeof own !== 'string' && paramOf(own.params, 'lr') !== undefined && isOwn(request.uri);
-    const last = routes.at(-1);
-    return strict && last !== undefined ? { uri: last, routes: routes.slice(0, -1) } : { uri: request.uri, routes };
   }
 }
