@@ -4,7 +4,7 @@
  * Its branches carry a digest of what a routing decision is made from. The same digest in one of its own
  * Vias is a loop; its own Via with another digest a spiral, which is allowed. The method is left out, for
  * a CANCEL or ACK must get the branch of its INVITE, and so are the headers that those do not repeat.
- * Applications route by who sent a request, so that the source belongs to it.
+ * Applications route by who sent a request, so that the sender, as its Via names it, belongs to it.
  */
 import { createHash } from 'node:crypto';
 import { headersOf, type SipRequest } from '../message/sip-message.js';
@@ -12,8 +12,9 @@ import { parseVia } from '../message/via.js';
 
 const DIGEST_LENGTH = 16;
 
-export function routingDigest(request: SipRequest, source: string): string {
-  const decisive = [request.uri, ...headersOf(request, 'route'), request.callId, request.fromTag, `${request.cseq.number}`, source];
+export function routingDigest(request: SipRequest): string {
+  const { uri, callId, fromTag, cseq, via } = request;
+  const decisive = [uri, ...headersOf(request, 'route'), callId, fromTag, `${cseq.number}`, via.host, `${via.port ?? ''}`];
   return createHash('sha1').update(decisive.join('\n'), 'latin1').digest('base64url').slice(0, DIGEST_LENGTH);
 }
 

@@ -64,7 +64,7 @@ export class Proxy {
       application.fail(messageId, `error proxying request to ${tokens[6] ?? ''}: ${command}`);
       return;
     }
-    const digest = routingDigest(transaction.request, transaction.path.address);
+    const digest = routingDigest(transaction.request);
     const refusal = refusalOf(transaction.request, this.#mark, digest);
     if (refusal !== undefined) {
       this.layer.answer(transaction, refusal.status, undefined, refusal.extra);

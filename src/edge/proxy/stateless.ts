@@ -30,7 +30,7 @@ export class StatelessForwarding {
     const refuse = (status: OwnStatus, extra: readonly Header[] = []): void => {
       if (request.method !== 'ACK') layer.respondWithoutState(request, status, path, extra);
     };
-    const digest = routingDigest(request, path.address);
+    const digest = routingDigest(request);
     const refusal = refusalOf(request, this.mark, digest);
     if (refusal !== undefined) {
       refuse(refusal.status, refusal.extra);
