@@ -274,6 +274,27 @@ t.test('two branches answer: the first is the call, the second is acknowledged a
   t.end();
 });
 
+t.test('one INVITE by two ways: the application may answer either, and the other one is refused with 480 (drachtio-server)', (t) => {
+  const stage = openStage(t);
+  const { call, transactionId } = incomingInvite(stage);
+  stage.app.answer(transactionId, 180);
+  stage.peer.response(180);
+  stage.peer.send(call.request('INVITE', { branch: 'z9hG4bKother', body: sdp('peer') }));
+  const other = stage.app.told('INVITE').transactionId;
+  stage.app.answer(other, 180);
+  const ringing = stage.peer.response(180);
+  const { dialogId } = stage.app.answer(transactionId, 200, { body: sdp('edge') });
+  const ok = stage.peer.response(200);
+  t.not(ok.toTag, ringing.toTag);
+  stage.app.answer(other, 200, { body: sdp('edge') });
+  t.equal(stage.app.refusal(), 'dialog already exists, rejecting this request');
+  t.equal(stage.peer.response(480).toTag, ringing.toTag);
+  stage.app.ask('BYE', { dialogId });
+  t.equal(stage.peer.request('BYE').fromTag, ok.toTag);
+  t.equal(stage.edge.core.stats().dialogs, 1);
+  t.end();
+});
+
 t.test('a request in the dialog before the ACK is passed on', (t) => {
   const call = answeredCall(openStage(t), { acknowledged: false });
   call.peer.send(call.say('INFO'));

@@ -169,3 +169,10 @@ t.test('a Route to us in a dialog of our own leads to the application', (t) => {
   call.app.told('INFO');
   t.end();
 });
+
+t.test('what leads through us to ourselves is of a dialog that is gone: 481', (t) => {
+  const { near } = stage(t);
+  near.send(request({ uri: 'sip:b@127.0.0.1:5060', routes: [OWN] }));
+  near.response(481);
+  t.end();
+});

@@ -197,8 +197,10 @@ t.test("a re-INVITE of the peer that crosses our refresh is refused with 491, an
   const call = timedCall(t, 'uas', true);
   call.edge.clock.advance(900_000);
   const refresh = call.peer.request('INVITE');
-  call.peer.send(call.say('INVITE', { body: sdp('crossing') }));
-  call.peer.response(491, 'INVITE');
+  for (const body of [sdp('crossing'), '']) {
+    call.peer.send(call.say('INVITE', { body }));
+    call.peer.response(491, 'INVITE');
+  }
   call.peer.send(rawResponse(refresh, 491, 'Pending'));
   call.peer.request('ACK');
   call.peer.send(call.say('INVITE', { body: sdp('second') }));
@@ -222,6 +224,15 @@ t.test('a BYE of either side stops the timer, and a dialog that has ended has no
     call.edge.clock.advance(3_600_000);
     t.strictSame(call.peer.left, []);
   }
+  t.end();
+});
+
+t.test('once the application has said BYE nothing is refreshed, answered or not', (t) => {
+  const call = timedCall(t, 'uac', true);
+  call.edge.clock.advance(899_000);
+  call.app.ask('BYE', { dialogId: call.dialogId });
+  call.edge.clock.advance(10_000);
+  t.notOk(call.peer.left.includes('INVITE'));
   t.end();
 });
 

@@ -5,6 +5,7 @@ import { isRequest, isResponse, openRawTcp, openRawUdp, rawCall, rawResponse, to
 import {
   dialogsGone, failureOf, finalResponse, later, next, openParty, quick, sdp, until, type SrfDialog, type SrfMessage, type SrfRequest, type SrfResponse,
 } from './party.fixture.js';
+import { standingClock } from './standing-edge.fixture.js';
 
 t.test('what an application leaves out of an INVITE is filled in, and standard names are capitalised', async (t) => {
   const [caller, peer] = await Promise.all([openParty(t), openRawUdp(t)]);
@@ -338,4 +339,39 @@ t.test('an overlapping re-INVITE is refused: 491 against ours, 500 against their
   peer.send(call.request('INVITE', { cseq: 4, to: toOf(ok), branch: 'z9hG4bKd', body: sdp('two') }), callee.port());
   const refused = await peer.take('500', isResponse(500));
   t.equal(refused.cseq.number, 4);
+});
+
+t.test('drachtio-srf hears of a session that was not refreshed as the end of the dialog, with the reason (RFC 4028)', async (t) => {
+  const clock = standingClock();
+  const [callee, peer] = await Promise.all([openParty(t, { clock }), openRawUdp(t)]);
+  const answered = later<SrfDialog>();
+  callee.srf.invite((request, response) => void callee.srf.createUAS(request, response, { localSdp: sdp('y') }).then(answered.settle));
+  const call = rawCall(peer.port, callee.uri());
+  peer.send(call.request('INVITE', { body: sdp('x'), headers: 'Supported: timer\r\nSession-Expires: 120;refresher=uac' }), callee.port());
+  const ok = await peer.take('200', isResponse(200));
+  t.equal(headerOf(ok, 'session-expires'), '120;refresher=uac');
+  peer.send(call.request('ACK', { to: toOf(ok), branch: 'z9hG4bKa' }), callee.port());
+  const dialog = await answered.value;
+  await next(dialog, 'ack');
+  const ended = new Promise((resolve) => {
+    dialog.on('destroy', (_message: SrfMessage, reason: string) => resolve(reason));
+  });
+  clock.advance(120_000);
+  await peer.take('BYE', isRequest('BYE'));
+  t.equal(await ended, 'Session timer expired');
+});
+
+t.test('drachtio-srf is given the UPDATE of a call that it has not answered yet, and answers it (RFC 3311)', async (t) => {
+  const [callee, peer] = await Promise.all([openParty(t), openRawUdp(t)]);
+  callee.srf.invite((request, response) => {
+    request.on('update', (update: SrfRequest, answer: SrfResponse) => answer.send(200, { body: update.body }));
+    response.send(183, { body: sdp('early') });
+  });
+  const call = rawCall(peer.port, callee.uri());
+  peer.send(call.request('INVITE', { body: sdp('x') }), callee.port());
+  const early = await peer.take('183', isResponse(183));
+  peer.send(call.request('UPDATE', { cseq: 2, to: toOf(early), branch: `${call.branch}u`, body: sdp('second') }), callee.port());
+  t.equal((await peer.take('200 to UPDATE', isResponse(200, 'UPDATE'))).body, sdp('second'));
+  peer.send(call.request('CANCEL'), callee.port());
+  await peer.take('487', isResponse(487));
 });

@@ -9,7 +9,7 @@
  * Invariant 1: every INVITE gets a final response, whatever the application does or fails to do.
  */
 import type { Application } from '../app/application.js';
-import { dialogOfServer } from '../dialog/dialog.js';
+import { dialogIdOf, dialogOfServer } from '../dialog/dialog.js';
 import { isSenderNatted } from '../dialog/nat.js';
 import { encodeMessage } from '../message/encode-message.js';
 import { parseNameAddr, tagOf } from '../message/name-addr.js';
@@ -118,6 +118,11 @@ export class IncomingRequest {
       application.fail(messageId, 'Response not sent: the request has no Contact');
       return;
     }
+    if (forming && wish.status >= 200 && this.#isMerged()) {
+      this.#final(480);
+      application.fail(messageId, 'dialog already exists, rejecting this request');
+      return;
+    }
     this.#takeTag(wish);
     const rseq = reliable ? this.#reliable.number() : undefined;
     if (reliable && rseq === undefined) {
@@ -208,6 +213,13 @@ export class IncomingRequest {
     this.#afterResponse(status, '');
   }
 
+  /** Whether another copy of it, which came by another way, has been accepted: an id names one dialog. */
+  #isMerged(): boolean {
+    const { callId, fromTag } = this.request;
+    const other = this.#inDialog ? undefined : this.keeper.context.dialogs.findById(dialogIdOf(callId, fromTag));
+    return other !== undefined && other !== this.dialog && other.confirmed;
+  }
+
   #takeTag(wish: ResponseText): void {
     if (this.#answeredBefore || this.#inDialog) return;
     const to = headerOf(wish, 'to');
@@ -224,7 +236,9 @@ export class IncomingRequest {
       context.dialogs.add(this.dialog);
     }
     if (contact !== '') this.dialog.contact = contact;
-    if (confirmed) this.dialog.confirmed = true;
+    if (!confirmed) return;
+    this.dialog.confirmed = true;
+    context.dialogs.prefer(this.dialog);
   }
 
   #afterResponse(status: number, text: string): void {

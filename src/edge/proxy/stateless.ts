@@ -49,7 +49,8 @@ export class StatelessForwarding {
     }
     hub.route(hop, (outward) => {
       if (typeof outward === 'string') {
-        refuse(503);
+        // What leads through us to ourselves is of a dialog that we do not have any more.
+        refuse(outward === 'own-address' ? 481 : 503);
         return;
       }
       const received = request.via.branch.startsWith(MAGIC_COOKIE) ? request.via.branch.slice(MAGIC_COOKIE.length) : `${request.callId}${request.cseq.number}`;
