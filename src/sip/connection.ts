@@ -48,6 +48,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
         admin: { host: '127.0.0.1', port: 0 },
         secret,
         ...(options.silentUnless === undefined ? {} : { silentUnless: options.silentUnless }),
+        ...(settings.natDetection === undefined ? {} : { natDetection: settings.natDetection }),
       },
       options.onCrash,
     );

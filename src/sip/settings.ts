@@ -20,6 +20,7 @@ const listenAddress = z
 export const sipSettings = z
   .strictObject({
     listen: z.array(listenAddress).max(32).prefault([]).describe('addresses of the embedded edge'),
+    natDetection: z.boolean().default(true).describe('whether peers that are not where their Contact says are reached where they speak from'),
     drachtio: z
       .strictObject({
         host: z.string().min(1),
@@ -34,7 +35,10 @@ export const sipSettings = z
     message: 'name at least one address, or a drachtio-server',
   });
 
-export type SipSettings = z.infer<typeof sipSettings>;
+type Parsed = z.infer<typeof sipSettings>;
+
+/** What code that opens an edge of its own may leave out, it need not name. */
+export type SipSettings = Omit<Parsed, 'natDetection'> & Partial<Pick<Parsed, 'natDetection'>>;
 
 /** Addresses and networks: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`. */
 export const sourceList = z
