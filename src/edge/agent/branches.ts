@@ -24,34 +24,39 @@ export interface Origin {
   readonly cseq: number;
 }
 
+/** What is known of one peer. */
+interface Peer {
+  dialog: AppDialog | undefined;
+  /** Its last RSeq: each peer counts for itself (RFC 3262 §4). */
+  rseq: number | undefined;
+  /** Whether it has sent a session description. */
+  described: boolean;
+  /** Whether its 2xx has been seen to. */
+  answered: boolean;
+}
+
 export class Branches {
-  readonly #early = new Map<string, AppDialog>();
-  /** The last RSeq of each peer: each counts for itself (RFC 3262 §4). */
-  readonly #lastRseq = new Map<string, number>();
-  /** Peers that have sent a session description. */
-  readonly #describing = new Set<string>();
-  readonly #refused = new Set<string>();
+  readonly #peers = new Map<string, Peer>();
 
   constructor(private readonly context: AgentContext, private readonly application: Application, private readonly origin: Origin) {}
 
   /** The dialog with whoever sent a message, made when there is none yet. */
-  dialogWith(peer: SipResponse | SipRequest, path: Path): AppDialog {
-    const tag = peer.kind === 'response' ? peer.toTag : peer.fromTag;
-    const known = this.#early.get(tag);
-    if (known !== undefined) return known;
-    const dialog = this.strangerWith(peer, path);
-    if (this.#early.size < MAX_BRANCHES) {
-      this.#early.set(tag, dialog);
+  dialogWith(message: SipResponse | SipRequest, path: Path): AppDialog {
+    const peer = this.#peer(message.kind === 'response' ? message.toTag : message.fromTag);
+    if (peer?.dialog !== undefined) return peer.dialog;
+    const dialog = this.strangerWith(message, path);
+    if (peer !== undefined) {
+      peer.dialog = dialog;
       this.context.dialogs.add(dialog);
     }
     return dialog;
   }
 
   /** The same, to be kept by nobody: for one that is only to be acknowledged and ended. */
-  strangerWith(peer: SipResponse | SipRequest, path: Path): AppDialog {
+  strangerWith(message: SipResponse | SipRequest, path: Path): AppDialog {
     const { request, callId, localTag, cseq } = this.origin;
-    const dialog = dialogOfClient(request, callId, localTag, cseq, peer, path, this.application);
-    if (peer.kind === 'response') this.locate(dialog);
+    const dialog = dialogOfClient(request, callId, localTag, cseq, message, path, this.application);
+    if (message.kind === 'response') this.locate(dialog);
     return dialog;
   }
 
@@ -62,8 +67,10 @@ export class Branches {
 
   /** Ends every early dialog but the one that was confirmed. */
   settle(confirmed: AppDialog | undefined): void {
-    for (const early of this.#early.values()) if (early !== confirmed) this.context.dialogs.remove(early);
-    this.#early.clear();
+    for (const peer of this.#peers.values()) {
+      if (peer.dialog !== undefined && peer.dialog !== confirmed) this.context.dialogs.remove(peer.dialog);
+      peer.dialog = undefined;
+    }
   }
 
   /**
@@ -74,25 +81,35 @@ export class Branches {
     if (!hasOption(response, 'require', '100rel')) return true;
     const rseq = parseNumber(headerOf(response, 'rseq') ?? '', 0xffff_ffff);
     if (rseq === undefined) return true;
-    const last = this.#lastRseq.get(response.toTag);
-    if (last === undefined ? this.#lastRseq.size >= MAX_BRANCHES : rseq !== last + 1) return false;
-    this.#lastRseq.set(response.toTag, rseq);
+    const peer = this.#peer(response.toTag);
+    if (peer === undefined || (peer.rseq !== undefined && rseq !== peer.rseq + 1)) return false;
+    peer.rseq = rseq;
     return true;
   }
 
   /** Notes whether a peer has described its session; early media counts as an answer. */
   heard(response: SipResponse): void {
-    if (response.body !== '' && this.#describing.size < MAX_BRANCHES) this.#describing.add(response.toTag);
+    const peer = response.body === '' ? undefined : this.#peer(response.toTag);
+    if (peer !== undefined) peer.described = true;
   }
 
   hasDescribed(tag: string): boolean {
-    return this.#describing.has(tag);
+    return this.#peers.get(tag)?.described === true;
   }
 
   /** Whether a 2xx of one more branch comes for the first time; false also when there are too many. */
   isNew(tag: string): boolean {
-    if (this.#refused.has(tag) || this.#refused.size >= MAX_BRANCHES) return false;
-    this.#refused.add(tag);
+    const peer = this.#peer(tag);
+    if (peer === undefined || peer.answered) return false;
+    peer.answered = true;
     return true;
+  }
+
+  #peer(tag: string): Peer | undefined {
+    const known = this.#peers.get(tag);
+    if (known !== undefined || this.#peers.size >= MAX_BRANCHES) return known;
+    const peer: Peer = { dialog: undefined, rseq: undefined, described: false, answered: false };
+    this.#peers.set(tag, peer);
+    return peer;
   }
 }

@@ -47,7 +47,8 @@ export class IncomingRequest {
   #closed = false;
   #wait: CancelTimer;
   #twoHundred: Retransmission | undefined;
-  readonly #reliable: ReliableProvisionals;
+  /** There are some once the application has sent one. */
+  #reliable: ReliableProvisionals | undefined;
 
   constructor(
     private readonly keeper: IncomingKeeper,
@@ -61,8 +62,6 @@ export class IncomingRequest {
     this.dialog = dialog;
     this.#inDialog = dialog !== undefined;
     this.#tag = dialog?.localTag ?? ids.tag();
-    // RFC 3262 §3: a provisional that nobody acknowledges ends the request.
-    this.#reliable = new ReliableProvisionals(environment, (ids.cseq() & 0xffff) + 1, () => this.giveUp(504));
     this.#wait = environment.clock.after(environment.timing.unansweredMs, () => this.giveUp(480));
     transaction.attach({
       acknowledged: (ack) => this.acknowledged(ack),
@@ -82,7 +81,7 @@ export class IncomingRequest {
   get openOffer(): 'ours' | 'theirs' | 'none' {
     if (!this.isInvite) return 'none';
     if (this.request.body !== '') return this.#described ? 'none' : 'theirs';
-    return this.#reliable.described ? 'ours' : 'none';
+    return this.#reliable?.described === true ? 'ours' : 'none';
   }
 
   /** The tag that the edge's own answers to this request carry too. */
@@ -102,7 +101,7 @@ export class IncomingRequest {
   /** The application's response. Answers the application under `messageId`. */
   respond(messageId: string, wish: ResponseText): void {
     const { transaction, application, request } = this;
-    if (this.#closed || transaction.answered || this.#reliable.answerWaits) {
+    if (this.#closed || transaction.answered || this.#reliable?.answerWaits === true) {
       application.fail(messageId, 'Response not sent due to unknown transaction');
       return;
     }
@@ -124,7 +123,7 @@ export class IncomingRequest {
       return;
     }
     this.#takeTag(wish);
-    const rseq = reliable ? this.#reliable.number() : undefined;
+    const rseq = reliable ? this.#provisionals.number() : undefined;
     if (reliable && rseq === undefined) {
       application.fail(messageId, 'Response not sent: too many provisional responses wait for PRACK');
       return;
@@ -155,8 +154,8 @@ export class IncomingRequest {
     if (rseq !== undefined) {
       if (this.dialog !== undefined) sessions.answered(request, response, this.dialog);
       this.#afterResponse(wish.status, text);
-      this.#reliable.send({ rseq, described: response.body !== '', send });
-    } else if (wish.status >= 200 && wish.status < 300) this.#reliable.beforeAnswer(sendNow);
+      this.#provisionals.send({ rseq, described: response.body !== '', send });
+    } else if (this.#reliable !== undefined && wish.status >= 200 && wish.status < 300) this.#reliable.beforeAnswer(sendNow);
     else sendNow();
   }
 
@@ -181,7 +180,7 @@ export class IncomingRequest {
 
   /** A PRACK for the provisional of that RSeq; false when none waits for it. */
   pracked(rseq: number): boolean {
-    return this.#reliable.acknowledged(rseq);
+    return this.#reliable?.acknowledged(rseq) === true;
   }
 
   /** Ends it without the application: it did not answer, or it is gone. */
@@ -203,14 +202,20 @@ export class IncomingRequest {
     this.#wait();
     this.#twoHundred?.stop();
     this.#twoHundred = undefined;
-    this.#reliable.stop();
+    this.#reliable?.stop();
   }
 
   #final(status: OwnStatus): void {
     this.keeper.context.layer.answer(this.transaction, status, this.#tag);
     // The application has answered, and its 2xx was still held back: for it there is a call.
-    if (this.#reliable.answerWaits && this.dialog !== undefined) this.keeper.hangUp(this.dialog, 'ended before the answer could be sent');
+    if (this.#reliable?.answerWaits === true && this.dialog !== undefined) this.keeper.hangUp(this.dialog, 'ended before the answer could be sent');
     this.#afterResponse(status, '');
+  }
+
+  get #provisionals(): ReliableProvisionals {
+    const { environment, ids } = this.keeper.context;
+    // RFC 3262 §3: a provisional that nobody acknowledges ends the request.
+    return (this.#reliable ??= new ReliableProvisionals(environment, (ids.cseq() & 0xffff) + 1, () => this.giveUp(504)));
   }
 
   /** Whether another copy of it, which came by another way, has been accepted: an id names one dialog. */
@@ -281,7 +286,7 @@ export class IncomingRequest {
     this.#closed = true;
     this.application.promptness.forget(this);
     this.#wait();
-    this.#reliable.stop();
+    this.#reliable?.stop();
     this.keeper.answered(this);
   }
 }

@@ -46,7 +46,7 @@ const nobody: ClientUser = { response: () => undefined, timedOut: () => undefine
 
 export class OutgoingRequest implements ClientUser {
   #transaction: ClientTransaction | undefined;
-  readonly #branches: Branches;
+  #made: Branches | undefined;
   #cancel: RequestText | undefined;
   #done = false;
   #wait: CancelTimer = () => undefined;
@@ -60,9 +60,12 @@ export class OutgoingRequest implements ClientUser {
     readonly request: RequestText,
     readonly path: Path,
     readonly dialog: AppDialog | undefined,
-  ) {
-    const { callId, localTag, cseq } = identity;
-    this.#branches = new Branches(keeper.context, application, { request, callId, localTag, cseq });
+  ) {}
+
+  /** Made for requests that are answered by more than a status. */
+  get #branches(): Branches {
+    const { identity: { callId, localTag, cseq }, request } = this;
+    return (this.#made ??= new Branches(this.keeper.context, this.application, { request, callId, localTag, cseq }));
   }
 
   get isInvite(): boolean {
@@ -76,7 +79,7 @@ export class OutgoingRequest implements ClientUser {
 
   /** Whether it makes an offer that nothing in the dialog has answered yet. */
   offersIn(dialog: AppDialog): boolean {
-    return !this.#done && this.request.body !== '' && !this.#branches.hasDescribed(dialog.remoteTag);
+    return !this.#done && this.request.body !== '' && this.#made?.hasDescribed(dialog.remoteTag) !== true;
   }
 
   get cancelling(): boolean {
@@ -137,8 +140,10 @@ export class OutgoingRequest implements ClientUser {
     if (this.isInvite) this.#waitAgain();
     let dialog = this.dialog;
     if (this.isInvite && dialog === undefined && response.toTag !== '') dialog = this.#branches.dialogWith(response, path);
-    if (!this.#branches.inOrder(response)) return;
-    this.#branches.heard(response);
+    if (this.isInvite) {
+      if (!this.#branches.inOrder(response)) return;
+      this.#branches.heard(response);
+    }
     this.#tell(encodeMessage(response), path, dialog?.id ?? '');
     if (this.#cancel !== undefined) this.#sendCancel();
   }
@@ -216,7 +221,7 @@ export class OutgoingRequest implements ClientUser {
       dialog.target = contactUri(response) ?? dialog.target;
       dialogs.prefer(dialog);
     }
-    this.#branches.settle(dialog);
+    this.#made?.settle(dialog);
     this.#finish();
     if (this.dialog !== undefined && response !== undefined && status < 300) this.keeper.sessions.accepted(this.request, response, this.dialog);
     this.#tell(text, path, dialog?.id ?? '');

@@ -16,19 +16,19 @@ const isChallenge = (status: number): boolean => status === 401 || status === 40
 
 export class BestResponse {
   #best: SipResponse | undefined;
-  readonly #challenges: { readonly from: SipResponse; readonly headers: readonly Header[] }[] = [];
+  #challenges: { readonly from: SipResponse; readonly headers: readonly Header[] }[] | undefined;
 
   add(response: SipResponse): void {
     if (this.#best === undefined || rankOf(response.status) < rankOf(this.#best.status)) this.#best = response;
     if (!isChallenge(response.status)) return;
     const headers = response.headers.filter((each) => each.key === 'www-authenticate' || each.key === 'proxy-authenticate');
-    this.#challenges.push({ from: response, headers });
+    (this.#challenges ??= []).push({ from: response, headers });
   }
 
   /** The best of all, with the challenges of the others when it is one itself (step 7). A 503 stays a 503, on which trunks fail over. */
   get(): SipResponse | undefined {
     const best = this.#best;
-    if (best === undefined || !isChallenge(best.status)) return best;
+    if (best === undefined || this.#challenges === undefined || !isChallenge(best.status)) return best;
     const others = this.#challenges.flatMap(({ from, headers }) => (from === best ? [] : headers));
     return others.length === 0 ? best : { ...best, headers: [...best.headers, ...others] };
   }

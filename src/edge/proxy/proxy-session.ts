@@ -31,8 +31,8 @@ const ELSEWHERE = header('Reason', 'SIP;cause=200;text="Call completed elsewhere
 export class ProxySession implements BranchUser {
   readonly #queue: Target[];
   readonly #branches = new Map<ProxyBranch, Target>();
-  /** Every target so far: nobody is asked twice because redirects go in a circle (RFC 3261 §16.5). */
-  readonly #known: Set<string>;
+  /** Every target so far, once there was a redirect: nobody is asked twice because they go in a circle (RFC 3261 §16.5). */
+  #known: Set<string> | undefined;
   /** Lookups under way: targets that are neither queued nor branches yet. */
   #resolving = 0;
   #tried = 0;
@@ -55,7 +55,6 @@ export class ProxySession implements BranchUser {
   ) {
     const asked = context.challenges.answeredBy(transaction.request);
     this.#queue = asked === undefined ? command.targets.map((uri) => ({ uri, redirected: false })) : [asked];
-    this.#known = new Set(this.#queue.map((target) => target.uri));
   }
 
   start(): void {
@@ -171,8 +170,9 @@ export class ProxySession implements BranchUser {
   #failure(response: SipResponse, target: Target): void {
     const { status } = response;
     if (this.command.followRedirects && status < 400 && this.#tried < MAX_TARGETS) {
-      const next = redirectedTo(response).filter(({ uri }) => !this.#known.has(uri));
-      for (const { uri } of next) this.#known.add(uri);
+      const known = (this.#known ??= new Set(this.command.targets));
+      const next = redirectedTo(response).filter(({ uri }) => !known.has(uri));
+      for (const { uri } of next) known.add(uri);
       this.#queue.unshift(...next);
       if (next.length > 0) return;
     }
