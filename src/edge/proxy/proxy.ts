@@ -19,7 +19,7 @@ import type { Environment } from '../transaction/transaction.js';
 import type { TransactionLayer } from '../transaction/transaction-layer.js';
 import type { Path } from '../transport/path.js';
 import type { TransportHub } from '../transport/transport-hub.js';
-import { refusalOf } from './admission.js';
+import { refusalOf } from './validate-request.js';
 import { Challenges } from './challenges.js';
 import { routingDigest } from './loop.js';
 import { parseProxyCommand } from './proxy-command.js';

@@ -14,7 +14,7 @@ import type { OwnStatus } from '../message/statuses.js';
 import { parseNumber, parseUri } from '../message/uri.js';
 import { MAGIC_COOKIE, parseVia } from '../message/via.js';
 import type { Path } from '../transport/path.js';
-import { refusalOf } from './admission.js';
+import { refusalOf } from './validate-request.js';
 import { forwardRequest, nextMaxForwards, withoutTopVia } from './forward-request.js';
 import { routingDigest } from './loop.js';
 import type { ProxyContext } from './proxy-context.js';

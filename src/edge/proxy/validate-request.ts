@@ -1,4 +1,4 @@
-/** Whether a request may be forwarded at all (RFC 3261 §16.3). Pure. */
+/** Request validation: whether a request may be forwarded at all (RFC 3261 §16.3). Pure. */
 import { header } from '../message/encode-message.js';
 import { headersOf, type Header, type SipRequest } from '../message/sip-message.js';
 import type { OwnStatus } from '../message/statuses.js';
