@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nothingYet, readStatistics } from '../support/sipp-statistics.js';
 
 export interface SippEnd {
   readonly role: 'uac' | 'uas';
@@ -34,18 +35,9 @@ export interface SippEndRun {
 
 const endsWithinSeconds = 120;
 
-/** The last line of SIPp's statistics, by the names in its first. */
 function readCounts(file: string): SippCounts {
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
-  const names = (lines[0] ?? '').split(';');
-  const values = (lines.at(-1) ?? '').split(';');
-  const value = (name: string): number => Number(values[names.indexOf(name)]);
-  return {
-    created: value('TotalCallCreated'),
-    successful: value('SuccessfulCall(C)'),
-    failed: value('FailedCall(C)'),
-    retransmissions: value('Retransmissions(C)'),
-  };
+  const { created, successful, failed, retransmissions } = readStatistics(file).at(-1) ?? nothingYet;
+  return { created, successful, failed, retransmissions };
 }
 
 /** Scenarios stand beside the sources, not in the build. */
