@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { median, rounded, type BenchContext } from '../bench.js';
 import { usedBetween } from '../process-usage.js';
 import { openLoad } from './load.js';
-import type { Shape, Subject, SubjectName } from './shapes.js';
+import type { Site, Subject, SubjectName } from './shapes.js';
 
 export interface CpuPlan {
   readonly rate: number;
@@ -17,8 +17,8 @@ export interface CpuPlan {
 
 export interface CpuRun {
   readonly cpuMsPerCall: number;
-  readonly applicationThreadMs: number;
-  readonly busiestOtherThreadMs: number;
+  /** Of a call, where threads are known: drachtio-srf's, and the busiest other one, which is the edge's. */
+  readonly threads?: { readonly applicationMs: number; readonly edgeMs: number };
   /** SIPp's own, both ends: it shares the cores. */
   readonly loadMsPerCall: number;
   readonly calls: number;
@@ -32,7 +32,7 @@ export interface CpuRun {
 
 const laterWarmUpSeconds = 3;
 
-async function measureOnce(subject: Subject, shape: Shape, calleePort: number, dir: string, plan: CpuPlan, warmUpSeconds: number, signal: AbortSignal): Promise<CpuRun> {
+async function measureOnce(subject: Subject, { shape, calleePort, dir }: Site, plan: CpuPlan, warmUpSeconds: number, signal: AbortSignal): Promise<CpuRun> {
   const load = await openLoad(subject, calleePort, { transport: shape.transport, rate: plan.rate, seconds: warmUpSeconds + plan.windowSeconds + 1, dir, signal });
   try {
     await sleep(warmUpSeconds * 1_000, undefined, { signal });
@@ -48,8 +48,7 @@ async function measureOnce(subject: Subject, shape: Shape, calleePort: number, d
     const { failed, refused, retransmissions, objections } = outcome;
     return {
       cpuMsPerCall: rounded(used.cpuMs / calls),
-      applicationThreadMs: rounded(used.mainThreadMs / calls),
-      busiestOtherThreadMs: rounded(used.busiestOtherMs / calls),
+      ...(subject.name === 'twintrack' ? { threads: { applicationMs: rounded(used.mainThreadMs / calls), edgeMs: rounded(used.busiestOtherMs / calls) } } : {}),
       loadMsPerCall: rounded((end.loadMs - begin.loadMs) / calls),
       calls: Math.round(calls),
       failed, refused, retransmissions, memoryBytes, objections,
@@ -66,13 +65,13 @@ export interface CpuFigures {
 }
 
 /** The subjects stand side by side, and take turns. */
-export async function measureCpu(subjects: readonly Subject[], shape: Shape, calleePort: number, dir: string, plan: CpuPlan, { progress, signal }: BenchContext): Promise<ReadonlyMap<SubjectName, CpuFigures>> {
+export async function measureCpu(subjects: readonly Subject[], site: Site, plan: CpuPlan, { progress, signal }: BenchContext): Promise<ReadonlyMap<SubjectName, CpuFigures>> {
   const runs = new Map<SubjectName, CpuRun[]>(subjects.map(({ name }) => [name, []]));
   for (let turn = 0; turn < plan.runs; turn += 1) {
     for (const subject of subjects) {
-      const run = await measureOnce(subject, shape, calleePort, dir, plan, turn === 0 ? plan.warmUpSeconds : laterWarmUpSeconds, signal);
+      const run = await measureOnce(subject, site, plan, turn === 0 ? plan.warmUpSeconds : laterWarmUpSeconds, signal);
       runs.get(subject.name)?.push(run);
-      progress(`${shape.name} ${subject.name} at ${plan.rate}/s: ${run.cpuMsPerCall} ms of CPU a call (SIPp ${run.loadMsPerCall}), ${run.calls} calls, ${run.failed + run.refused} failed, ${run.retransmissions} repeated`);
+      progress(`${site.shape.name} ${subject.name} at ${plan.rate}/s: ${run.cpuMsPerCall} ms of CPU a call (SIPp ${run.loadMsPerCall}), ${run.calls} calls, ${run.failed + run.refused} failed, ${run.retransmissions} repeated`);
     }
   }
   return new Map([...runs].map(([name, all]) => [name, { cpuMsPerCall: rounded(median(all.map(({ cpuMsPerCall }) => cpuMsPerCall))), runs: all }]));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryBytes, portTaken, processTree, usageOf } from '../process-usage.js';
 import { takePort } from './ports.js';
-import type { Subject, SubjectOptions } from './shapes.js';
+import type { Site, Subject } from './shapes.js';
 
 /** Undefined when it is not installed. */
 export function kamailioVersion(): string | undefined {
@@ -74,7 +74,7 @@ const livesSeconds = 4 * 3_600;
 const startsWithinMs = 10_000;
 
 /** Throws when it does not start, with what it said. */
-export async function openKamailio({ calleePort, dir }: SubjectOptions): Promise<Subject> {
+export async function openKamailio({ calleePort, dir }: Site): Promise<Subject> {
   const port = takePort();
   const home = join(dir, `kamailio-${port}`);
   mkdirSync(home);
@@ -105,6 +105,7 @@ export async function openKamailio({ calleePort, dir }: SubjectOptions): Promise
   const [, ...pids] = processTree(child.pid ?? 0);
   return {
     name: 'kamailio',
+    host: '127.0.0.1',
     port,
     usage: () => usageOf(pids),
     memoryBytes: () => memoryBytes(pids),

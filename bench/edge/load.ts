@@ -4,6 +4,9 @@ import type { SippStatistics } from '../../sip-tests/support/sipp-statistics.js'
 import type { Transport, Subject } from './shapes.js';
 import { giveUpMs, openCallee, openCaller, type SippEnd } from './sipp-end.js';
 
+/** How often the figures of the caller are looked at, which it writes once a second. */
+export const pollMs = 250;
+
 /** How long a call lasts when nothing else is said. */
 export const talkMs = 1_000;
 
@@ -66,14 +69,14 @@ export async function openLoad(subject: Subject, calleePort: number, options: Lo
   const { transport, rate, seconds, holdMs = talkMs, dir, signal } = options;
   const calls = Math.max(1, Math.round(rate * seconds));
   const callee = await openCallee({ transport, port: calleePort, holdMs, dir, livesMs: seconds * 2_000 + holdMs + 4 * giveUpMs });
-  const caller = openCaller({ transport, to: subject.port, rate, calls, holdMs, dir });
+  const caller = openCaller({ transport, to: subject, rate, calls, holdMs, dir });
   const state = { over: false };
   void caller.ended.then(() => (state.over = true));
   const close = async (): Promise<void> => {
     await Promise.all([caller.close(), callee.close()]);
   };
   const placed = async (): Promise<void> => {
-    while (!state.over && caller.counts().created < calls) await sleep(200, undefined, { signal });
+    while (!state.over && caller.counts().created < calls) await sleep(pollMs, undefined, { signal });
   };
   return {
     caller,
@@ -87,7 +90,8 @@ export async function openLoad(subject: Subject, calleePort: number, options: Lo
       const late = Date.now() + holdMs + giveUpMs + 10_000;
       while (!state.over && Date.now() < late) await sleep(50, undefined, { signal });
       await caller.close();
-      await callee.finish(6_000);
+      // Its calls linger to answer repeated BYEs; its last line is due within a second.
+      await callee.finish(1_200);
       const [placedOnes, answered] = [caller.counts(), callee.counts()];
       if (placedOnes.created === 0) throw new Error(`SIPp placed no call: ${caller.objections()}`);
       const unfinished = placedOnes.created - placedOnes.successful - placedOnes.failed;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { memoryBytes, usageOf } from '../process-usage.js';
 import { takePort } from './ports.js';
-import type { Subject, SubjectOptions } from './shapes.js';
+import type { Site, Subject } from './shapes.js';
 import type { FromSubject, SubjectSetup, ToSubject } from './subject-messages.js';
 
 const patienceMs = 20_000;
@@ -35,14 +35,15 @@ export interface Drachtio {
   readonly host: string;
   readonly port: number;
   readonly secret: string;
+  /** Where it takes calls, over UDP and TCP. */
+  readonly sipHost: string;
   readonly sipPort: number;
   /** Its process, if it is on this machine: without it its CPU is not counted. */
   readonly pid: number | undefined;
 }
 
 /** Throws when it can't be opened. */
-export async function openOwnSubject(options: SubjectOptions, drachtio?: Drachtio): Promise<Subject> {
-  const { mode, calleePort } = options;
+export async function openOwnSubject({ shape, calleePort }: Site, drachtio?: Drachtio): Promise<Subject> {
   const preload = new URL('./in-thread.js', import.meta.url).href;
   const child = fork(fileURLToPath(new URL('./subject.js', import.meta.url)), {
     execArgv: [],
@@ -62,7 +63,7 @@ export async function openOwnSubject(options: SubjectOptions, drachtio?: Drachti
     }
   };
   try {
-    const setup: SubjectSetup = { mode, port, calleePort, ...(drachtio === undefined ? {} : { drachtio: { host: drachtio.host, port: drachtio.port, secret: drachtio.secret } }) };
+    const setup: SubjectSetup = { mode: shape.mode, port, calleePort, ...(drachtio === undefined ? {} : { drachtio: { host: drachtio.host, port: drachtio.port, secret: drachtio.secret } }) };
     await ask(child, { kind: 'open', setup }, 'ready');
   } catch (error) {
     await close();
@@ -70,6 +71,7 @@ export async function openOwnSubject(options: SubjectOptions, drachtio?: Drachti
   }
   return {
     name: drachtio === undefined ? 'twintrack' : 'drachtio',
+    host: drachtio?.sipHost ?? '127.0.0.1',
     port,
     usage: () => usageOf(pids),
     memoryBytes: () => memoryBytes(pids),

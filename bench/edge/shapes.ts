@@ -30,6 +30,8 @@ export interface Inside {
 /** Something that carries calls, running. */
 export interface Subject {
   readonly name: SubjectName;
+  /** Where calls are placed. */
+  readonly host: string;
   readonly port: number;
   usage(): Usage;
   memoryBytes(): number;
@@ -40,10 +42,11 @@ export interface Subject {
   close(): Promise<void>;
 }
 
-export interface SubjectOptions {
-  readonly mode: Mode;
+/** Where a measure takes place. */
+export interface Site {
+  readonly shape: Shape;
   /** Where all calls go on to, on 127.0.0.1, by the transport they came on. */
   readonly calleePort: number;
-  /** For what it writes; the bench removes it. */
+  /** For what is written meanwhile; the bench removes it. */
   readonly dir: string;
 }

@@ -22,7 +22,9 @@ export interface SippEnd {
   objections(): string;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
-  /** Lets calls under way end, for so long; then ends it. */
+  /** Lets calls under way go on, and ends with the last of them. Idempotent. */
+  stopPlacing(): void;
+  /** The same, but not for longer than this. */
   finish(withinMs: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -52,14 +54,21 @@ function run(role: 'uac' | 'uas', port: number, transport: Transport, dir: strin
     child.kill('SIGKILL');
     await ended;
   };
+  let stopped = false;
+  const stopPlacing = (): void => {
+    // The second of these signals would end it at once.
+    if (!stopped && !over()) child.kill('SIGUSR1');
+    stopped = true;
+  };
   return {
     history: () => readStatistics(statistics),
     counts: () => readStatistics(statistics).at(-1) ?? nothingYet,
     cpuMs: () => usageOf([pid]).cpuMs,
     objections: () => (existsSync(objected) ? readFileSync(objected, 'latin1').slice(0, 1_500) : existsSync(statistics) ? '' : said),
     ended,
+    stopPlacing,
     finish: async (withinMs) => {
-      if (!over()) child.kill('SIGUSR1');
+      stopPlacing();
       await Promise.race([ended, sleep(withinMs, undefined, { ref: false })]);
       await close();
     },
@@ -91,8 +100,8 @@ export async function openCallee({ transport, port, livesMs, holdMs, dir }: Call
 
 export interface CallerOptions {
   readonly transport: Transport;
-  /** Where on 127.0.0.1 calls are placed. */
-  readonly to: number;
+  /** Where calls are placed. */
+  readonly to: { readonly host: string; readonly port: number };
   readonly rate: number;
   readonly calls: number;
   readonly holdMs: number;
@@ -102,5 +111,5 @@ export interface CallerOptions {
 /** Places calls at a steady rate, however many are open, and ends with the last one. */
 export function openCaller({ transport, to, rate, calls, holdMs, dir }: CallerOptions): SippEnd {
   const livesMs = (calls / rate) * 2_000 + holdMs + 2 * giveUpMs;
-  return run('uac', takePort(), transport, dir, livesMs, 0, [`127.0.0.1:${to}`, '-m', String(calls), '-r', String(rate), '-l', String(calls), '-d', String(holdMs)]);
+  return run('uac', takePort(), transport, dir, livesMs, 0, [`${to.host}:${to.port}`, '-m', String(calls), '-r', String(rate), '-l', String(calls), '-d', String(holdMs)]);
 }
