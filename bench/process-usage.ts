@@ -63,18 +63,22 @@ export function usedBetween(before: Usage, after: Usage): { readonly cpuMs: numb
   return { cpuMs: after.cpuMs - before.cpuMs, mainThreadMs: after.mainThreadMs - before.mainThreadMs, busiestOtherMs: Math.max(0, ...others) };
 }
 
+/** Undefined when the process is gone, or not ours to look at. */
+function kilobytes(file: string, field: RegExp): number | undefined {
+  try {
+    return Number(field.exec(readFileSync(file, 'latin1'))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Resident memory; of several processes, which share some of it, with each page counted once (PSS). */
 export function memoryBytes(pids: readonly number[]): number {
-  const field = pids.length === 1 ? /^Rss:\s+(\d+) kB/m : /^Pss:\s+(\d+) kB/m;
-  let kilobytes = 0;
-  for (const pid of pids) {
-    try {
-      kilobytes += Number(field.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0);
-    } catch {
-      // Gone, or not ours to look at.
-    }
-  }
-  return kilobytes * 1_024;
+  const sum = pids.length === 1
+    ? kilobytes(`/proc/${pids[0]}/status`, /^VmRSS:\s+(\d+) kB/m) ?? 0
+    // Slow for a big process, since the kernel walks its pages.
+    : pids.reduce((all, pid) => all + (kilobytes(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+) kB/m) ?? 0), 0);
+  return sum * 1_024;
 }
 
 /** Whether a port of 127.0.0.1, or of all addresses, is taken. Looks only: a trial bind could be in another's way. */

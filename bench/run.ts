@@ -35,6 +35,8 @@ function usage(): string {
   ].join('\n');
 }
 
+const abort = new AbortController();
+
 async function main(): Promise<number> {
   const own: Bench['options'] = Object.fromEntries(benches.flatMap(({ options }) => Object.entries(options)));
   const { values, positionals } = parseArgs({
@@ -48,7 +50,6 @@ async function main(): Promise<number> {
   const unknown = positionals.filter((name) => !benches.some((bench) => bench.name === name));
   if (unknown.length > 0) throw new UsageError(`There is no bench ${unknown.join(', ')}. There are: ${benches.map(({ name }) => name).join(', ')}`);
 
-  const abort = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       abort.abort(new Error(`ended by ${signal}`));
@@ -74,6 +75,6 @@ try {
   process.exitCode = await main();
 } catch (thrown) {
   const isUsage = thrown instanceof UsageError || (thrown instanceof TypeError && 'code' in thrown && String(thrown.code).startsWith('ERR_PARSE_ARGS'));
-  console.error(isUsage ? thrown.message : thrown);
+  console.error(isUsage ? thrown.message : abort.signal.aborted ? String(abort.signal.reason) : thrown);
   process.exitCode = isUsage ? 2 : 1;
 }

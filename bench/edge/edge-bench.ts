@@ -36,7 +36,7 @@ async function measureShape(site: Site, plan: Plan, subjects: Subjects, context:
     const openWarm = (): Promise<Subject> => subjects.openWarm(name, site, signal);
     const isPeer = name === 'kamailio';
     let highestRate = plan.knownHighest;
-    if (plan.highest !== undefined && plan.pushed.includes(shape)) {
+    if (plan.highest !== undefined && plan.pushed.includes(shape) && (plan.pushPeers || name === 'twintrack')) {
       const highest = await findHighestRate(openWarm, site, plan.highest, context);
       highestRate = highest.rate;
       figures[name] = { ...figures[name], highest };

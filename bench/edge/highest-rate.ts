@@ -9,6 +9,8 @@ export interface HighestPlan extends SearchPlan {
   readonly stepSeconds: number;
   /** The found rate is held for so long: past 64 T1, until which transactions of ended calls pile up. 0: not at all. */
   readonly confirmSeconds: number;
+  /** How long calls may take that are late; shorter than 64 T1, some would still have completed. */
+  readonly drainMs: number;
   /** A rate has failed when it failed so often: other work on the machine fails a call as well. */
   readonly chances: number;
 }
@@ -36,7 +38,7 @@ export interface HighestRate {
 const placedShare = 0.98;
 
 /** Places calls and judges; gives up at the first that fails. */
-export async function tryRate(subject: Subject, { shape, calleePort, dir }: Site, rate: number, seconds: number, signal: AbortSignal): Promise<RateTry> {
+export async function tryRate(subject: Subject, { shape, calleePort, dir }: Site, rate: number, seconds: number, drainMs: number, signal: AbortSignal): Promise<RateTry> {
   const load = await openLoad(subject, calleePort, { transport: shape.transport, rate, seconds, dir, signal });
   try {
     const cpuBefore = subject.usage().cpuMs;
@@ -48,7 +50,7 @@ export async function tryRate(subject: Subject, { shape, calleePort, dir }: Site
       if (failed + counted === 0) continue;
       return { rate, seconds, held: false, placedRate: 0, failed, refused: counted, retransmissions, cpuMsPerCall: 0, reasons };
     }
-    const { placedRate, completed, failed, refused, retransmissions, reasons } = await load.outcome();
+    const { placedRate, completed, failed, refused, retransmissions, reasons } = await load.outcome(drainMs);
     const cpuMsPerCall = rounded((subject.usage().cpuMs - cpuBefore) / Math.max(1, completed));
     const held = failed + refused === 0 && placedRate >= rate * placedShare;
     return { rate, seconds, held, placedRate: rounded(placedRate, 1), failed, refused, retransmissions, cpuMsPerCall, reasons };
@@ -63,7 +65,7 @@ export async function findHighestRate(openWarm: () => Promise<Subject>, site: Si
   let subject = await openWarm();
   const attempt = async (rate: number, seconds: number): Promise<boolean> => {
     for (let chance = 0; chance < plan.chances; chance += 1) {
-      const tried = await tryRate(subject, site, rate, seconds, signal);
+      const tried = await tryRate(subject, site, rate, seconds, plan.drainMs, signal);
       tries.push(tried);
       progress(`${site.shape.name} ${subject.name} ${rate}/s for ${seconds} s: ${tried.held ? 'held' : 'not held'}, ${tried.failed} failed, ${tried.refused} refused, ${tried.retransmissions} repeated${tried.placedRate > 0 ? `, ${tried.placedRate}/s placed, ${tried.cpuMsPerCall} ms of CPU a call` : ''}`);
       if (tried.held) return true;

@@ -42,8 +42,8 @@ export interface Load {
   cpuMs(): number;
   /** Resolves when all calls are placed, or none is placed any more. */
   placed(): Promise<void>;
-  /** Resolves when all calls are over, with what became of them. */
-  outcome(): Promise<LoadOutcome>;
+  /** Resolves when all calls are over, or `drainMs` after the last one was to end, with what became of them. */
+  outcome(drainMs?: number): Promise<LoadOutcome>;
   close(): Promise<void>;
 }
 
@@ -84,10 +84,9 @@ export async function openLoad(subject: Subject, calleePort: number, options: Lo
     completedAt: (epochMs) => valueAt(caller.history(), epochMs, completed),
     cpuMs: () => caller.cpuMs() + callee.cpuMs(),
     placed,
-    outcome: async () => {
+    outcome: async (drainMs = giveUpMs + 5_000) => {
       await placed();
-      // SIPp gives up by itself; this is for one that hangs.
-      const late = Date.now() + holdMs + giveUpMs + 10_000;
+      const late = Date.now() + holdMs + drainMs;
       while (!state.over && Date.now() < late) await sleep(50, undefined, { signal });
       await caller.close();
       // Its calls linger to answer repeated BYEs; its last line is due within a second.

@@ -7,6 +7,7 @@ import type { MemoryPlan } from './dialog-memory.js';
 import type { HighestPlan } from './highest-rate.js';
 import type { OverloadPlan } from './overload.js';
 import { shapes, type Shape, type SubjectName } from './shapes.js';
+import { giveUpMs } from './sipp-end.js';
 import { subjectNames } from './subjects.js';
 
 export const measures = ['cpu', 'highest', 'overload', 'memory'] as const;
@@ -24,6 +25,8 @@ export interface Plan {
   readonly soakMinutes: number | undefined;
   /** For these shapes the highest rate is searched and exceeded. */
   readonly pushed: readonly Shape[];
+  /** Whether the highest rate of peers is searched, too. */
+  readonly pushPeers: boolean;
 }
 
 export const optionsOfEdge = {
@@ -37,6 +40,9 @@ export const optionsOfEdge = {
   profile: { type: 'string' },
 } as const;
 
+/** Past 64 T1, after which everybody has given up. */
+const patientMs = giveUpMs + 5_000;
+
 const shapeNames = shapes.map(({ name }) => name);
 
 export const helpOfEdge: readonly string[] = [
@@ -46,7 +52,7 @@ export const helpOfEdge: readonly string[] = [
   '--profile DIR    only CPU a call of twintrack, and a CPU profile of each of its threads in DIR',
   '--highest N      takes N for the highest rate in place of searching it: for overload and soak',
   '--soak MINUTES   only that: half the highest rate for so long; fails when memory grows',
-  '--quick          short and coarse, below two minutes: CPU a call of all, highest rate and overload of proxied-udp',
+  '--quick          short and coarse, below two minutes: CPU a call of all, twintrack at its limit with proxied-udp',
 ];
 
 /** Throws UsageError. */
@@ -85,15 +91,16 @@ export function planOf(options: BenchOptions): Plan {
     shapes: shaped,
     subjects: some(subjectNames, profileDir === undefined ? subjectNames : ['twintrack']),
     cpu: wanted.includes('cpu')
-      ? { rate: rate ?? 100, windowSeconds: number('seconds') ?? (quick ? 4 : 20), warmUpSeconds: quick ? 3 : 10, runs: number('runs') ?? (quick ? 1 : 3), profileDir }
+      ? { rate: rate ?? 100, windowSeconds: number('seconds') ?? (quick ? 3 : 20), warmUpSeconds: quick ? 2 : 10, runs: number('runs') ?? (quick ? 1 : 3), profileDir }
       : undefined,
     highest: !searched ? undefined : quick
-      ? { startRate: 400, factor: 1.5, fineness: 0.25, ceiling: 4_000, stepSeconds: 5, confirmSeconds: 0, chances: 1 }
-      : { startRate: 200, factor: 1.5, fineness: 0.05, ceiling: 4_000, stepSeconds: 15, confirmSeconds: 45, chances: 2 },
+      ? { startRate: 800, factor: 2, fineness: 0.5, ceiling: 4_000, stepSeconds: 4, confirmSeconds: 0, chances: 1, drainMs: 3_000 }
+      : { startRate: 200, factor: 1.5, fineness: 0.05, ceiling: 4_000, stepSeconds: 15, confirmSeconds: 45, chances: 2, drainMs: patientMs },
     knownHighest,
-    overload: wanted.includes('overload') ? { seconds: quick ? 10 : 30, recoverySeconds: quick ? 5 : 10 } : undefined,
+    overload: wanted.includes('overload') ? { seconds: quick ? 6 : 30, recoverySeconds: quick ? 4 : 10, drainMs: quick ? 3_000 : patientMs } : undefined,
     memory: wanted.includes('memory') ? { calls: quick ? [500, 2_000] : [2_000, 10_000], rate: 100 } : undefined,
     soakMinutes,
+    pushPeers: !quick,
     pushed: quick && !names.some((name) => (shapeNames).includes(name)) ? shaped.filter(({ name }) => name === 'proxied-udp') : shaped,
   };
 }

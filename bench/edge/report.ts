@@ -87,9 +87,9 @@ function tablesOf(rows: readonly Row[], plan: Plan): Table[] {
       const held = tries.findLast((tried) => tried.rate === rate && tried.held);
       return [String(rate), limitedBy, held?.cpuMsPerCall.toFixed(2) ?? '', String(held?.retransmissions ?? ''), String(tries.length)];
     }),
-    ...table('At twice the highest rate', ['placed/s', 'completed/s', 'of highest', '503', 'failed', 'MB before', 'MB at most', 'after it'], ({ overload }) => overload, (overload) => [
+    ...table('At twice the highest rate', ['placed/s', 'completed/s', 'of highest', '503', 'failed', 'cores', 'SIPp cores', 'MB before', 'MB at most', 'after it'], ({ overload }) => overload, (overload) => [
       String(overload.placedRate), String(overload.completedPerSecond), `${Math.round(overload.completedShareOfHighest * 100)} %`, String(overload.refused), String(overload.failed),
-      megabytes(overload.memoryBeforeBytes), megabytes(overload.memoryPeakBytes), `${overload.recovery.completed} of ${overload.recovery.placed}`,
+      overload.subjectCores.toFixed(2), overload.loadCores.toFixed(2), megabytes(overload.memoryBeforeBytes), megabytes(overload.memoryPeakBytes), `${overload.recovery.completed} of ${overload.recovery.placed}`,
     ]),
     ...table('Memory an open back-to-back call (two dialogs), kB', ['resident', 'heap', 'heap a dialog', 'calls'], ({ memory }) => memory, (memory) => [
       (memory.residentBytesPerCall / 1e3).toFixed(1), (memory.heapBytesPerCall / 1e3).toFixed(1), (memory.heapBytesPerDialog / 1e3).toFixed(1), memory.readings.map(({ calls }) => calls).join(' → '),
