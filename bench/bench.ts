@@ -44,7 +44,9 @@ export interface Bench {
 }
 
 /** What the one at the keyboard has to put right. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
 
 export const median = (values: readonly number[]): number => {
   const sorted = values.toSorted((a, b) => a - b);

@@ -1,7 +1,7 @@
-/** The highest rate at which no call fails, and nearly all that was meant to be placed is. */
+/** The highest rate at which no call fails or waits long, and nearly all that was meant to be placed is. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rounded, type BenchContext } from '../bench.js';
-import { openLoad, pollMs } from './load.js';
+import { openLoad, pollMs, talkMs } from './load.js';
 import { highestHeld, nextRate, type SearchPlan } from './rate-search.js';
 import type { Site, Subject } from './shapes.js';
 
@@ -19,6 +19,9 @@ export interface RateTry {
   readonly rate: number;
   readonly seconds: number;
   readonly held: boolean;
+  /** What was not as it should be; `late`: calls piled up, as they do on TCP before any fails. */
+  readonly because?: 'failed' | 'refused' | 'late' | 'not placed';
+  /** 0 when it was given up before. */
   readonly placedRate: number;
   readonly failed: number;
   readonly refused: number;
@@ -36,6 +39,8 @@ export interface HighestRate {
 
 /** The share of the nominal rate that has to be placed. */
 const placedShare = 0.98;
+/** Calls are late when, on average, they take so long to set up and to end in addition to talking. */
+const lateMs = 1_000;
 
 /** Places calls and judges; gives up at the first that fails. */
 export async function tryRate(subject: Subject, { shape, calleePort, dir }: Site, rate: number, seconds: number, drainMs: number, signal: AbortSignal): Promise<RateTry> {
@@ -46,14 +51,15 @@ export async function tryRate(subject: Subject, { shape, calleePort, dir }: Site
     placing.catch(() => undefined);
     for (let placed = false; !placed;) {
       placed = (await Promise.race([placing, sleep(pollMs, undefined, { signal })])) === 'placed';
-      const { failed, counted, retransmissions, reasons } = load.caller.counts();
-      if (failed + counted === 0) continue;
-      return { rate, seconds, held: false, placedRate: 0, failed, refused: counted, retransmissions, cpuMsPerCall: 0, reasons };
+      const { failed, counted: refused, current, retransmissions, reasons } = load.caller.counts();
+      // As many are open as are placed while one lasts (Little's law).
+      const because = failed > 0 ? 'failed' : refused > 0 ? 'refused' : current > (rate * (talkMs + lateMs)) / 1_000 ? 'late' : undefined;
+      if (because !== undefined) return { rate, seconds, held: false, because, placedRate: 0, failed, refused, retransmissions, cpuMsPerCall: 0, reasons };
     }
     const { placedRate, completed, failed, refused, retransmissions, reasons } = await load.outcome(drainMs);
     const cpuMsPerCall = rounded((subject.usage().cpuMs - cpuBefore) / Math.max(1, completed));
-    const held = failed + refused === 0 && placedRate >= rate * placedShare;
-    return { rate, seconds, held, placedRate: rounded(placedRate, 1), failed, refused, retransmissions, cpuMsPerCall, reasons };
+    const because = failed > 0 ? 'failed' : refused > 0 ? 'refused' : placedRate < rate * placedShare ? 'not placed' : undefined;
+    return { rate, seconds, held: because === undefined, ...(because === undefined ? {} : { because }), placedRate: rounded(placedRate, 1), failed, refused, retransmissions, cpuMsPerCall, reasons };
   } finally {
     await load.close();
   }
@@ -67,7 +73,7 @@ export async function findHighestRate(openWarm: () => Promise<Subject>, site: Si
     for (let chance = 0; chance < plan.chances; chance += 1) {
       const tried = await tryRate(subject, site, rate, seconds, plan.drainMs, signal);
       tries.push(tried);
-      progress(`${site.shape.name} ${subject.name} ${rate}/s for ${seconds} s: ${tried.held ? 'held' : 'not held'}, ${tried.failed} failed, ${tried.refused} refused, ${tried.retransmissions} repeated${tried.placedRate > 0 ? `, ${tried.placedRate}/s placed, ${tried.cpuMsPerCall} ms of CPU a call` : ''}`);
+      progress(`${site.shape.name} ${subject.name} ${rate}/s for ${seconds} s: ${tried.because ?? 'held'}, ${tried.failed} failed, ${tried.refused} refused, ${tried.retransmissions} repeated${tried.placedRate > 0 ? `, ${tried.placedRate}/s placed, ${tried.cpuMsPerCall} ms of CPU a call` : ''}`);
       if (tried.held) return true;
       await subject.close();
       subject = await openWarm();
@@ -84,7 +90,7 @@ export async function findHighestRate(openWarm: () => Promise<Subject>, site: Si
       while (rate > 1 && !(await attempt(rate, plan.confirmSeconds))) rate = Math.floor(rate * (1 - plan.fineness));
     }
     const above = tries.filter((tried) => tried.rate > rate && !tried.held);
-    const limitedBy = above.length === 0 ? 'ceiling' : above.every(({ failed, refused }) => failed + refused === 0) ? 'load' : 'subject';
+    const limitedBy = above.length === 0 ? 'ceiling' : above.every(({ because }) => because === 'not placed') ? 'load' : 'subject';
     return { rate, limitedBy, tries };
   } finally {
     await subject.close();

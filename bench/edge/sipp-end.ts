@@ -18,7 +18,7 @@ export interface SippEnd {
   history(): readonly SippStatistics[];
   counts(): SippStatistics;
   cpuMs(): number;
-  /** The last of what it found unexpected. */
+  /** The first of what it found unexpected. */
   objections(): string;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
@@ -31,6 +31,9 @@ export interface SippEnd {
 
 /** 64 T1: after that a call that stands still will not go on (RFC 3261 §17.1.1.2). */
 export const giveUpMs = 32_000;
+
+/** Without the heading, and without the advice to open more files, which its single socket has no use for. */
+const objectionsIn = (text: string): string => text.replace(/^The following events occurred:\n/, '').replace(/^.*Maximum number of open sockets.*\n?/m, '');
 
 function run(role: 'uac' | 'uas', port: number, transport: Transport, dir: string, livesMs: number, waitsMs: number, own: readonly string[]): SippEnd {
   const statistics = join(dir, `${role}-${port}-${Date.now()}.csv`);
@@ -64,7 +67,7 @@ function run(role: 'uac' | 'uas', port: number, transport: Transport, dir: strin
     history: () => readStatistics(statistics),
     counts: () => readStatistics(statistics).at(-1) ?? nothingYet,
     cpuMs: () => usageOf([pid]).cpuMs,
-    objections: () => (existsSync(objected) ? readFileSync(objected, 'latin1').slice(0, 1_500) : existsSync(statistics) ? '' : said),
+    objections: () => (existsSync(objected) ? objectionsIn(readFileSync(objected, 'latin1')).slice(0, 1_500) : existsSync(statistics) ? '' : said),
     ended,
     stopPlacing,
     finish: async (withinMs) => {
