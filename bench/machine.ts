@@ -1,5 +1,5 @@
 /** The machine that figures come from: without it they mean nothing. */
-import { availableParallelism, cpus, release, totalmem, type as system } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem, type as system } from 'node:os';
 
 export const describeMachine = () => ({
   cores: availableParallelism(),
@@ -7,4 +7,6 @@ export const describeMachine = () => ({
   memoryBytes: totalmem(),
   kernel: `${system()} ${release()}`,
   node: process.version,
+  /** Of the last minute: what else runs spoils every figure. */
+  loadAverageBefore: loadavg()[0] ?? 0,
 });

@@ -2,12 +2,15 @@
  * `npm run bench -- NAME… [options]`: measures, beside peers where there are any. Without a name all run.
  *
  * Standard output has the result and nothing else: a table, or with --json one JSON document. What goes on
- * meanwhile is told on standard error. Exit status 1: a bench could not be run, or a promise does not hold.
+ * meanwhile is told on standard error. (`npm run -s`: npm itself prints a heading.) Exit status 1: a bench could not be run, or a promise does not hold.
  */
 import { parseArgs } from 'node:util';
 import { UsageError, type Bench, type BenchOutcome, type Table } from './bench.js';
 import { edge } from './edge/edge-bench.js';
 import { describeMachine } from './machine.js';
+
+/** A machine with nothing else to do stays below. */
+const quietLoad = 0.5;
 
 const benches: readonly Bench[] = [edge];
 
@@ -56,16 +59,17 @@ async function main(): Promise<number> {
     });
   }
   const context = { signal: abort.signal, progress: (line: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${line}`) };
+  const machine = describeMachine();
+  if (machine.loadAverageBefore > quietLoad) context.progress(`the load average is ${machine.loadAverageBefore.toFixed(1)}: what else runs on this machine spoils the figures`);
   const outcomes: Record<string, BenchOutcome> = {};
   for (const bench of benches) {
     if (positionals.length === 0 || positionals.includes(bench.name)) outcomes[bench.name] = await bench.run(values, context);
   }
-  const machine = describeMachine();
   if (values.json === true) {
     const told = Object.entries(outcomes).map(([name, { figures, ratios, versions, notes, failures }]) => [name, { figures, ratios, versions, notes, failures }] as const);
     console.log(JSON.stringify({ at: new Date().toISOString(), machine, benches: Object.fromEntries(told) }, null, 2));
   } else {
-    console.log(`${machine.cores} cores of ${machine.model}, ${machine.kernel}, node ${machine.node}`);
+    console.log(`${machine.cores} cores of ${machine.model}, ${machine.kernel}, node ${machine.node}, load average ${machine.loadAverageBefore.toFixed(1)} before`);
     for (const [name, outcome] of Object.entries(outcomes)) print(name, outcome);
   }
   return Object.values(outcomes).some(({ failures }) => failures.length > 0) ? 1 : 0;

@@ -39,8 +39,10 @@ export interface HighestRate {
 
 /** The share of the nominal rate that has to be placed. */
 const placedShare = 0.98;
-/** Calls are late when, on average, they take so long to set up and to end in addition to talking. */
+/** Calls are late when, in the end, they take so long on average to set up and to end, in addition to talking. */
 const lateMs = 1_000;
+/** A hiccup may hold them up for longer on the way; beyond this a try is given up. */
+const hopelessMs = 5_000;
 
 /** Places calls and judges; gives up at the first that fails. */
 export async function tryRate(subject: Subject, { shape, calleePort, dir }: Site, rate: number, seconds: number, drainMs: number, signal: AbortSignal): Promise<RateTry> {
@@ -53,7 +55,7 @@ export async function tryRate(subject: Subject, { shape, calleePort, dir }: Site
       placed = (await Promise.race([placing, sleep(pollMs, undefined, { signal })])) === 'placed';
       const { failed, counted: refused, current, retransmissions, reasons } = load.caller.counts();
       // As many are open as are placed while one lasts (Little's law).
-      const because = failed > 0 ? 'failed' : refused > 0 ? 'refused' : current > (rate * (talkMs + lateMs)) / 1_000 ? 'late' : undefined;
+      const because = failed > 0 ? 'failed' : refused > 0 ? 'refused' : current > (rate * (talkMs + (placed ? lateMs : hopelessMs))) / 1_000 ? 'late' : undefined;
       if (because !== undefined) return { rate, seconds, held: false, because, placedRate: 0, failed, refused, retransmissions, cpuMsPerCall: 0, reasons };
     }
     const { placedRate, completed, failed, refused, retransmissions, reasons } = await load.outcome(drainMs);

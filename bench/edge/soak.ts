@@ -63,6 +63,8 @@ export async function soak(openWarm: () => Promise<Subject>, { shape, calleePort
       return taken;
     };
     await sleep(settleSeconds * 1_000, undefined, { signal });
+    // The first collection that is asked for gives back what no later one can.
+    await sample();
     for (let due = Date.now(); due < startedAt + (settleSeconds + minutes * 60) * 1_000; due += sampleSeconds * 1_000) {
       await sleep(Math.max(0, due - Date.now()), undefined, { signal });
       samples.push(await sample());
