@@ -44,6 +44,7 @@ async function measureOnce(subject: Subject, { shape, calleePort, dir }: Site, p
     if (plan.profileDir !== undefined) await subject.profile(undefined);
     const outcome = await load.outcome();
     const calls = load.completedAt(end.at) - load.completedAt(begin.at);
+    if (calls <= 0) throw new Error(`${shape.name} ${subject.name}: no call completed: ${outcome.objections}`);
     const used = usedBetween(begin.usage, end.usage);
     const { failed, refused, retransmissions, objections } = outcome;
     return {

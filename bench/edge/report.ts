@@ -34,7 +34,7 @@ function ratiosOf(figures: Readonly<Record<string, ShapeFigures>>): Record<strin
     for (const [name, peer] of Object.entries(bySubject)) {
       if (ours === undefined || name === 'twintrack') continue;
       const add = (what: string, mine: number | undefined, theirs: number | undefined): void => {
-        if (mine !== undefined && theirs !== undefined && theirs > 0) ratios[`${shape} ${what}, twintrack to ${name}`] = rounded(mine / theirs);
+        if (mine !== undefined && theirs !== undefined && Number.isFinite(mine / theirs)) ratios[`${shape} ${what}, twintrack to ${name}`] = rounded(mine / theirs);
       };
       add('CPU a call', ours.cpu?.cpuMsPerCall, peer.cpu?.cpuMsPerCall);
       // A rate the other way round, so that lower is better here as well.
