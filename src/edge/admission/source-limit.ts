@@ -1,8 +1,8 @@
 /**
  * How many new requests one source address may send: a token bucket each. Pure but for its table.
  *
- * Invariant 1: at most `MAX_SOURCES` are remembered; a source that has been quiet has a full bucket
- * again, so that forgetting it changes nothing.
+ * Invariant 1: at most `MAX_SOURCES` are remembered. The one that has been quiet for longest makes room:
+ * its bucket is the one most likely to be full again, and then forgetting it changes nothing.
  */
 export interface SourceLimit {
   /** New requests a second, in the long run. */
@@ -37,12 +37,12 @@ export class SourceBuckets {
   take(address: string, nowMs: number): Excess {
     if (this.isExcepted(address)) return 'none';
     const { perSecond, burst } = this.limit;
-    let bucket = this.#buckets.get(address);
-    if (bucket === undefined) {
-      if (this.#buckets.size >= MAX_SOURCES) this.#forget(nowMs);
-      bucket = { tokens: burst, answers: burst, at: nowMs };
-      this.#buckets.set(address, bucket);
-    }
+    const known = this.#buckets.get(address);
+    const bucket = known ?? { tokens: burst, answers: burst, at: nowMs };
+    // Set again, so that the first of the table is the one that has been quiet for longest.
+    if (known !== undefined) this.#buckets.delete(address);
+    else if (this.#buckets.size >= MAX_SOURCES) this.#forgetFirst();
+    this.#buckets.set(address, bucket);
     const earned = (Math.max(0, nowMs - bucket.at) * perSecond) / 1_000;
     bucket.at = nowMs;
     bucket.tokens = Math.min(burst, bucket.tokens + earned);
@@ -58,11 +58,7 @@ export class SourceBuckets {
     return 'flood';
   }
 
-  /** Drops those that are full again, and if that is not enough the one seen first. */
-  #forget(nowMs: number): void {
-    const fullAfterMs = (this.limit.burst / this.limit.perSecond) * 1_000;
-    for (const [address, bucket] of this.#buckets) if (nowMs - bucket.at >= fullAfterMs) this.#buckets.delete(address);
-    if (this.#buckets.size < MAX_SOURCES) return;
+  #forgetFirst(): void {
     const first = this.#buckets.keys().next();
     if (first.done !== true) this.#buckets.delete(first.value);
   }
