@@ -18,8 +18,9 @@ import { Proxy } from './proxy/proxy.js';
 import { standardTiming, systemClock, type Clock, type Timing } from './timing.js';
 import { Lingering } from './transaction/lingering.js';
 import { TransactionLayer, type MalformedReason } from './transaction/transaction-layer.js';
+import type { ConnectionLimits } from './transport/connection-limits.js';
+import type { LookUps } from './transport/look-ups.js';
 import type { Path } from './transport/path.js';
-import type { LookUp } from './transport/resolver.js';
 import { openSourceFilter } from './transport/source-filter.js';
 import type { TransportHub } from './transport/transport-hub.js';
 
@@ -28,9 +29,10 @@ export interface EdgeEnvironment {
   readonly timing?: Partial<Timing>;
   readonly clock?: Clock;
   readonly ids?: Ids;
-  readonly lookUp?: LookUp;
   /** Absent: load is not looked at, and nothing turned away for it. */
   readonly load?: LoadMeter;
+  readonly lookUps?: LookUps;
+  readonly connections?: Partial<ConnectionLimits>;
   readonly maxTransactions?: number;
   readonly maxDialogs?: number;
 }
@@ -41,6 +43,8 @@ export class EdgeCore {
   readonly #dialogs: DialogStore<Application>;
   readonly #agent: Agent;
   readonly #sessions: SessionContext;
+  readonly #hub: TransportHub;
+  readonly #heard: (address: string) => boolean;
 
   /** Throws Failure CONFIG_INVALID for an entry of `silentUnless` or `sourceLimit.except` that is no address. */
   constructor(hub: TransportHub, options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit' | 'natDetection'>, replaced: EdgeEnvironment) {
@@ -63,6 +67,8 @@ export class EdgeCore {
     const agent = new Agent({ environment, ids, hub, layer, dialogs, routes, natDetection }, proxy, heard, admission);
     layer.bind(hub, agent);
     this.#admission = admission;
+    this.#hub = hub;
+    this.#heard = heard;
     this.#layer = layer;
     this.#dialogs = dialogs;
     this.#agent = agent;
@@ -74,6 +80,11 @@ export class EdgeCore {
   /** One message off the wire. */
   receive(text: string, path: Path): void {
     this.#layer.receive(text, path);
+  }
+
+  /** Whether a source is answered at all. */
+  hears(address: string): boolean {
+    return this.#heard(address);
   }
 
   /** For what a transport could not make a message of. */
@@ -94,6 +105,7 @@ export class EdgeCore {
       turnedAway: { ...this.#admission.turnedAway },
       transactions: this.#layer.size,
       dialogs: this.#dialogs.size,
+      ...(this.#hub.credentials === undefined ? {} : { tls: { ...this.#hub.credentials.counts } }),
     };
   }
 

@@ -3,10 +3,25 @@ import type { TurnedAway } from './admission/admission.js';
 import type { SourceLimit } from './admission/source-limit.js';
 
 export interface ListenAddress {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | 'tcp' | 'tls';
   readonly host: string;
   /** 0 lets the operating system choose. */
   readonly port: number;
+}
+
+export interface TlsSettings {
+  /** The edge's certificate, followed by those of its intermediate authorities, in PEM form; and its key. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The authorities whose certificates are believed, in place of the public ones that node knows. */
+  readonly caFile?: string | undefined;
+  /** Whether peers that connect are asked for a certificate, and turned away without a good one. */
+  readonly clientCertificate: 'none' | 'request' | 'require';
+  /**
+   * What a server must prove that the edge connects to: to be the one asked for (`name`), to have a
+   * certificate of an authority (`chain`), or nothing (`off`).
+   */
+  readonly verifyPeer: 'name' | 'chain' | 'off';
 }
 
 export interface EdgeOptions {
@@ -27,6 +42,19 @@ export interface EdgeOptions {
    * place and no proxy stands between. On unless set to false.
    */
   readonly natDetection?: boolean;
+  /** Needed where `listen` has a tls address. */
+  readonly tls?: TlsSettings | undefined;
+  /** DNS servers to ask in place of the system's, as `192.0.2.1` or `192.0.2.1:53`. */
+  readonly dnsServers?: readonly string[];
+}
+
+export interface TlsCounts {
+  /** Peers that connected and did not come through the handshake. */
+  readonly handshakesFailed: number;
+  /** Peers, in both directions, whose certificate did not prove what it had to. */
+  readonly peersNotTrusted: number;
+  /** Times that changed files could not be used; the edge went on with what it had. */
+  readonly reloadsFailed: number;
 }
 
 export interface EdgeStats {
@@ -40,6 +68,8 @@ export interface EdgeStats {
   readonly turnedAway: Readonly<TurnedAway>;
   readonly transactions: number;
   readonly dialogs: number;
+  /** Present where the edge has a certificate. */
+  readonly tls?: TlsCounts;
 }
 
 export interface Edge {
@@ -47,6 +77,11 @@ export interface Edge {
   readonly listening: readonly ListenAddress[];
   readonly admin: { readonly host: string; readonly port: number };
   stats(): EdgeStats | Promise<EdgeStats>;
+  /**
+   * Reads the certificate files again, for connections from now on; the edge also does so by itself within a
+   * minute of a change. Throws Failure EDGE_TLS, and goes on with what it had, when they can't be used.
+   */
+  reloadTls(): Promise<void>;
   /** Closes every socket and timer. Calls are left as they are. */
   close(): Promise<void>;
 }

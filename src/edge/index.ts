@@ -1,3 +1,3 @@
-export type { Edge, EdgeOptions, EdgeStats, ListenAddress } from './edge-options.js';
+export type { Edge, EdgeOptions, EdgeStats, ListenAddress, TlsCounts, TlsSettings } from './edge-options.js';
 export { openEdge } from './open-edge.js';
 export { spawnEdge } from './spawn-edge.js';

@@ -4,24 +4,28 @@ import { AppServer } from './app/app-server.js';
 import { EdgeCore, type EdgeEnvironment } from './edge-core.js';
 import type { Edge, EdgeOptions } from './edge-options.js';
 import { systemClock } from './timing.js';
+import { dnsLookUps } from './transport/look-ups.js';
 import { TransportHub } from './transport/transport-hub.js';
 
 export type { EdgeEnvironment } from './edge-core.js';
 
 /**
  * Opens an edge in the calling thread. Throws Failure EDGE_LISTEN when an address can't be listened
- * on, CONFIG_INVALID for an entry of `silentUnless` that is no address.
+ * on, EDGE_TLS when its certificate can't be used, CONFIG_INVALID for an entry of `silentUnless` that is no address.
  */
 export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironment): Promise<Edge> {
   // Until there is a core, what arrives is dropped.
   const late: { core?: EdgeCore } = {};
-  const hub = await TransportHub.open(
-    options.listen,
-    replaced.clock ?? systemClock,
-    (text, path) => late.core?.receive(text, path),
-    () => late.core?.countMalformed('bad-framing'),
-    replaced.lookUp,
-  );
+  const hub = await TransportHub.open({
+    listen: options.listen,
+    tls: options.tls,
+    clock: replaced.clock ?? systemClock,
+    arrived: (text, path) => late.core?.receive(text, path),
+    broken: () => late.core?.countMalformed('bad-framing'),
+    heard: (address) => late.core?.hears(address) === true,
+    lookUps: replaced.lookUps ?? dnsLookUps(options.dnsServers),
+    limits: replaced.connections,
+  });
   let core: EdgeCore;
   let server: AppServer;
   try {
@@ -43,6 +47,7 @@ export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironme
     listening: hub.listening,
     admin: { host: options.admin.host, port: server.bound.port },
     stats: () => core.stats(),
+    reloadTls: async () => hub.credentials?.reload(),
     close: () => (closing ??= close()),
   };
 }

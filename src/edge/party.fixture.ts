@@ -5,7 +5,7 @@
 import Srf from 'drachtio-srf';
 import type { EventEmitter } from 'node:events';
 import type { Test } from 'tap';
-import type { Edge, EdgeOptions } from './edge-options.js';
+import type { Edge, EdgeOptions, ListenAddress } from './edge-options.js';
 import { openEdgeWith, type EdgeEnvironment } from './open-edge.js';
 
 export interface SrfMessage {
@@ -74,8 +74,8 @@ export interface Party {
   readonly edge: Edge;
   readonly srf: SrfApp;
   /** A SIP URI of this party. */
-  uri(transport?: 'udp' | 'tcp', user?: string): string;
-  port(transport?: 'udp' | 'tcp'): number;
+  uri(transport?: ListenAddress['transport'], user?: string): string;
+  port(transport?: ListenAddress['transport']): number;
 }
 
 /** Connects an application to an edge; the promise is for its authentication. */
@@ -113,12 +113,12 @@ export async function openQuietEdge(t: Test, environment: EdgeEnvironment = {}, 
 export async function openParty(t: Test, environment: EdgeEnvironment = {}, options: Partial<EdgeOptions> = {}): Promise<Party> {
   const edge = await openQuietEdge(t, environment, options);
   const srf = await connectApp(t, edge);
-  const port = (transport: 'udp' | 'tcp' = 'udp'): number => edge.listening.find((each) => each.transport === transport)?.port ?? 0;
+  const port = (transport: ListenAddress['transport'] = 'udp'): number => edge.listening.find((each) => each.transport === transport)?.port ?? 0;
   return {
     edge,
     srf,
     port,
-    uri: (transport = 'udp', user = 'someone') => `sip:${user}@127.0.0.1:${port(transport)}${transport === 'tcp' ? ';transport=tcp' : ''}`,
+    uri: (transport = 'udp', user = 'someone') => `sip:${user}@127.0.0.1:${port(transport)}${transport === 'udp' ? '' : `;transport=${transport}`}`,
   };
 }
 

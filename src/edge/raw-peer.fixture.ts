@@ -1,10 +1,12 @@
-/** For tests: a SIP peer that says exactly what a test tells it to, over UDP or TCP. */
+/** For tests: a SIP peer that says exactly what a test tells it to, over UDP, TCP or TLS. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { Test } from 'tap';
 import { parseMessage } from './message/parse-message.js';
 import { headerOf, type SipMessage } from './message/sip-message.js';
+import { authority, type TestCertificate } from './transport/test-certificates.fixture.js';
 
 export interface RawPeer {
   readonly port: number;
@@ -73,9 +75,14 @@ export interface RawTcp extends Omit<RawPeer, 'send'> {
   readonly closed: Promise<unknown>;
 }
 
-export async function openRawTcp(t: Test, toPort: number): Promise<RawTcp> {
+export const openRawTcp = (t: Test, toPort: number): Promise<RawTcp> => openRawStream(t, connect(toPort, '127.0.0.1'), 'connect');
+
+/** Trusts the authority of the test certificates, and shows one of them if it is given. */
+export const openRawTls = (t: Test, toPort: number, certificate?: TestCertificate): Promise<RawTcp> =>
+  openRawStream(t, connectTls({ port: toPort, host: '127.0.0.1', ca: authority, ...certificate }), 'secureConnect');
+
+async function openRawStream(t: Test, socket: Socket, ready: 'connect' | 'secureConnect'): Promise<RawTcp> {
   const box = inbox();
-  const socket = connect(toPort, '127.0.0.1');
   let held = '';
   socket.on('data', (chunk) => {
     held += chunk.toString('latin1');
@@ -90,7 +97,7 @@ export async function openRawTcp(t: Test, toPort: number): Promise<RawTcp> {
   });
   socket.on('error', () => undefined);
   const closed = once(socket, 'close');
-  await once(socket, 'connect');
+  await once(socket, ready);
   t.teardown(() => socket.destroy());
   return {
     port: socket.localPort ?? 0,
@@ -130,7 +137,7 @@ export function rawCall(peerPort: number, uri: string, transport = 'UDP'): RawCa
         options.to ?? `To: <${uri}>`,
         `Call-ID: ${callId}`,
         `CSeq: ${options.cseq ?? 1} ${method}`,
-        `Contact: <sip:raw@127.0.0.1:${peerPort}${transport === 'TCP' ? ';transport=tcp' : ''}>`,
+        `Contact: <sip:raw@127.0.0.1:${peerPort}${transport === 'UDP' ? '' : `;transport=${transport.toLowerCase()}`}>`,
         ...(options.headers === undefined ? [] : [options.headers]),
         ...(body === '' ? [] : ['Content-Type: application/sdp']),
         `Content-Length: ${body.length}`,

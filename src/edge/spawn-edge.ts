@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads';
 import { Failure, messageOf } from '../errors/index.js';
 import type { Edge, EdgeOptions, EdgeStats } from './edge-options.js';
-import type { FromWorker, ToWorker, WorkerData } from './worker-messages.js';
+import type { FromWorker, Refusal, ToWorker, WorkerData } from './worker-messages.js';
 
 /** Waits before the next start after a crash: doubling, and back to the first after a quiet minute. */
 const FIRST_RESTART_MS = 100;
@@ -15,6 +15,8 @@ const LAST_RESTART_MS = 10_000;
 const QUIET_MS = 60_000;
 /** How long an edge may take to open, to count, and to close. */
 const PATIENCE_MS = 10_000;
+
+const failureOf = ({ code, message, facts }: Refusal): Failure => new Failure(code ?? 'EDGE_LISTEN', message, { facts });
 
 interface Running {
   readonly worker: Worker;
@@ -39,7 +41,7 @@ function start(options: EdgeOptions, crashed: (error: Error) => void, told: (mes
       } else if (message.kind === 'failed') {
         failed = true;
         clearTimeout(late);
-        reject(new Failure(message.code ?? 'EDGE_LISTEN', message.message, { facts: message.facts }));
+        reject(failureOf(message));
       } else told(message);
     });
     let cause: Error | undefined;
@@ -66,6 +68,7 @@ class SpawnedEdge implements Edge {
   #delayMs = FIRST_RESTART_MS;
   #startedAt = Date.now();
   #nextId = 0;
+  readonly #reloads = new Map<number, (refused: Failure | undefined) => void>();
   readonly #counts = new Map<number, (stats: EdgeStats | undefined) => void>();
   #closed: () => void = () => undefined;
 
@@ -96,6 +99,23 @@ class SpawnedEdge implements Edge {
     return counted ?? { received: 0, malformed: {}, droppedSources: 0, turnedAway: { overload: 0, sourceRate: 0 }, transactions: 0, dialogs: 0 };
   }
 
+  async reloadTls(): Promise<void> {
+    const { worker } = this;
+    // One that has just crashed reads the files when it starts again.
+    if (worker === undefined) return;
+    const id = (this.#nextId += 1);
+    const refused = await new Promise<Failure | undefined>((resolve) => {
+      const late = setTimeout(() => this.#reloads.get(id)?.(undefined), PATIENCE_MS);
+      this.#reloads.set(id, (failure) => {
+        clearTimeout(late);
+        this.#reloads.delete(id);
+        resolve(failure);
+      });
+      this.#post(worker, { kind: 'reload-tls', id });
+    });
+    if (refused !== undefined) throw refused;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -103,12 +123,13 @@ class SpawnedEdge implements Edge {
 
   told(message: FromWorker): void {
     if (message.kind === 'stats') this.#counts.get(message.id)?.(message.stats);
+    else if (message.kind === 'reloaded') this.#reloads.get(message.id)?.(message.refused === undefined ? undefined : failureOf(message.refused));
     else if (message.kind === 'closed') this.#closed();
   }
 
   crashed(error: Error): void {
     this.worker = undefined;
-    for (const counted of [...this.#counts.values()]) counted(undefined);
+    for (const each of [...this.#counts.values(), ...this.#reloads.values()]) each(undefined);
     this.#closed();
     if (this.#closing !== undefined) return;
     this.onCrash(error);

@@ -1,3 +1,4 @@
+import { tableLookUps } from './transport/table-look-ups.fixture.js';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
@@ -225,7 +226,7 @@ t.test('a route url is only the next hop', async (t) => {
 
 t.test('a host name is looked up, and one without address is an error', async (t) => {
   const edge = await openQuietEdge(t, {
-    lookUp: (host, done) => setImmediate(() => done(host === 'known.example' ? ['2001:db8::1', '127.0.0.1'] : [])),
+    lookUps: tableLookUps({ addresses: { 'known.example': ['2001:db8::1', '127.0.0.1'] } }),
   });
   const peer = await openRawUdp(t);
   const srf = await connectApp(t, edge);

@@ -2,12 +2,20 @@
 import type { FailureCode, Facts } from '../errors/index.js';
 import type { EdgeOptions, EdgeStats, ListenAddress } from './edge-options.js';
 
-export type ToWorker = { readonly kind: 'stats'; readonly id: number } | { readonly kind: 'close' };
+/** A failure on its way through the channel. */
+export interface Refusal {
+  readonly code: FailureCode | undefined;
+  readonly message: string;
+  readonly facts: Facts;
+}
+
+export type ToWorker = { readonly kind: 'stats' | 'reload-tls'; readonly id: number } | { readonly kind: 'close' };
 
 export type FromWorker =
   | { readonly kind: 'open'; readonly listening: readonly ListenAddress[]; readonly admin: { readonly host: string; readonly port: number } }
-  | { readonly kind: 'failed'; readonly code: FailureCode | undefined; readonly message: string; readonly facts: Facts }
+  | ({ readonly kind: 'failed' } & Refusal)
   | { readonly kind: 'stats'; readonly id: number; readonly stats: EdgeStats }
+  | { readonly kind: 'reloaded'; readonly id: number; readonly refused?: Refusal }
   | { readonly kind: 'closed' };
 
 export type WorkerData = { readonly edge: EdgeOptions };

@@ -3,11 +3,16 @@ import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Failure, messageOf } from '../errors/index.js';
 import { openEdge } from './open-edge.js';
-import type { FromWorker, ToWorker, WorkerData } from './worker-messages.js';
+import type { FromWorker, Refusal, ToWorker, WorkerData } from './worker-messages.js';
 
 assert(parentPort !== null);
 const port = parentPort;
 const tell = (message: FromWorker): void => port.postMessage(message);
+const refusalOf = (thrown: unknown): Refusal => ({
+  code: thrown instanceof Failure ? thrown.code : undefined,
+  message: messageOf(thrown),
+  facts: thrown instanceof Failure ? thrown.facts : {},
+});
 
 try {
   const edge = await openEdge((workerData as WorkerData).edge);
@@ -17,6 +22,12 @@ try {
         void Promise.resolve(edge.stats()).then((stats) => {
           tell({ kind: 'stats', id: message.id, stats });
         });
+        break;
+      case 'reload-tls':
+        void edge.reloadTls().then(
+          () => tell({ kind: 'reloaded', id: message.id }),
+          (thrown: unknown) => tell({ kind: 'reloaded', id: message.id, refused: refusalOf(thrown) }),
+        );
         break;
       case 'close':
         void edge.close().then(() => {
@@ -28,11 +39,6 @@ try {
   });
   tell({ kind: 'open', listening: edge.listening, admin: edge.admin });
 } catch (thrown) {
-  tell({
-    kind: 'failed',
-    code: thrown instanceof Failure ? thrown.code : undefined,
-    message: messageOf(thrown),
-    facts: thrown instanceof Failure ? thrown.facts : {},
-  });
+  tell({ kind: 'failed', ...refusalOf(thrown) });
   port.close();
 }

@@ -11,6 +11,7 @@ export const catalogue = {
   CONFIG_UNREADABLE: 'the configuration file cannot be read',
   CONFIG_INVALID: 'the configuration file has a wrong, missing or unknown key',
   EDGE_LISTEN: 'the SIP edge cannot listen on an address',
+  EDGE_TLS: 'the certificate or key of the SIP edge cannot be used',
   HTTP_LISTEN: 'the HTTP server cannot listen on its address',
   EDGE_LOST: 'the connection to the SIP edge was lost',
   SIP_REFUSED: 'a SIP request was refused by the far end',

@@ -11,11 +11,11 @@ import { parseCSeq, parseText } from '../message/parse-message.js';
 import { headerOf, type RequestText } from '../message/sip-message.js';
 import { parseUri } from '../message/uri.js';
 import type { NoPath } from '../transport/transport-hub.js';
-import type { Path } from '../transport/path.js';
+import type { Hop } from '../transport/server-location.js';
 import type { Calls } from './calls.js';
 import { composeOutside } from './compose-request.js';
 import { sentMetaOf, type AppDialog } from './context.js';
-import { pathInDialog, requestInDialog } from './in-dialog.js';
+import { hopsInDialog, requestInDialog } from './in-dialog.js';
 import { OutgoingRequest } from './outgoing-request.js';
 
 const methods = new Set([
@@ -116,28 +116,32 @@ export class AppRequests {
       calls.sessions.stop(dialog);
       calls.pendingInvite(dialog)?.cancel([]);
     }
-    pathInDialog(context, dialog, (path) => {
-      if (typeof path === 'string') {
-        application.fail(messageId, noPathText[path]);
+    hopsInDialog(context, dialog, (hops) => {
+      if (typeof hops === 'string') {
+        application.fail(messageId, noPathText[hops]);
         return;
       }
       if (dialog.ended) {
         application.fail(messageId, NO_DIALOG);
         return;
       }
-      const branch = context.ids.branch();
-      const request = requestInDialog(context, dialog, message, dialog.localSeq + 1, branch, path);
-      if (typeof request === 'string') {
-        application.fail(messageId, request);
+      const cseq = dialog.localSeq + 1;
+      const search = context.layer.along(hops, (path) => {
+        const branch = context.ids.branch();
+        const request = requestInDialog(context, dialog, message, cseq, branch, path);
+        return typeof request === 'string' ? request : { request, branch };
+      });
+      if (typeof search === 'string') {
+        application.fail(messageId, search === 'no-transport' ? noPathText[search] : search);
         return;
       }
-      dialog.localSeq += 1;
-      const contact = headerOf(request, 'contact');
+      dialog.localSeq = cseq;
+      const contact = headerOf(search.request, 'contact');
       if (contact !== undefined && message.method === 'INVITE') dialog.contact = contact;
       this.#send(application, messageId, new OutgoingRequest(
         calls, application,
-        { transactionId: context.ids.uuid(), branch, callId: dialog.callId, localTag: dialog.localTag, cseq: dialog.localSeq },
-        request, path, dialog,
+        { transactionId: context.ids.uuid(), callId: dialog.callId, localTag: dialog.localTag, cseq },
+        search, dialog,
       ));
     });
   }
@@ -155,23 +159,30 @@ export class AppRequests {
       application.fail(messageId, 'too many dialogs');
       return;
     }
-    context.hub.route(hop, (path) => {
-      if (typeof path === 'string') application.fail(messageId, noPathText[path]);
-      else if (!application.gone) this.#sendOutside(application, messageId, message, path);
+    // RFC 3261 §8.1.2: what is for a sips URI goes by TLS wherever the route leads.
+    const secured = typeof target !== 'string' && target.scheme === 'sips' ? { ...hop, scheme: target.scheme } : hop;
+    context.hub.hops(secured, (hops) => {
+      if (typeof hops === 'string') application.fail(messageId, noPathText[hops]);
+      else if (!application.gone) this.#sendOutside(application, messageId, message, hops);
     });
   }
 
-  #sendOutside(application: Application, messageId: string, message: RequestText, path: Path): void {
+  #sendOutside(application: Application, messageId: string, message: RequestText, hops: readonly Hop[]): void {
     const { context } = this.calls;
     const given = parseCSeq(headerOf(message, 'cseq') ?? '');
     const cseq = typeof given === 'string' ? context.ids.cseq() : given.number;
-    const branch = context.ids.branch();
     const tag = context.ids.tag();
-    const request = composeOutside(message, { via: context.layer.viaFor(path, branch), tag, callId: context.ids.uuid(), cseq }, path);
-    if (typeof request === 'string') {
-      application.fail(messageId, request);
+    const callId = context.ids.uuid();
+    const search = context.layer.along(hops, (path) => {
+      const branch = context.ids.branch();
+      const request = composeOutside(message, { via: context.layer.viaFor(path, branch), tag, callId, cseq }, path);
+      return typeof request === 'string' ? request : { request, branch };
+    });
+    if (typeof search === 'string') {
+      application.fail(messageId, search === 'no-transport' ? noPathText[search] : search);
       return;
     }
+    const { request } = search;
     const from = parseNameAddr(headerOf(request, 'from') ?? '');
     const localTag = typeof from === 'string' ? undefined : tagOf(from);
     if (localTag === undefined) {
@@ -180,8 +191,8 @@ export class AppRequests {
     }
     this.#send(application, messageId, new OutgoingRequest(
       this.calls, application,
-      { transactionId: context.ids.uuid(), branch, callId: headerOf(request, 'call-id') ?? '', localTag, cseq },
-      request, path, undefined,
+      { transactionId: context.ids.uuid(), callId: headerOf(request, 'call-id') ?? '', localTag, cseq },
+      search, undefined,
     ));
   }
 

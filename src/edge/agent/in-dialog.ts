@@ -6,19 +6,21 @@
 import { routeInDialog, type Dialog } from '../dialog/dialog.js';
 import type { Header, RequestText } from '../message/sip-message.js';
 import { parseUri, transportOf } from '../message/uri.js';
-import type { Path } from '../transport/path.js';
+import { defaultPort, isReliable, type Path } from '../transport/path.js';
+import type { Hop } from '../transport/server-location.js';
 import type { NoPath } from '../transport/transport-hub.js';
 import { composeInside } from './compose-request.js';
 import type { AgentContext } from './context.js';
 
-/** Finds the path to the dialog's next hop; at once when no name has to be looked up. */
-export function pathInDialog(context: Pick<AgentContext, 'hub'>, dialog: Dialog<unknown>, done: (path: Path | NoPath) => void): void {
+/** Finds the places to try for the dialog's next hop; at once when no name has to be looked up. */
+export function hopsInDialog(context: Pick<AgentContext, 'hub'>, dialog: Dialog<unknown>, done: (hops: readonly Hop[] | NoPath) => void): void {
   const { path } = dialog;
   const { nextHop } = routeInDialog(dialog);
-  // A TCP peer is reached on the connection it has, which it may be the only one to be able to open; one
-  // behind a NAT where its messages come from.
-  if (path.open && (dialog.natted || (path.protocol === 'tcp' && dialog.routes.length === 0))) {
-    done(path);
+  const { protocol, address } = path;
+  // A peer on a connection is reached on it, for it may be the only one to be able to open one; one behind
+  // a NAT where its messages come from.
+  if (path.open && (dialog.natted || (isReliable(path) && dialog.routes.length === 0))) {
+    done([{ protocol, address, port: path.port, name: address, free: false, path }]);
     return;
   }
   const uri = parseUri(nextHop);
@@ -26,11 +28,16 @@ export function pathInDialog(context: Pick<AgentContext, 'hub'>, dialog: Dialog<
     done('no-transport');
     return;
   }
-  if (path.protocol === 'tcp' && transportOf(uri) === undefined && uri.host === path.address) {
-    done(context.hub.pathTo('tcp', path.address, uri.port ?? 5060) ?? 'no-transport');
+  if (isReliable(path) && transportOf(uri) === undefined && uri.host === address) {
+    done([{ protocol, address, port: uri.port ?? defaultPort(protocol), name: address, free: false }]);
     return;
   }
-  context.hub.route(uri, done);
+  context.hub.hops(uri, done);
+}
+
+/** The path to the first of them; for what is sent once and left to its fate. */
+export function pathInDialog(context: Pick<AgentContext, 'hub'>, dialog: Dialog<unknown>, done: (path: Path | NoPath) => void): void {
+  hopsInDialog(context, dialog, (hops) => done(typeof hops === 'string' ? hops : context.hub.firstPath(hops)));
 }
 
 export interface InDialogWish {

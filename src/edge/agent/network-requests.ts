@@ -14,7 +14,7 @@ import { header } from '../message/encode-message.js';
 import { headerOf, type RequestText, type SipRequest } from '../message/sip-message.js';
 import { parseNumber } from '../message/uri.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';
-import type { Path } from '../transport/path.js';
+import { isReliable, type Path } from '../transport/path.js';
 import type { Calls } from './calls.js';
 import type { AppDialog } from './context.js';
 import { IncomingRequest } from './incoming-request.js';
@@ -157,7 +157,7 @@ export class NetworkRequests {
       return;
     }
     dialog.remoteSeq = request.cseq.number;
-    if (transaction.path.protocol === 'tcp') dialog.path = transaction.path;
+    if (isReliable(transaction.path)) dialog.path = transaction.path;
     switch (request.method) {
       case 'INVITE':
         if (!this.#mayReinvite(transaction, dialog)) return;

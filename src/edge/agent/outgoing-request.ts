@@ -13,10 +13,11 @@ import { contactUri } from '../dialog/dialog.js';
 import { encodeMessage } from '../message/encode-message.js';
 import { headerOf, headersOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
-import { cancelOf, type ClientTransaction, type ClientUser } from '../transaction/client-transaction.js';
+import { cancelOf, type ClientUser } from '../transaction/client-transaction.js';
+import type { HopSearch } from '../transaction/hop-search.js';
 import { makeResponse } from '../transaction/make-response.js';
 import type { CancelTimer } from '../timing.js';
-import type { Path } from '../transport/path.js';
+import { isReliable, type Path } from '../transport/path.js';
 import { Branches } from './branches.js';
 import { applicationHeaders } from './compose.js';
 import { metaOf, sentMetaOf, type AgentContext, type AppDialog } from './context.js';
@@ -36,7 +37,6 @@ export interface OutgoingKeeper {
 
 export interface OutgoingIdentity {
   readonly transactionId: string;
-  readonly branch: string;
   readonly callId: string;
   readonly localTag: string;
   readonly cseq: number;
@@ -45,7 +45,7 @@ export interface OutgoingIdentity {
 const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
 
 export class OutgoingRequest implements ClientUser {
-  #transaction: ClientTransaction | undefined;
+  #sent = false;
   #made: Branches | undefined;
   #cancel: RequestText | undefined;
   #done = false;
@@ -57,15 +57,28 @@ export class OutgoingRequest implements ClientUser {
     private readonly keeper: OutgoingKeeper,
     readonly application: Application,
     readonly identity: OutgoingIdentity,
-    readonly request: RequestText,
-    readonly path: Path,
+    /** The request, at the place it is tried at. */
+    private readonly search: HopSearch,
     readonly dialog: AppDialog | undefined,
   ) {}
 
   /** Made for requests that are answered by more than a status. */
   get #branches(): Branches {
-    const { identity: { callId, localTag, cseq }, request } = this;
-    return (this.#made ??= new Branches(this.keeper.context, this.application, { request, callId, localTag, cseq }));
+    const { identity: { callId, localTag, cseq }, search } = this;
+    return (this.#made ??= new Branches(this.keeper.context, this.application, {
+      get request() {
+        return search.request;
+      },
+      callId, localTag, cseq,
+    }));
+  }
+
+  get request(): RequestText {
+    return this.search.request;
+  }
+
+  get path(): Path {
+    return this.search.path;
   }
 
   get isInvite(): boolean {
@@ -88,8 +101,8 @@ export class OutgoingRequest implements ClientUser {
 
   /** False when there are too many transactions. */
   send(): boolean {
-    this.#transaction = this.keeper.context.layer.request(this.request, this.identity.branch, this.path, this);
-    return this.#transaction !== undefined;
+    this.#sent = this.search.start(this);
+    return this.#sent;
   }
 
   response(response: SipResponse, path: Path): void {
@@ -108,10 +121,11 @@ export class OutgoingRequest implements ClientUser {
 
   /** Cancels the INVITE; undefined when it has a final response already. Sent once a provisional came. */
   cancel(headers: readonly Header[]): RequestText | undefined {
-    if (this.#done || !this.isInvite || this.#transaction === undefined) return undefined;
+    if (this.#done || !this.isInvite || !this.#sent) return undefined;
+    this.search.stop();
     const kept = applicationHeaders(headers, this.path).filter((each) => each.key !== 'contact' && each.key !== 'content-type');
     this.#cancel ??= cancelOf(this.request, kept);
-    if (this.#transaction.proceeding) this.#sendCancel();
+    if (this.search.proceeding) this.#sendCancel();
     return this.#cancel;
   }
 
@@ -158,7 +172,7 @@ export class OutgoingRequest implements ClientUser {
     dialog.target = contactUri(response) ?? dialog.target;
     if (this.dialog === undefined) {
       dialog.routes = headersOf(response, 'record-route').reverse();
-      if (path.protocol === 'tcp') dialog.path = path;
+      if (isReliable(path)) dialog.path = path;
       this.#branches.locate(dialog);
     }
     this.#accepted = dialog;
@@ -244,7 +258,7 @@ export class OutgoingRequest implements ClientUser {
     const cancel = this.#cancel;
     if (cancel === undefined || this.#done || this.#cancelSent) return;
     this.#cancelSent = true;
-    this.keeper.context.layer.request(cancel, this.identity.branch, this.path, nobody);
+    this.keeper.context.layer.request(cancel, this.search.branch, this.path, nobody);
     const { clock, timing } = this.keeper.context.environment;
     this.#wait();
     // RFC 3261 §9.1: a peer that never answers the INVITE has let it go.
@@ -263,7 +277,7 @@ export class OutgoingRequest implements ClientUser {
   }
 
   #expire(status: OwnStatus): void {
-    this.#transaction?.abandon();
+    this.search.abandon();
     this.#fail(status);
   }
 

@@ -5,7 +5,8 @@
  * Leaves to  the session which responses go back, and which target comes next.
  */
 import type { Header, RequestText, SipResponse } from '../message/sip-message.js';
-import { cancelOf, type ClientTransaction, type ClientUser } from '../transaction/client-transaction.js';
+import { cancelOf, type ClientUser } from '../transaction/client-transaction.js';
+import type { HopSearch } from '../transaction/hop-search.js';
 import type { CancelTimer } from '../timing.js';
 import type { Path } from '../transport/path.js';
 import type { ProxyContext } from './proxy-context.js';
@@ -22,13 +23,13 @@ export interface BranchUser {
 const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
 
 export class ProxyBranch implements ClientUser {
-  #transaction: ClientTransaction | undefined;
   #cancelWanted = false;
   /** Why, in the words of whoever wanted it (RFC 3326). */
   #reason: readonly Header[] = [];
   #cancelSent = false;
   #heard = false;
   #ended = false;
+  #settled = false;
   /** By when it has to answer finally, and to be gone once it is cancelled. */
   #deadline: CancelTimer | undefined;
   /** By when it has to say anything at all. */
@@ -38,14 +39,13 @@ export class ProxyBranch implements ClientUser {
   constructor(
     private readonly context: Pick<ProxyContext, 'environment' | 'layer' | 'running'>,
     private readonly user: BranchUser,
-    private forwarded: RequestText | undefined,
-    readonly id: string,
-    readonly path: Path,
+    /** The request, at the place of the target it is tried at. */
+    private readonly search: HopSearch,
   ) {}
 
   /** As it was forwarded; undefined after `settle`. */
   get request(): RequestText | undefined {
-    return this.forwarded;
+    return this.#settled ? undefined : this.search.request;
   }
 
   /** Whether a final response, or the end without one, is still to come. */
@@ -55,9 +55,7 @@ export class ProxyBranch implements ClientUser {
 
   /** False when there are too many transactions. */
   send(provisionalMs: number | undefined, finalMs: number | undefined): boolean {
-    const { forwarded } = this;
-    this.#transaction = forwarded === undefined ? undefined : this.context.layer.request(forwarded, this.id, this.path, this);
-    if (this.#transaction === undefined) return false;
+    if (!this.search.start(this)) return false;
     this.context.running.add(this);
     const { clock } = this.context.environment;
     if (provisionalMs !== undefined) {
@@ -72,15 +70,18 @@ export class ProxyBranch implements ClientUser {
 
   /** It was answered and forwarded: what is repeated of it now only passes through. */
   settle(): void {
-    this.forwarded = undefined;
+    this.#settled = true;
+    this.search.settle();
   }
 
   /** Asks it to stop; sent at once or with its first provisional (RFC 3261 §9.1). */
   cancel(reason: readonly Header[]): void {
-    if (this.#ended || this.forwarded?.method !== 'INVITE') return;
+    if (this.#ended || this.#settled) return;
+    this.search.stop();
+    if (this.search.request.method !== 'INVITE') return;
     if (!this.#cancelWanted) this.#reason = reason;
     this.#cancelWanted = true;
-    if (this.#transaction?.proceeding === true) this.#sendCancel();
+    if (this.search.proceeding) this.#sendCancel();
   }
 
   response(response: SipResponse, path: Path): void {
@@ -120,18 +121,18 @@ export class ProxyBranch implements ClientUser {
 
   #armTimerC(): void {
     this.#timerC?.();
-    if (this.forwarded?.method !== 'INVITE' || this.#cancelWanted) return;
+    if (this.#settled || this.search.request.method !== 'INVITE' || this.#cancelWanted) return;
     this.#timerC = this.context.environment.clock.after(this.context.environment.timing.timerCMs, () => this.#giveUp());
   }
 
   #sendCancel(): void {
-    if (this.#cancelSent || this.forwarded === undefined) return;
+    if (this.#cancelSent || this.#settled) return;
     this.#cancelSent = true;
     this.stop();
-    this.context.layer.request(cancelOf(this.forwarded, this.#reason), this.id, this.path, nobody);
+    this.context.layer.request(cancelOf(this.search.request, this.#reason), this.search.branch, this.search.path, nobody);
     // RFC 3261 §9.1: no answer in 64 T1, and it is taken as cancelled.
     this.#deadline = this.context.environment.clock.after(64 * this.context.environment.timing.t1Ms, () => {
-      this.#transaction?.abandon();
+      this.search.abandon();
       this.#fail();
     });
   }

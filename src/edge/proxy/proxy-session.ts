@@ -17,6 +17,7 @@ import { parseUri } from '../message/uri.js';
 import { makeResponse } from '../transaction/make-response.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';
 import type { Path } from '../transport/path.js';
+import type { Hop } from '../transport/server-location.js';
 import { BestResponse } from './best-response.js';
 import type { Target } from './challenges.js';
 import { forwardRequest, nextMaxForwards, recordRoutes, withoutTopVia } from './forward-request.js';
@@ -121,29 +122,40 @@ export class ProxySession implements BranchUser {
     this.#tried += 1;
     this.#resolving += 1;
     let sync = true;
-    this.context.hub.route(hop, (path) => {
+    const { uri } = takeRoute(this.transaction.request, (text) => this.context.hub.isOwnUri(text));
+    // RFC 3261 §16.6 step 7: what is for a sips URI goes by TLS wherever the target is.
+    const secured = this.#forwardedUri(target, uri).startsWith('sips:') ? { ...hop, scheme: 'sips' as const } : hop;
+    this.context.hub.hops(secured, (hops) => {
       this.#resolving -= 1;
-      if (typeof path !== 'string' && !this.#stopped) this.#send(target, path);
+      if (typeof hops !== 'string' && !this.#stopped) this.#send(target, hops);
       if (!sync) this.#advance();
     });
     sync = false;
   }
 
-  #send(target: Target, path: Path): void {
+  /** `asked` is the Request-URI that came, unless it was the proxy's own. */
+  #forwardedUri(target: Target, asked: string): string {
+    return target.redirected || this.context.hub.isOwnUri(asked) ? target.uri : asked;
+  }
+
+  #send(target: Target, hops: readonly Hop[]): void {
     const { context, command, transaction } = this;
     const { request } = transaction;
-    const isOwn = (uri: string): boolean => context.hub.isOwnUri(uri);
-    const left = takeRoute(request, isOwn);
-    const id = context.newBranch(this.digest);
-    const forwarded = forwardRequest(request, {
-      uri: target.redirected || isOwn(left.uri) ? target.uri : left.uri,
-      via: context.layer.viaFor(path, id),
-      maxForwards: nextMaxForwards(request) ?? 0,
-      recordRoutes: command.recordRoute ? recordRoutes(transaction.path, path) : [],
-      routes: left.routes,
-      extra: command.headers,
-    }, path);
-    const branch = new ProxyBranch(context, this, forwarded, id, path);
+    const left = takeRoute(request, (text) => context.hub.isOwnUri(text));
+    const search = context.layer.along<never>(hops, (path) => {
+      const branch = context.newBranch(this.digest);
+      const forwarded = forwardRequest(request, {
+        uri: this.#forwardedUri(target, left.uri),
+        via: context.layer.viaFor(path, branch),
+        maxForwards: nextMaxForwards(request) ?? 0,
+        recordRoutes: command.recordRoute ? recordRoutes(transaction.path, path) : [],
+        routes: left.routes,
+        extra: command.headers,
+      }, path);
+      return { request: forwarded, branch };
+    });
+    if (search === 'no-transport') return;
+    const branch = new ProxyBranch(context, this, search);
     if (!branch.send(command.provisionalMs, command.finalMs)) return;
     this.#branches.set(branch, target);
     if (!this.#everSent && !command.fullResponse) this.#done();

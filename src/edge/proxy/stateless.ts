@@ -13,7 +13,8 @@ import { headersOf, type Header, type SipRequest, type SipResponse } from '../me
 import type { OwnStatus } from '../message/statuses.js';
 import { parseNumber, parseUri } from '../message/uri.js';
 import { MAGIC_COOKIE, parseVia } from '../message/via.js';
-import type { Path } from '../transport/path.js';
+import { defaultPort, type Path, type Protocol } from '../transport/path.js';
+import { drawFrom } from '../transport/srv-order.js';
 import { refusalOf } from './validate-request.js';
 import { forwardRequest, nextMaxForwards, withoutTopVia } from './forward-request.js';
 import { routingDigest } from './loop.js';
@@ -21,6 +22,8 @@ import type { ProxyContext } from './proxy-context.js';
 
 /** Longest branch that is carried over; RFC 3261 sets none, and paths of a hundred proxies do not exist. */
 const MAX_BRANCH = 2_048;
+
+const protocols: Readonly<Record<string, Protocol>> = { UDP: 'udp', TCP: 'tcp', TLS: 'tls' };
 
 export class StatelessForwarding {
   constructor(private readonly context: ProxyContext, /** Begins every branch of this proxy. */ private readonly mark: string) {}
@@ -47,23 +50,24 @@ export class StatelessForwarding {
       refuse(416);
       return;
     }
-    hub.route(hop, (outward) => {
-      if (typeof outward === 'string') {
-        // What leads through us to ourselves is of a dialog that we do not have any more.
-        refuse(outward === 'own-address' ? 481 : 503);
-        return;
-      }
-      const received = request.via.branch.startsWith(MAGIC_COOKIE) ? request.via.branch.slice(MAGIC_COOKIE.length) : `${request.callId}${request.cseq.number}`;
-      const forwarded = forwardRequest(request, {
-        uri: routed.uri,
-        via: layer.viaFor(outward, `${this.mark}.${digest}.${received}`),
-        maxForwards: nextMaxForwards(request) ?? 0,
-        recordRoutes: [],
-        routes: routed.routes,
-        extra: [],
-      }, outward);
-      outward.send(encodeMessage(forwarded), () => undefined);
-    });
+    const received = request.via.branch.startsWith(MAGIC_COOKIE) ? request.via.branch.slice(MAGIC_COOKIE.length) : `${request.callId}${request.cseq.number}`;
+    const branch = `${this.mark}.${digest}.${received}`;
+    hub.hops(hop, (hops) => {
+      const search = typeof hops === 'string' ? hops : layer.along<never>(hops, (outward) => ({
+        branch,
+        request: forwardRequest(request, {
+          uri: routed.uri,
+          via: layer.viaFor(outward, branch),
+          maxForwards: nextMaxForwards(request) ?? 0,
+          recordRoutes: [],
+          routes: routed.routes,
+          extra: [],
+        }, outward),
+      }));
+      if (typeof search !== 'string') search.startWithoutState();
+      // What leads through us to ourselves is of a dialog that we do not have any more.
+      else refuse(search === 'own-address' ? 481 : 503);
+    }, drawFrom(request.callId));
   }
 
   /** A response with our branch and no transaction: passed back by the Via below ours (RFC 3261 §16.11, §18.2.2). */
@@ -73,9 +77,9 @@ export class StatelessForwarding {
     const via = next === undefined ? 'bad-via' : parseVia(next);
     if (typeof via === 'string') return;
     const address = paramOf(via.params, 'received') ?? via.host;
-    const port = parseNumber(paramOf(via.params, 'rport') ?? '', 65_535) ?? via.port ?? 5060;
+    const protocol = protocols[via.transport] ?? 'udp';
+    const port = parseNumber(paramOf(via.params, 'rport') ?? '', 65_535) ?? via.port ?? defaultPort(protocol);
     const text = encodeMessage(withoutTopVia(response));
-    const protocol = via.transport === 'TCP' ? 'tcp' : 'udp';
-    this.context.hub.pathTo(protocol, address, port)?.send(text, () => undefined);
+    this.context.hub.pathTo({ protocol, address, port, name: via.host }, true)?.send(text, () => undefined);
   }
 }

@@ -2,14 +2,17 @@
 import type { SipRequest } from '../message/sip-message.js';
 import { paramOf, withoutParam } from '../message/params.js';
 import { encodeVia } from '../message/via.js';
-import type { Path } from '../transport/path.js';
+import { isReliable, type Path } from '../transport/path.js';
 
-/** Fills in `rport` where it was asked for and `received` where the sender is not who it says. */
+/**
+ * Fills in `rport` where it was asked for and `received` where the sender is not who it says. What the
+ * sender put there itself is dropped: responses follow it.
+ */
 export function stampVia(request: SipRequest, path: Path): SipRequest {
   const { via } = request;
   const asked = paramOf(via.params, 'rport') !== undefined;
   const differs = via.host !== path.address;
-  if (!asked && !differs) return request;
+  if (!asked && !differs && paramOf(via.params, 'received') === undefined) return request;
   let params = withoutParam(withoutParam(via.params, 'rport'), 'received');
   if (asked) params += `;rport=${path.port}`;
   if (asked || differs) params += `;received=${path.address}`;
@@ -21,6 +24,6 @@ export function stampVia(request: SipRequest, path: Path): SipRequest {
 
 /** The port that responses go to over UDP: the source's when `rport` was asked for, else the Via's. */
 export function replyPort(request: SipRequest, path: Path): number {
-  if (path.protocol === 'tcp' || paramOf(request.via.params, 'rport') !== undefined) return path.port;
+  if (isReliable(path) || paramOf(request.via.params, 'rport') !== undefined) return path.port;
   return request.via.port ?? 5060;
 }

@@ -29,8 +29,6 @@ export class ServerTransaction implements TransactionOwner<SipRequest> {
     request: SipRequest,
     environment: Environment,
     path: Path,
-    /** A way to the peer when the connection it used is gone (RFC 3261 §18.2.2). */
-    private readonly reopen: (request: SipRequest, path: Path) => Path | undefined,
     private readonly gone: () => void,
   ) {
     this.#request = request;
@@ -66,8 +64,6 @@ export class ServerTransaction implements TransactionOwner<SipRequest> {
 
   /** Sends a response; false when the transaction takes none any more. */
   respond(status: number, text: string): boolean {
-    const { path } = this.#transaction;
-    if (!path.open) this.#transaction.path = this.reopen(this.#request, path) ?? path;
     return this.#transaction.feed(status < 200 ? 'send-1xx' : status < 300 ? 'send-2xx' : 'send-failure', undefined, text);
   }
 

@@ -18,9 +18,11 @@ import { headerOf, type Header, type RequestText, type SipRequest, type SipRespo
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
 import { encodeHostPort } from '../message/uri.js';
 import { MAGIC_COOKIE } from '../message/via.js';
-import type { Path } from '../transport/path.js';
+import { defaultPort, type Path } from '../transport/path.js';
+import type { Hop } from '../transport/server-location.js';
 import type { TransportHub } from '../transport/transport-hub.js';
 import { ClientTransaction, type ClientUser } from './client-transaction.js';
+import { HopSearch, type Compose } from './hop-search.js';
 import { makeResponse } from './make-response.js';
 import { replyPort, stampVia } from './received-via.js';
 import { ServerTransaction } from './server-transaction.js';
@@ -128,15 +130,20 @@ export class TransactionLayer {
   }
 
   /** Sends a request whose top Via has `branch`; undefined when there are too many transactions. */
-  request(request: RequestText, branch: string, path: Path, user: ClientUser): ClientTransaction | undefined {
+  request(request: RequestText, branch: string, path: Path, user: ClientUser, text = encodeMessage(request)): ClientTransaction | undefined {
     if (this.#full()) return undefined;
     const key = `${branch} ${request.method}`;
     const transaction = new ClientTransaction(request, this.environment, path, user, () => {
       this.#clients.delete(key);
     });
     this.#clients.set(key, transaction);
-    transaction.start(encodeMessage(request));
+    transaction.start(text);
     return transaction;
+  }
+
+  /** Prepares a request for the first of several places; it goes on to the others by itself (RFC 3263 §4.3). */
+  along<Reason extends string>(hops: readonly Hop[], compose: Compose<Reason>): HopSearch | Reason | 'no-transport' {
+    return HopSearch.begin(this, this.#hub, hops, compose);
   }
 
   /** The value of the Via for a request along a path. */
@@ -175,18 +182,14 @@ export class TransactionLayer {
     }
     const verdict = this.#user.admits(request, path);
     if (verdict === 'ignored') return;
-    const via = { address: request.via.host, port: request.via.port ?? 5060 };
-    const reply = path.protocol === 'udp' && replyPort(request, path) !== path.port
-      ? (this.#hub.pathTo('udp', path.address, replyPort(request, path)) ?? path)
-      : path;
+    const reply = this.#hub.replyTo(path, request.via, replyPort(request, path));
     if (verdict === 'turned-away' || this.#full()) {
       this.#turnAway(request, reply);
       return;
     }
-    this.#hub.learn(path, via);
+    this.#hub.learn(path, { address: request.via.host, port: request.via.port ?? defaultPort(path.protocol) });
     const transaction = new ServerTransaction(
       request, this.environment, reply,
-      this.#reopen,
       () => {
         this.#servers.delete(key);
       },
@@ -195,9 +198,6 @@ export class TransactionLayer {
     if (request.method === 'CANCEL') this.#user.cancel(transaction, this.#servers.get(key.replace(/ CANCEL$/u, ' INVITE')));
     else this.#user.request(transaction);
   }
-
-  readonly #reopen = (request: SipRequest, path: Path): Path | undefined =>
-    this.#hub.pathTo(path.protocol, path.address, request.via.port ?? 5060);
 
   /** For requests that name enough to be answered: the answer goes back the way they came. */
   #refuse(parts: RequestText, status: OwnStatus, path: Path): void {

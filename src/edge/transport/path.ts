@@ -4,7 +4,7 @@
  * Every received message comes with the path it took (responses go back by it), and every
  * request is sent along one.
  */
-export type Protocol = 'udp' | 'tcp';
+export type Protocol = 'udp' | 'tcp' | 'tls';
 
 export interface Place {
   readonly address: string;
@@ -23,7 +23,16 @@ export interface Path {
   readonly local: Place;
   /** False once the connection is gone; datagram paths are always open. */
   readonly open: boolean;
+  /**
+   * Who the peer has proved to be: the names of its certificate, in lower case, when an authority we
+   * trust has issued it. Absent without TLS, without a certificate, and for one that proves nothing.
+   */
+  readonly identity?: readonly string[] | undefined;
   send(text: string, failed: SendFailure): void;
 }
 
-export const isReliable = (path: Path): boolean => path.protocol === 'tcp';
+/** Whether it is a connection, which delivers once and in order, or tells that it could not. */
+export const isReliable = (path: { readonly protocol: Protocol }): boolean => path.protocol !== 'udp';
+
+/** Where a transport listens when nobody says a port (RFC 3261 §18.2.1, §26.2). */
+export const defaultPort = (protocol: Protocol): number => (protocol === 'tls' ? 5061 : 5060);

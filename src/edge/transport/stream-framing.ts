@@ -50,9 +50,9 @@ export class StreamFraming {
 
   constructor(private readonly maxBytes: number) {}
 
-  /** Whether part of a message is waiting for the rest. */
+  /** Whether part of a message is waiting for the rest; line ends between messages are none. */
   get unfinished(): boolean {
-    return this.#held.length > 0;
+    return this.#held !== '' && this.#held[0] !== '\r' && this.#held[0] !== '\n';
   }
 
   push(chunk: string): Framed {

@@ -2,16 +2,26 @@
  * All the places where the edge listens, as one: what arrives on any of them, and the path to
  * any peer.
  *
- * Owns       the transports; closes them.
- * Leaves to  the transaction layer what messages mean.
+ * Owns       the transports, the certificates, and the memory of places that failed; closes them.
+ * Leaves to  the transaction layer what messages mean; server-location what a URI names.
  */
-import { encodeHostPort, parseUri, transportOf, type SipUri } from '../message/uri.js';
+import { Failure } from '../../errors/index.js';
+import type { TlsSettings } from '../edge-options.js';
+import { copyOf } from '../message/sip-message.js';
+import { encodeHost, encodeHostPort, parseUri, transportOf, type SipUri } from '../message/uri.js';
+import type { Via } from '../message/via.js';
 import type { Clock } from '../timing.js';
+import { standardLimits, type ConnectionLimits } from './connection-limits.js';
 import { familyOf, isLoopback, isWildcard, type Family } from './local-address.js';
-import type { Path, Place, Protocol } from './path.js';
-import { Resolver, type LookUp } from './resolver.js';
+import { dnsLookUps, type LookUps } from './look-ups.js';
+import { defaultPort, isReliable, type Path, type Place, type Protocol } from './path.js';
+import { replyPath } from './reply-path.js';
+import { ServerLocation, type Hop } from './server-location.js';
+import { Shunned } from './shunned.js';
+import type { Draw } from './srv-order.js';
 import type { FramingReason } from './stream-framing.js';
-import { openTcp, type TcpTransport } from './tcp-transport.js';
+import { openStream, type StreamTransport } from './stream-transport.js';
+import { TlsCredentials } from './tls-credentials.js';
 import { openUdp, type Arrived, type UdpTransport } from './udp-transport.js';
 
 export interface HubAddress {
@@ -20,45 +30,79 @@ export interface HubAddress {
   readonly port: number;
 }
 
+export interface HubOptions {
+  readonly listen: readonly HubAddress[];
+  /** Needed where `listen` has a tls address. */
+  readonly tls?: TlsSettings | undefined;
+  readonly clock: Clock;
+  readonly arrived: Arrived;
+  readonly broken: (reason: FramingReason) => void;
+  /** Which sources of STUN requests are answered. */
+  readonly heard: (address: string) => boolean;
+  readonly lookUps?: LookUps | undefined;
+  readonly limits?: Partial<ConnectionLimits> | undefined;
+}
+
 export type NoPath = 'unresolved' | 'no-transport' | 'own-address';
 
-export type Transport = UdpTransport | TcpTransport;
+export type Transport = UdpTransport | StreamTransport;
 
-const protocolOf = (name: string | undefined): Protocol | undefined =>
-  name === undefined || name === 'udp' ? 'udp' : name === 'tcp' ? 'tcp' : undefined;
+/** A place to get a path to; `name` is what a TLS peer must prove to be. */
+export type Target = Pick<Hop, 'protocol' | 'address' | 'port' | 'name' | 'path'>;
+
+function needed(credentials: TlsCredentials | undefined): TlsCredentials {
+  if (credentials !== undefined) return credentials;
+  throw new Failure('EDGE_TLS', 'the SIP edge is to listen on tls and has no certificate (setting: sip.tls or recorder.sip.tls)');
+}
+
+async function openTransports(options: HubOptions, credentials: TlsCredentials | undefined): Promise<Transport[]> {
+  const { clock, arrived, broken, heard } = options;
+  const limits = { ...standardLimits, ...options.limits };
+  const transports: Transport[] = [];
+  try {
+    for (const { transport, host, port } of options.listen) {
+      transports.push(
+        transport === 'udp'
+          ? await openUdp(host, port, arrived, heard)
+          : await openStream({ host, port, limits, clock, arrived, broken, ...(transport === 'tls' ? { credentials: needed(credentials) } : {}) }),
+      );
+    }
+  } catch (thrown) {
+    for (const transport of transports.reverse()) await transport.close();
+    throw thrown;
+  }
+  return transports;
+}
 
 export class TransportHub {
   readonly #own = new Set<string>();
-  readonly #resolver: Resolver;
+  readonly #location: ServerLocation;
+  readonly shunned: Shunned;
 
   /** Takes the transports over, in the order in which they are preferred. */
-  constructor(private readonly transports: readonly Transport[], clock: Clock, lookUp?: LookUp) {
-    const families = new Set<Family>();
+  constructor(
+    private readonly transports: readonly Transport[], clock: Clock, lookUps: LookUps = dnsLookUps(),
+    /** Of the transports over TLS; closed with them. */
+    readonly credentials?: TlsCredentials,
+  ) {
     for (const transport of transports) {
-      families.add(familyOf(transport.bound.address));
       for (const address of transport.own) this.#own.add(encodeHostPort(address, transport.bound.port));
       if (transport.own.some(isLoopback)) this.#own.add(`localhost:${transport.bound.port}`);
     }
-    this.#resolver = new Resolver(clock, families, lookUp);
+    this.shunned = new Shunned(clock);
+    this.#location = new ServerLocation(clock, lookUps, (protocol: Protocol, family: Family) =>
+      transports.some((transport) => transport.protocol === protocol && familyOf(transport.bound.address) === family));
   }
 
-  static async open(
-    listen: readonly HubAddress[], clock: Clock, arrived: Arrived, broken: (reason: FramingReason) => void, lookUp?: LookUp,
-  ): Promise<TransportHub> {
-    const transports: Transport[] = [];
+  /** Throws Failure EDGE_LISTEN when an address can't be listened on, EDGE_TLS when the certificates can't be used. */
+  static async open(options: HubOptions): Promise<TransportHub> {
+    const credentials = options.tls === undefined ? undefined : await TlsCredentials.open(options.tls, options.clock);
     try {
-      for (const address of listen) {
-        transports.push(
-          address.transport === 'udp'
-            ? await openUdp(address.host, address.port, arrived)
-            : await openTcp(address.host, address.port, arrived, broken),
-        );
-      }
+      return new TransportHub(await openTransports(options, credentials), options.clock, options.lookUps, credentials);
     } catch (thrown) {
-      for (const transport of transports.reverse()) await transport.close();
+      credentials?.close();
       throw thrown;
     }
-    return new TransportHub(transports, clock, lookUp);
   }
 
   /** The real ports, in the order they were asked for. */
@@ -79,48 +123,81 @@ export class TransportHub {
 
   isOwnUri(text: string): boolean {
     const uri = parseUri(text);
-    return typeof uri !== 'string' && this.isOwn(uri.host, uri.port);
+    return typeof uri !== 'string' && this.#isOwnTarget(uri);
   }
 
   /**
-   * Finds the path to what a URI names (RFC 3263 without NAPTR and SRV: transport from the
-   * parameter, else UDP, else what is there; port 5060 by default). Calls back at once when no
-   * name has to be looked up.
+   * Finds the places to try for what a URI names, best first, those that have just failed last. Calls
+   * back at once when no name has to be looked up.
    */
-  route(uri: SipUri, done: (path: Path | NoPath) => void): void {
-    const port = uri.port ?? 5060;
-    if (this.isOwn(uri.host, port)) {
+  hops(uri: SipUri, done: (hops: readonly Hop[] | NoPath) => void, draw: Draw = Math.random): void {
+    if (this.#isOwnTarget(uri)) {
       done('own-address');
       return;
     }
-    const named = transportOf(uri);
-    const protocol = protocolOf(named);
-    if (protocol === undefined || uri.scheme === 'sips') {
-      done('no-transport');
-      return;
-    }
-    this.#resolver.resolve(uri.host, (address) => {
-      if (address === undefined) done('unresolved');
-      else if (this.isOwn(address, port)) done('own-address');
-      else done(this.pathTo(protocol, address, port, named === undefined) ?? 'no-transport');
+    this.#location.locate(uri, draw, (located) => {
+      if (typeof located === 'string') {
+        done(located);
+        return;
+      }
+      const foreign = located.filter((hop) => !this.isOwn(hop.address, hop.port));
+      done(foreign.length === 0 ? 'own-address' : this.shunned.order(foreign));
     });
   }
 
-  /** A path to an address; with `anyProtocol`, by whatever transport there is. */
-  pathTo(protocol: Protocol, address: string, port: number, anyProtocol = false): Path | undefined {
-    const transport = this.#choose(protocol, address) ?? (anyProtocol ? this.#choose(protocol === 'udp' ? 'tcp' : 'udp', address) : undefined);
-    return transport?.path(address, port);
+  /** Finds the path to the first place there is; for what is sent once and left to its fate. */
+  route(uri: SipUri, done: (path: Path | NoPath) => void): void {
+    this.hops(uri, (hops) => done(typeof hops === 'string' ? hops : this.firstPath(hops)));
   }
 
-  /** Lets requests to the port a TCP peer names in its Via go back on the connection it opened. */
+  firstPath(hops: readonly Hop[]): Path | 'no-transport' {
+    for (const hop of hops) {
+      const path = this.pathTo(hop);
+      if (path !== undefined) return path;
+    }
+    return 'no-transport';
+  }
+
+  /** The path to a place: a connection is opened unless there is one. An `answer` goes on any connection that is open. */
+  pathTo(target: Target, answer = false): Path | undefined {
+    if (target.path !== undefined) return target.path;
+    const transport = this.#choose(target.protocol, target.address);
+    return transport?.protocol === 'udp'
+      ? transport.path(target.address, target.port)
+      : transport?.path(target.address, target.port, target.name, answer);
+  }
+
+  /** The way of responses to a request that came by `path`; `port` is where they go over UDP (RFC 3261 §18.2.2). */
+  replyTo(path: Path, via: Via, port: number): Path {
+    if (!isReliable(path)) {
+      return port === path.port ? path : (this.pathTo({ protocol: 'udp', address: path.address, port, name: path.address }) ?? path);
+    }
+    // Copies: a transaction that lingers keeps this, and is not to keep the whole message.
+    return replyPath(path, { host: copyOf(via.host), port: via.port }, {
+      connect: (place) => this.pathTo(place),
+      locate: (sender, done) => {
+        const uri = parseUri(`sip:${encodeHost(sender.host)}${sender.port === undefined ? '' : `:${sender.port}`};transport=${path.protocol}`);
+        if (typeof uri === 'string') done([]);
+        else this.hops(uri, (hops) => done(typeof hops === 'string' ? [] : hops));
+      },
+    });
+  }
+
+  /** Lets requests to the port that a peer on a connection names in its Via go back on that connection. */
   learn(path: Path, sentBy: Place): void {
-    if (path.protocol !== 'tcp' || sentBy.address !== path.address) return;
-    for (const transport of this.transports) if (transport.protocol === 'tcp') transport.alias(path, sentBy.port);
+    if (!isReliable(path) || sentBy.address !== path.address) return;
+    for (const transport of this.transports) if (transport.protocol !== 'udp' && transport.protocol === path.protocol) transport.alias(path, sentBy.port);
   }
 
   async close(): Promise<void> {
-    this.#resolver.close();
+    this.#location.close();
+    this.credentials?.close();
     for (const transport of [...this.transports].reverse()) await transport.close();
+  }
+
+  #isOwnTarget(uri: SipUri): boolean {
+    const secure = uri.scheme === 'sips' || transportOf(uri) === 'tls';
+    return this.isOwn(uri.host, uri.port ?? defaultPort(secure ? 'tls' : 'udp'));
   }
 
   #choose(protocol: Protocol, address: string): Transport | undefined {

@@ -1,5 +1,5 @@
 /**
- * SIP over UDP: one socket, datagrams in, datagrams out (RFC 3261 §18).
+ * SIP over UDP: one socket, datagrams in, datagrams out (RFC 3261 §18), and answers to STUN keep-alives.
  *
  * Owns       its socket.
  * Leaves to  the hub what a datagram means; the transactions retransmission.
@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { advertisedAddress, familyOf, machineAddresses, plainAddress } from './local-address.js';
 import { listenFailure } from './listen-failure.js';
 import type { Path, Place } from './path.js';
+import { answerBinding, isStun } from './stun.js';
 
 /** Enough for a burst of about a thousand messages while the thread is busy elsewhere. */
 const BUFFER_BYTES = 2_097_152;
@@ -26,7 +27,8 @@ export interface UdpTransport {
   close(): Promise<void>;
 }
 
-export async function openUdp(host: string, port: number, arrived: Arrived): Promise<UdpTransport> {
+/** `heard` tells whose STUN requests are answered; all else is the transaction layer's to judge. */
+export async function openUdp(host: string, port: number, arrived: Arrived, heard: (address: string) => boolean = () => true): Promise<UdpTransport> {
   const socket: Socket = createSocket({
     type: familyOf(host) === 6 ? 'udp6' : 'udp4',
     ipv6Only: familyOf(host) === 6,
@@ -62,6 +64,11 @@ export async function openUdp(host: string, port: number, arrived: Arrived): Pro
   });
 
   socket.on('message', (datagram, peer) => {
+    if (isStun(datagram)) {
+      const answer = heard(plainAddress(peer.address)) ? answerBinding(datagram, plainAddress(peer.address), peer.port) : undefined;
+      if (answer !== undefined) socket.send(answer, peer.port, peer.address, () => undefined);
+      return;
+    }
     arrived(datagram.toString('latin1'), pathTo(plainAddress(peer.address), peer.port));
   });
   // A datagram that bounced (ICMP) is reported by its own send; the socket itself stays good.
