@@ -73,6 +73,7 @@ export async function openRawUdp(t: Test): Promise<RawPeer> {
 export interface RawTcp extends Omit<RawPeer, 'send'> {
   send(text: string): void;
   readonly closed: Promise<unknown>;
+  end(): void;
 }
 
 export const openRawTcp = (t: Test, toPort: number): Promise<RawTcp> => openRawStream(t, connect(toPort, '127.0.0.1'), 'connect');
@@ -106,6 +107,7 @@ async function openRawStream(t: Test, socket: Socket, ready: 'connect' | 'secure
     left: box.left,
     texts: box.texts,
     closed,
+    end: () => socket.end(),
   };
 }
 
