@@ -69,8 +69,8 @@ const nextHopOf = (config: Config): string => {
 };
 
 function proxyOf(config: Config): string {
-  const listen = config.sip.listen.find((one) => one.transport === 'udp') ?? config.sip.listen[0];
-  if (listen === undefined) throw new Failure('CALL_FAILED', 'the proxy listens nowhere: say where with --via');
+  const listen = config.sip.listen.find((one) => one.transport === 'udp') ?? config.sip.listen.find((one) => one.transport === 'tcp');
+  if (listen === undefined) throw new Failure('CALL_FAILED', 'the proxy listens neither on UDP nor on TCP, and a test call speaks no TLS: say where with --via');
   return `${hostPort(listen.host, listen.port)}${listen.transport === 'tcp' ? ';transport=tcp' : ''}`;
 }
 

@@ -17,14 +17,17 @@ function keysOf(node: Node, path = ''): [string, string][] {
     const key = path === '' ? name : `${path}.${name}`;
     if (inner.properties !== undefined) return keysOf(inner, key);
     if (isObject(inner.items) && inner.items.properties !== undefined) return keysOf(inner.items, `${key}[]`);
-    return [[key, defaultOf(inner, node.required?.includes(name) === true)]];
+    return [[key, defaultOf(key, inner, node.required?.includes(name) === true)]];
   });
 }
 
-function defaultOf(node: Node, required: boolean): string {
+/** Defaults that the schema leaves out, since they are of the machine that made the schema. */
+const ofTheMachine = new Set(['node', 'recorder.name']);
+
+function defaultOf(key: string, node: Node, required: boolean): string {
   if (node.default !== undefined) return `\`${typeof node.default === 'string' ? node.default : JSON.stringify(node.default)}\``;
-  // The one default that the schema leaves out, since it is of the machine that made the schema.
-  return required ? 'required' : 'host name';
+  if (ofTheMachine.has(key)) return 'host name';
+  return required ? 'required' : 'none';
 }
 
 t.test('docs/config.md lists exactly the keys of the configuration, with their defaults', (t) => {

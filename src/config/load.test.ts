@@ -34,6 +34,14 @@ t.test('the shipped configuration is valid', async (t) => {
   t.match(config.sip.listen, [{ transport: 'udp', host: '127.0.0.1', port: 5060 }, { transport: 'tcp' }]);
 });
 
+t.test('addresses without a port have the default one, and TLS its certificate and what is safe', (t) => {
+  const tls = 'sip:\n  tls: {certFile: cert.pem, keyFile: key.pem}\n  listen:\n    - tls:127.0.0.1\n    - tcp:[::1]';
+  const config = parseConfig(shipped.replace('sip:\n  listen:', tls), 'x');
+  t.match(config.sip.listen, [{ transport: 'tls', host: '127.0.0.1', port: 5061 }, { transport: 'tcp', host: '::1', port: 5060 }, { transport: 'udp' }]);
+  t.strictSame({ ...config.sip.tls }, { certFile: 'cert.pem', keyFile: 'key.pem', clientCertificate: 'none', verifyPeer: 'name' });
+  t.end();
+});
+
 t.test('the result is frozen to its depths', (t) => {
   const frozen = (value: unknown): boolean => typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
   t.ok(frozen(parseConfig(shipped, 'x')));
@@ -51,6 +59,7 @@ t.test('a fault is told by file, line and key', (t) => {
     ['    - udp:127.0.0.1:5060', '    - 127.0.0.1:5060', /^sip\.listen\[0\]: write it as udp:ADDRESS:PORT/],
     ['    - udp:127.0.0.1:5060', '    - udp:localhost:5060', /^sip\.listen\[0\]: write it as/],
     ['    - udp:127.0.0.1:5060', '    - udp:127.0.0.1:99999', /^sip\.listen\[0\]: write it as/],
+    ['    - udp:127.0.0.1:5060', '    - tls:127.0.0.1:5061', /^sip\.listen\[0\]: a tls address needs a certificate/],
     ['ports: [20000, 24999]', 'ports: [24999, 20000]', /^anchor\.relay\.ports: the range must hold at least two pairs/],
     ['ports: [20000, 24999]', 'ports: [20000, 20002]', /^anchor\.relay\.ports: the range must hold at least two pairs/],
     ['ports: [20000, 24999]', 'ports: [80, 24999]', /^anchor\.relay\.ports\[0\]: .*1024/],

@@ -38,7 +38,7 @@ t.afterEach(() => {
   for (const invite of unanswered.splice(0)) invite.refuse(new Error('the test is over'));
 });
 
-function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; keysInClear: boolean }> = {}) {
+function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; keysInClear: boolean }> = {}, verifiesTls = false) {
   const invites: Invite[] = [];
   const said = { lost: [] as string[], forks: [] as string[], stops: 0, cancels: 0 };
   let offer: RecordingOffer | undefined = { sdp: sdpOf(1), holdsKeys: false };
@@ -66,7 +66,7 @@ function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; key
       };
       told.cbRequest(null, { cancel });
     });
-  const sip = { srf: { createUAC }, contacts: [], healthy: () => true, close: () => Promise.resolve() } as unknown as SipConnection;
+  const sip = { srf: { createUAC }, contacts: [], verifiesTls, healthy: () => true, close: () => Promise.resolve() } as unknown as SipConnection;
   const client = new RecordingClient({
     sip,
     settings: { recorder: 'sip:recorder@127.0.0.1:5080;transport=tcp', answerTimeoutMs: 60_000, keysInClear: false, ...settings },
@@ -259,16 +259,19 @@ t.test('a recorder that refuses a change, or answers what cannot be used, is los
   t.equal(other.said.lost.length, 1);
 });
 
-t.test('keys are not sent to a recorder on another machine, unless that is allowed', async (t) => {
-  for (const [recorder, keysInClear, sent] of [
-    ['sip:r@127.0.0.1:5080', false, true],
-    ['sip:r@[::1]:5080', false, true],
-    ['sip:r@localhost', false, true],
-    ['sip:r@192.0.2.1', false, false],
-    ['sip:r@127.example.com', false, false],
-    ['sip:r@192.0.2.1', true, true],
+t.test('keys are not sent to a recorder on another machine, unless by TLS to one that proves itself, or where that is allowed', async (t) => {
+  for (const [recorder, keysInClear, sent, verifiesTls] of [
+    ['sip:r@127.0.0.1:5080', false, true, false],
+    ['sip:r@[::1]:5080', false, true, false],
+    ['sip:r@localhost', false, true, false],
+    ['sip:r@192.0.2.1', false, false, true],
+    ['sip:r@127.example.com', false, false, true],
+    ['sip:r@192.0.2.1', true, true, false],
+    ['sip:r@192.0.2.1;Transport=TLS', false, true, true],
+    ['sips:r@192.0.2.1', false, true, true],
+    ['sips:r@192.0.2.1', false, false, false],
   ] as const) {
-    const { client, invites, offers, said } = open({ recorder, keysInClear });
+    const { client, invites, offers, said } = open({ recorder, keysInClear }, verifiesTls);
     offers({ sdp: sdpOf(1), holdsKeys: true });
     const changed = client.mediaChanged();
     await settled();

@@ -189,10 +189,11 @@ export class RecordingClient {
     const { recorder, keysInClear } = this.#options.settings;
     const uri = parseSipUri(recorder);
     const host = typeof uri === 'string' ? '' : uri.host;
-    if (keysInClear || host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return;
+    const byTls = typeof uri !== 'string' && (uri.scheme === 'sips' || uri.params.get('transport')?.toLowerCase() === 'tls');
+    if (keysInClear || (byTls && this.#options.sip.verifiesTls) || host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return;
     throw new Failure(
       'KEYS_NOT_FORWARDABLE',
-      `SRTP keys are not sent unencrypted to ${host}: place the recorder on this machine or set recording.keysInClear`,
+      `SRTP keys are not sent unencrypted to ${host}: place the recorder on this machine, reach it by TLS with a certificate that is verified, or set recording.keysInClear`,
     );
   }
 

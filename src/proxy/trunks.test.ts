@@ -21,12 +21,14 @@ t.test('a call is of the first trunk whose sources hold its address', (t) => {
   t.end();
 });
 
-t.test('the number and its parameters stay, host, port and transport become the next hop\'s', (t) => {
+t.test('the number and its parameters stay, scheme, host, port and transport become the next hop\'s', (t) => {
   const table: [string, string, string][] = [
     ['sip:+4930123@proxy.example.com:5060', 'sip:198.51.100.1', 'sip:+4930123@198.51.100.1'],
     ['sip:+4930123@proxy.example.com', 'sip:198.51.100.1:5062', 'sip:+4930123@198.51.100.1:5062'],
     ['sip:+49;rn=+4940;npdi@proxy;user=phone;transport=udp', 'sip:198.51.100.1;transport=tcp', 'sip:+49;rn=+4940;npdi@198.51.100.1;user=phone;transport=tcp'],
     ['sip:100@proxy;Transport=tls', 'sip:198.51.100.1', 'sip:100@198.51.100.1'],
+    ['sip:100@proxy', 'sips:sbc.example.com', 'sips:100@sbc.example.com'],
+    ['sips:100@proxy', 'sip:198.51.100.1', 'sip:100@198.51.100.1'],
     ['sip:100@proxy?Subject=x', 'sip:198.51.100.1', 'sip:100@198.51.100.1?Subject=x'],
     ['sip:proxy', 'sip:198.51.100.1', 'sip:198.51.100.1'],
     ['sip:100@[2001:db8::1]:5060', 'sip:[2001:db8::2]:5070', 'sip:100@[2001:db8::2]:5070'],

@@ -24,8 +24,8 @@ export const trunkOf = (trunks: readonly Trunk[], sourceAddress: string): Trunk 
   trunks.find((trunk) => trunk.sources.has(sourceAddress));
 
 /**
- * The request URI for the next hop: the number and its parameters stay, host and transport become the
- * next hop's. One that names no host (tel:), or cannot be read, is sent as it is.
+ * The request URI for the next hop: the number and its parameters stay, scheme, host and transport become
+ * the next hop's. One that names no host (tel:), or cannot be read, is sent as it is.
  */
 export function requestUriFor(uri: string, nextHop: SipUri): string {
   const parsed = parseSipUri(uri);
@@ -33,5 +33,5 @@ export function requestUriFor(uri: string, nextHop: SipUri): string {
   const { port: _port, ...rest } = parsed;
   const parameters = new Map([...parsed.params].filter(([name]) => name.toLowerCase() !== 'transport'));
   for (const [name, value] of nextHop.params) parameters.set(name, value);
-  return encodeSipUri({ ...rest, host: nextHop.host, ...(nextHop.port === undefined ? {} : { port: nextHop.port }), params: parameters });
+  return encodeSipUri({ ...rest, scheme: nextHop.scheme, host: nextHop.host, ...(nextHop.port === undefined ? {} : { port: nextHop.port }), params: parameters });
 }

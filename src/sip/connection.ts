@@ -15,6 +15,8 @@ export interface SipConnection {
   readonly srf: Srf;
   /** Where the edge listens; empty when drachtio-server does not tell. */
   readonly contacts: readonly string[];
+  /** Whether what goes by TLS goes only to a server that has proved something; of a drachtio-server nobody knows. */
+  readonly verifiesTls: boolean;
   healthy(): boolean;
   /** Messages that the embedded edge could not read, since its start; 0 with drachtio-server, which tells no count. */
   malformed(): Promise<number>;
@@ -35,7 +37,7 @@ export interface SipConnectionOptions {
 const connectTimeoutMs = 10_000;
 
 /**
- * @throws Failure EDGE_LISTEN when an address cannot be had, EDGE_LOST when no edge answers.
+ * @throws Failure EDGE_LISTEN when an address cannot be had, EDGE_TLS when a certificate cannot be used, EDGE_LOST when no edge answers.
  */
 export async function connectSip(options: SipConnectionOptions): Promise<SipConnection> {
   const { settings } = options;
@@ -45,6 +47,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
     edge = await spawnEdge(
       {
         listen: settings.listen,
+        tls: settings.tls,
         admin: { host: '127.0.0.1', port: 0 },
         secret,
         ...(options.silentUnless === undefined ? {} : { silentUnless: options.silentUnless }),
@@ -78,6 +81,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
   return {
     srf,
     contacts: edge?.listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`) ?? [],
+    verifiesTls: edge !== undefined && settings.tls !== undefined && settings.tls.verifyPeer !== 'off',
     healthy: () => connected,
     malformed: async () => Object.values((await edge?.stats())?.malformed ?? {}).reduce((sum, count) => sum + count, 0),
     close() {

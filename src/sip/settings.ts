@@ -1,26 +1,43 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
-/** `udp:192.0.2.1:5060` or `tcp:[2001:db8::1]:5060`. */
+/** `udp:192.0.2.1:5060`, `tls:[2001:db8::1]`; without a port 5060, or 5061 for tls. */
 const listenAddress = z
   .string()
   .transform((text, context) => {
-    const match = /^(udp|tcp):(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+    const match = /^(udp|tcp|tls):(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
     const host = match?.[2] ?? match?.[3] ?? '';
-    const port = Number(match?.[4]);
+    const port = Number(match?.[4] ?? (match?.[1] === 'tls' ? 5061 : 5060));
     if (match === null || isIP(host) === 0 || port > 65_535) {
-      context.addIssue({ code: 'custom', message: 'write it as udp:ADDRESS:PORT or tcp:ADDRESS:PORT, IPv6 in brackets' });
+      context.addIssue({ code: 'custom', message: 'write it as udp:ADDRESS:PORT, tcp:ADDRESS:PORT or tls:ADDRESS:PORT, IPv6 in brackets' });
       return z.NEVER;
     }
-    return { transport: match[1] as 'udp' | 'tcp', host, port };
+    return { transport: match[1] as 'udp' | 'tcp' | 'tls', host, port };
   })
-  .describe('udp:ADDRESS:PORT or tcp:ADDRESS:PORT');
+  .describe('udp:ADDRESS:PORT, tcp:ADDRESS:PORT or tls:ADDRESS:PORT');
+
+const tlsSettings = z
+  .strictObject({
+    certFile: z.string().min(1).describe('PEM file with the certificate, followed by those of intermediate authorities'),
+    keyFile: z.string().min(1).describe('PEM file with its key, without a passphrase'),
+    caFile: z.string().min(1).optional().describe('PEM file with the authorities to trust, in place of the public ones'),
+    clientCertificate: z
+      .enum(['none', 'request', 'require'])
+      .default('none')
+      .describe('whether peers that connect are asked for a certificate, and refused without one of a trusted authority'),
+    verifyPeer: z
+      .enum(['name', 'chain', 'off'])
+      .default('name')
+      .describe('what a server must prove that we connect to: the name asked for, a trusted authority, or nothing'),
+  })
+  .describe('certificate of the embedded edge, for its tls addresses and for the TLS connections it opens');
 
 /** One SIP edge: the embedded one on these addresses, or a drachtio-server that is running elsewhere. */
 export const sipSettings = z
   .strictObject({
     listen: z.array(listenAddress).max(32).prefault([]).describe('addresses of the embedded edge'),
     natDetection: z.boolean().default(true).describe('whether peers that are not where their Contact says are reached where they speak from'),
+    tls: tlsSettings.optional(),
     drachtio: z
       .strictObject({
         host: z.string().min(1),
@@ -33,6 +50,10 @@ export const sipSettings = z
   .refine(({ listen, drachtio }) => listen.length > 0 || drachtio !== undefined, {
     path: ['listen'],
     message: 'name at least one address, or a drachtio-server',
+  })
+  .superRefine(({ listen, tls }, context) => {
+    const uncertified = tls === undefined ? listen.findIndex(({ transport }) => transport === 'tls') : -1;
+    if (uncertified !== -1) context.addIssue({ code: 'custom', path: ['listen', uncertified], message: 'a tls address needs a certificate: say tls.certFile and tls.keyFile beside listen' });
   });
 
 type Parsed = z.infer<typeof sipSettings>;
