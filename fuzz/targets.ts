@@ -8,6 +8,7 @@ import { encodeEvent } from '../src/capture/event.js';
 import { encodeEventRecord, encodePacket, parseRecords, recordHeadBytes } from '../src/capture/format.js';
 import { encodeFrame, FrameReader } from '../src/edge/app/frame-reader.js';
 import { parseMessage } from '../src/edge/message/parse-message.js';
+import { answerBinding } from '../src/edge/transport/stun.js';
 import { StreamFraming } from '../src/edge/transport/stream-framing.js';
 import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender } from '../src/media/index.js';
 import { encodeMetadata } from '../src/sip/encode-metadata.js';
@@ -103,6 +104,14 @@ export const targets: Readonly<Record<string, Target>> = {
       // However a stream is cut into pieces, the same frames come out, up to what ends it.
       assert.deepEqual(payloads, whole.payloads.slice(0, payloads.length));
       if (whole.reason === undefined && reason === undefined) assert.equal(payloads.length, whole.payloads.length);
+    },
+  },
+  stun: {
+    seeds: [Buffer.from('000100002112a442b7e7a701bc34d686fa87dfae', 'hex'), Buffer.from('0001000c2112a442b7e7a701bc34d686fa87dfae8022000374657300' + '00060000', 'hex')],
+    words: ['\u0000\u0001', '\u0080\u0022', '\u00ff\u00ff', '!\u0012\u00a4B'],
+    run: (input) => {
+      const given = answerBinding(input, '2001:db8::1', 5060);
+      assert.ok(given === undefined || given.length <= input.length + 24, 'an answer is not much longer than its request');
     },
   },
   sdp: {

@@ -221,6 +221,12 @@ t.test('where nobody takes a TCP connection it goes by UDP after all, and TCP is
     t.notMatch(headerOf(invite, 'contact'), 'transport=tcp');
     peer.send(rawResponse(invite, 486, 'Busy', { tag: 'b' }), party.port());
     t.equal(await refused, 486);
+    if (i > 0) continue;
+    // From now on somebody would take the connection.
+    const late = createServer(() => t.fail('TCP was tried again'));
+    late.listen(peer.port, '127.0.0.1');
+    await once(late, 'listening');
+    t.teardown(() => late.close());
   }
 });
 
