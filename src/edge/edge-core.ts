@@ -8,8 +8,11 @@ import { Admission } from './admission/admission.js';
 import type { LoadMeter } from './admission/load-meter.js';
 import { SourceBuckets } from './admission/source-limit.js';
 import { Agent } from './agent/agent.js';
-import type { Application } from './app/application.js';
+import { noFacts } from './agent/call-facts.js';
+import { nowhereElse, type Elsewhere } from './agent/new-requests.js';
+import type { Application, Origin } from './app/application.js';
 import { AppSession, type SessionContext, type Wire } from './app/app-session.js';
+import { CallRecords } from './app/call-records.js';
 import { Routes } from './app/routes.js';
 import { DialogStore } from './dialog/dialog-store.js';
 import type { EdgeOptions, EdgeStats } from './edge-options.js';
@@ -35,6 +38,8 @@ export interface EdgeEnvironment {
   readonly connections?: Partial<ConnectionLimits>;
   readonly maxTransactions?: number;
   readonly maxDialogs?: number;
+  readonly maxOutbound?: number;
+  readonly maxUnreadBytes?: number;
 }
 
 export class EdgeCore {
@@ -47,7 +52,12 @@ export class EdgeCore {
   readonly #heard: (address: string) => boolean;
 
   /** Throws Failure CONFIG_INVALID for an entry of `silentUnless` or `sourceLimit.except` that is no address. */
-  constructor(hub: TransportHub, options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit' | 'natDetection'>, replaced: EdgeEnvironment) {
+  constructor(
+    hub: TransportHub,
+    options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit' | 'natDetection' | 'cdrs'>,
+    replaced: EdgeEnvironment,
+    elsewhere: Elsewhere = nowhereElse,
+  ) {
     const clock = replaced.clock ?? systemClock;
     const ids = replaced.ids ?? randomIds;
     const environment = { clock, timing: { ...standardTiming, ...replaced.timing }, lingering: new Lingering(clock) };
@@ -62,9 +72,10 @@ export class EdgeCore {
       ...(sourceLimit === undefined ? {} : { sources: new SourceBuckets(sourceLimit, openSourceFilter(sourceLimit.except)) }),
       keepsUp: (verb) => routes.keepsUp(verb),
     });
-    const proxy = new Proxy(environment, hub, layer, ids);
+    const facts = options.cdrs === true ? new CallRecords(routes) : noFacts;
+    const proxy = new Proxy(environment, hub, layer, ids, facts);
     const natDetection = options.natDetection ?? true;
-    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes, natDetection }, proxy, heard, admission);
+    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes, natDetection, facts }, proxy, heard, admission, elsewhere);
     layer.bind(hub, agent);
     this.#admission = admission;
     this.#hub = hub;
@@ -92,9 +103,9 @@ export class EdgeCore {
     this.#layer.countMalformed(reason);
   }
 
-  /** An application has connected. */
-  begin(wire: Wire): AppSession {
-    return new AppSession(this.#sessions, wire);
+  /** An application has connected, or has been connected to. */
+  begin(wire: Wire, origin: Origin = 'inbound'): AppSession {
+    return new AppSession(this.#sessions, wire, origin);
   }
 
   stats(): EdgeStats {

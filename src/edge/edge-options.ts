@@ -24,10 +24,42 @@ export interface TlsSettings {
   readonly verifyPeer: 'name' | 'chain' | 'off';
 }
 
+/** PEM texts, not names of files. */
+export interface AdminTls {
+  readonly certificate: string;
+  readonly key: string;
+  /** Intermediate certificates. */
+  readonly chain?: string;
+  readonly dhParameters?: string;
+  /** A port for TLS beside the one without; absent: the one port there is speaks TLS only. */
+  readonly port?: number;
+}
+
+export interface AdminAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: AdminTls;
+}
+
+/**
+ * Who is asked what becomes of new requests of a method, in place of the applications that have
+ * registered for it (drachtio-server's `request-handler`).
+ */
+export interface RequestHandler {
+  /** A SIP method, or `*` (the default) for those without a handler of their own. The first of a method counts. */
+  readonly method?: string;
+  /** `tcp://host:port` or `tls://host:port`: an application that listens there. `http(s)://…`: a service that decides. */
+  readonly url: string;
+  /** For http: GET (the default), or POST with the SIP message as body. */
+  readonly httpMethod?: 'GET' | 'POST';
+  /** For https and TLS: whether the certificate must be one that this machine trusts (the default). */
+  readonly verifyPeer?: boolean;
+}
+
 export interface EdgeOptions {
   readonly listen: readonly ListenAddress[];
   /** Where applications connect with the drachtio protocol; port 0 lets the operating system choose. */
-  readonly admin: { readonly host: string; readonly port: number };
+  readonly admin: AdminAddress;
   /** What applications authenticate with. */
   readonly secret: string;
   /**
@@ -46,6 +78,9 @@ export interface EdgeOptions {
   readonly tls?: TlsSettings | undefined;
   /** DNS servers to ask in place of the system's, as `192.0.2.1` or `192.0.2.1:53`. */
   readonly dnsServers?: readonly string[];
+  readonly requestHandlers?: readonly RequestHandler[];
+  /** Whether applications that ask for `cdr:…` events are sent call records. */
+  readonly cdrs?: boolean;
 }
 
 export interface TlsCounts {
@@ -75,7 +110,8 @@ export interface EdgeStats {
 export interface Edge {
   /** The addresses listened on, with the real ports, in the order of the options. */
   readonly listening: readonly ListenAddress[];
-  readonly admin: { readonly host: string; readonly port: number };
+  /** `tlsPort` where TLS has a port of its own. */
+  readonly admin: { readonly host: string; readonly port: number; readonly tlsPort?: number };
   stats(): EdgeStats | Promise<EdgeStats>;
   /**
    * Reads the certificate files again, for connections from now on; the edge also does so by itself within a

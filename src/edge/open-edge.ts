@@ -1,9 +1,12 @@
 /** Puts an edge together: the core, the sockets of SIP and those of applications; and takes it apart. */
 import { openLoadMeter } from './admission/load-meter.js';
 import { AppServer } from './app/app-server.js';
+import { UNREAD_BYTES, type Reception } from './app/app-socket.js';
+import { OutboundConnections } from './app/outbound.js';
+import { RequestHandlers } from './app/request-handlers.js';
 import { EdgeCore, type EdgeEnvironment } from './edge-core.js';
 import type { Edge, EdgeOptions } from './edge-options.js';
-import { systemClock } from './timing.js';
+import { standardTiming, systemClock } from './timing.js';
 import { dnsLookUps } from './transport/look-ups.js';
 import { TransportHub } from './transport/transport-hub.js';
 
@@ -11,15 +14,19 @@ export type { EdgeEnvironment } from './edge-core.js';
 
 /**
  * Opens an edge in the calling thread. Throws Failure EDGE_LISTEN when an address can't be listened
- * on, EDGE_TLS when its certificate can't be used, CONFIG_INVALID for an entry of `silentUnless` that is no address.
+ * on, EDGE_TLS when its certificate can't be used, CONFIG_INVALID for an entry of `silentUnless` that is no
+ * address, a request handler without a usable url, a certificate for applications that cannot be used.
  */
 export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironment): Promise<Edge> {
+  const clock = replaced.clock ?? systemClock;
+  const timing = { ...standardTiming, ...replaced.timing };
+  const handlers = new RequestHandlers(options.requestHandlers ?? [], clock, timing.routingMs);
   // Until there is a core, what arrives is dropped.
   const late: { core?: EdgeCore } = {};
   const hub = await TransportHub.open({
     listen: options.listen,
     tls: options.tls,
-    clock: replaced.clock ?? systemClock,
+    clock,
     arrived: (text, path) => late.core?.receive(text, path),
     broken: () => late.core?.countMalformed('bad-framing'),
     heard: (address) => late.core?.hears(address) === true,
@@ -27,10 +34,16 @@ export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironme
     limits: replaced.connections,
   });
   let core: EdgeCore;
-  let server: AppServer;
+  let outbound: OutboundConnections;
+  let opened: Awaited<ReturnType<typeof AppServer.open>>;
   try {
-    core = new EdgeCore(hub, options, { load: openLoadMeter(), ...replaced });
-    server = await AppServer.open(options.admin, (wire) => core.begin(wire));
+    const reception: Reception = { begin: (wire, origin) => core.begin(wire, origin), clock, maxUnreadBytes: replaced.maxUnreadBytes ?? UNREAD_BYTES };
+    outbound = new OutboundConnections(reception, timing.outboundMs, replaced.maxOutbound);
+    core = new EdgeCore(hub, options, { load: openLoadMeter(), ...replaced }, {
+      handlerOf: (method) => handlers.of(method),
+      connect: (to, done) => outbound.open(to, done),
+    });
+    opened = await AppServer.open(options.admin, reception);
   } catch (thrown) {
     await hub.close();
     throw thrown;
@@ -38,14 +51,16 @@ export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironme
   late.core = core;
 
   const close = async (): Promise<void> => {
-    await server.close();
+    await opened.server.close();
+    outbound.close();
+    handlers.close();
     core.close();
     await hub.close();
   };
   let closing: Promise<void> | undefined;
   return {
     listening: hub.listening,
-    admin: { host: options.admin.host, port: server.bound.port },
+    admin: opened.bound,
     stats: () => core.stats(),
     reloadTls: async () => hub.credentials?.reload(),
     close: () => (closing ??= close()),

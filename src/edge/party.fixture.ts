@@ -4,6 +4,7 @@
  */
 import Srf from 'drachtio-srf';
 import type { EventEmitter } from 'node:events';
+import type { Server, Socket } from 'node:net';
 import type { Test } from 'tap';
 import type { Edge, EdgeOptions, ListenAddress } from './edge-options.js';
 import { openEdgeWith, type EdgeEnvironment } from './open-edge.js';
@@ -32,6 +33,9 @@ export interface SrfRequest extends SrfMessage, EventEmitter {
   readonly protocol: string;
   readonly server: { readonly hostport: string };
   readonly stackDialogId: string;
+  readonly sessionToken?: string;
+  /** The connection it came on; a Dialog sends on that of its request. */
+  socket: Socket | undefined;
 }
 
 export interface SrfDialog extends EventEmitter {
@@ -40,6 +44,7 @@ export interface SrfDialog extends EventEmitter {
   readonly local: { sdp: string; uri: string; contact: string };
   readonly remote: { sdp: string; uri: string };
   readonly connected: boolean;
+  readonly req: SrfRequest;
   destroy(options?: object): Promise<SrfMessage>;
   modify(sdp: string | object, options?: object): Promise<string>;
   request(options: object): Promise<SrfResponse>;
@@ -63,6 +68,10 @@ export interface SrfApp extends EventEmitter {
   createUAS(request: SrfRequest, response: SrfResponse, options: object): Promise<SrfDialog>;
   createB2BUA(request: SrfRequest, response: SrfResponse, uri: string, options?: object, told?: object): Promise<{ uas: SrfDialog; uac: SrfDialog }>;
   proxyRequest(request: SrfRequest, destination: string | readonly string[], options?: object): Promise<ProxyResult>;
+  listen(options: object): Server;
+  endSession(message: SrfRequest | SrfResponse): void;
+  findDialogById(id: string): SrfDialog | undefined;
+  findDialogByCallIDAndFromTag(callId: string, tag: string): SrfDialog | undefined;
 }
 
 const SECRET = 'cymru';
@@ -78,9 +87,9 @@ export interface Party {
   port(transport?: ListenAddress['transport']): number;
 }
 
-/** Connects an application to an edge; the promise is for its authentication. */
-export function connectApp(t: Test, edge: Edge, secret = SECRET): Promise<SrfApp> {
-  const srf = new Srf() as unknown as SrfApp;
+/** Connects an application to an edge, once unless `options` say otherwise; the promise is for its authentication. */
+export function connectApp(t: Test, edge: Edge, secret = SECRET, tags: readonly string[] = [], options: object = {}): Promise<SrfApp> {
+  const srf = new Srf(tags as string[]) as unknown as SrfApp;
   let gone = false;
   srf.on('close', () => {
     gone = true;
@@ -91,10 +100,11 @@ export function connectApp(t: Test, edge: Edge, secret = SECRET): Promise<SrfApp
   return new Promise((resolve, reject) => {
     srf.on('error', reject);
     srf.on('connect', (error: Error | null) => {
+      gone = error !== null;
       if (error === null) resolve(srf);
       else reject(error);
     });
-    srf.connect({ host: edge.admin.host, port: edge.admin.port, secret });
+    srf.connect({ host: edge.admin.host, port: edge.admin.port, secret, reconnect: { maxAttempts: 1 }, ...options });
   });
 }
 

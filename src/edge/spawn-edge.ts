@@ -76,7 +76,13 @@ class SpawnedEdge implements Edge {
     this.listening = running.opened.listening;
     this.admin = running.opened.admin;
     // A crashed edge comes back where its peers and applications look for it.
-    this.#again = { ...options, listen: this.listening, admin: this.admin };
+    const { port, tlsPort } = this.admin;
+    const { tls } = options.admin;
+    this.#again = {
+      ...options,
+      listen: this.listening,
+      admin: { ...options.admin, port, ...(tls === undefined || tlsPort === undefined ? {} : { tls: { ...tls, port: tlsPort } }) },
+    };
     this.worker = running.worker;
   }
 

@@ -15,6 +15,12 @@ export interface Timing {
   readonly unansweredMs: number;
   /** How long an INVITE may ring on either side of the application. */
   readonly ringingMs: number;
+  /** How long the dialogs of an application that is gone wait for its return. */
+  readonly orphanMs: number;
+  /** How long an application may take to accept a connection of the edge's and to authenticate. */
+  readonly outboundMs: number;
+  /** How long a service may take to say where a request goes. */
+  readonly routingMs: number;
 }
 
 export const standardTiming: Timing = {
@@ -24,6 +30,9 @@ export const standardTiming: Timing = {
   timerCMs: 185_000,
   unansweredMs: 64_000,
   ringingMs: 900_000,
+  orphanMs: 120_000,
+  outboundMs: 3_000,
+  routingMs: 3_000,
 };
 
 /** Calls off a timer; does nothing when it has fired. */

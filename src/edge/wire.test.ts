@@ -1,58 +1,10 @@
-import { tableLookUps } from './transport/table-look-ups.fixture.js';
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import t, { type Test } from 'tap';
-import { encodeFrame, FrameReader } from './app/frame-reader.js';
+import t from 'tap';
+import { encodeFrame } from './app/frame-reader.js';
 import type { Edge } from './edge-options.js';
+import { openAuthenticated, openRawApp } from './raw-app.fixture.js';
 import { isRequest, isResponse, openRawUdp, rawCall, rawResponse } from './raw-peer.fixture.js';
+import { tableLookUps } from './transport/table-look-ups.fixture.js';
 import { connectApp, openQuietEdge, sdp, until, type SrfRequest } from './party.fixture.js';
-
-interface RawApp {
-  send(payload: string): void;
-  write(bytes: string): void;
-  /** The next payload that begins with these tokens after its own id. */
-  take(...tokens: string[]): Promise<{ readonly tokens: readonly string[]; readonly text: string }>;
-  /** Whether one is there. */
-  has(...tokens: string[]): boolean;
-  readonly ended: Promise<unknown>;
-  close(): void;
-}
-
-async function openRawApp(t: Test, edge: Edge): Promise<RawApp> {
-  const socket = connect(edge.admin.port, edge.admin.host);
-  const reader = new FrameReader();
-  const left: string[] = [];
-  socket.on('data', (chunk) => left.push(...reader.push(chunk.toString('latin1')).payloads));
-  socket.on('error', () => undefined);
-  const ended = once(socket, 'close');
-  t.teardown(() => socket.destroy());
-  await once(socket, 'connect');
-  const find = (tokens: readonly string[]): number => left.findIndex((payload) => payload.slice(payload.indexOf('|') + 1).startsWith(tokens.join('|')));
-  return {
-    send: (payload) => socket.write(encodeFrame(payload), 'latin1'),
-    write: (bytes) => socket.write(bytes, 'latin1'),
-    take: async (...tokens) => {
-      await until(`a message ${tokens.join('|')}`, () => find(tokens) !== -1);
-      const [payload = ''] = left.splice(find(tokens), 1);
-      const end = payload.indexOf('\r\n');
-      return { tokens: (end === -1 ? payload : payload.slice(0, end)).split('|'), text: end === -1 ? '' : payload.slice(end + 2) };
-    },
-    has: (...tokens) => find(tokens) !== -1,
-    ended,
-    close: () => socket.destroy(),
-  };
-}
-
-async function openAuthenticated(t: Test, edge: Edge, ...verbs: string[]): Promise<RawApp> {
-  const app = await openRawApp(t, edge);
-  app.send('a1|authenticate|cymru|');
-  await app.take('response', 'a1', 'OK');
-  for (const verb of verbs) {
-    app.send(`r-${verb}|route|${verb}`);
-    await app.take('response', `r-${verb}`, 'OK');
-  }
-  return app;
-}
 
 const udpPort = (edge: Edge): number => edge.listening[0]?.port ?? 0;
 
@@ -104,7 +56,7 @@ t.test('a frame too large or without a length is refused with an error, and othe
 
 t.test('a new request is delivered in the documented layout, and its response echoed in the other', async (t) => {
   const edge = await openQuietEdge(t);
-  const [app, peer] = [await openAuthenticated(t, edge, 'message'), await openRawUdp(t)];
+  const [app, peer] = [await openAuthenticated(t, edge, ['message']), await openRawUdp(t)];
   const call = rawCall(peer.port, `sip:x@127.0.0.1:${udpPort(edge)}`);
   const body = Buffer.from('grüße 🙂', 'utf8').toString('latin1');
   peer.send(call.request('MESSAGE', { body }), udpPort(edge));
@@ -150,7 +102,7 @@ t.test('what applications ask for in error is answered NOK, in the words that dr
 
 t.test('an ACK comes with the transaction of its INVITE and without a protocol', async (t) => {
   const edge = await openQuietEdge(t);
-  const [app, peer] = [await openAuthenticated(t, edge, 'invite'), await openRawUdp(t)];
+  const [app, peer] = [await openAuthenticated(t, edge, ['invite']), await openRawUdp(t)];
   const call = rawCall(peer.port, `sip:x@127.0.0.1:${udpPort(edge)}`);
   peer.send(call.request('INVITE', { body: sdp('x') }), udpPort(edge));
   const { tokens } = await app.take('sip', 'network');
@@ -164,15 +116,11 @@ t.test('an ACK comes with the transaction of its INVITE and without a protocol',
   peer.send(call.request('ACK', { to: `To: <sip:x@y>;tag=mine`, branch: 'z9hG4bKa' }), udpPort(edge));
   const ack = await app.take('sip', 'network');
   t.match(ack.tokens.slice(4), ['', '127.0.0.1', `${peer.port}`, /:/u, tokens[8], dialogId, '']);
-  app.close();
-  await until('the dialog of a lost application is forgotten', async () => (await edge.stats()).dialogs === 0);
-  peer.send(call.request('BYE', { to: `To: <sip:x@y>;tag=mine`, branch: 'z9hG4bKb', cseq: 2 }), udpPort(edge));
-  await peer.take('481', isResponse(481, 'BYE'));
 });
 
 t.test('several applications take the requests of a verb in turn; one that is gone, or took its route back, is passed over', async (t) => {
   const edge = await openQuietEdge(t);
-  const apps = [await openAuthenticated(t, edge, 'options', 'info'), await openAuthenticated(t, edge, 'options'), await openAuthenticated(t, edge, 'options')] as const;
+  const apps = [await openAuthenticated(t, edge, ['options', 'info']), await openAuthenticated(t, edge, ['options']), await openAuthenticated(t, edge, ['options'])] as const;
   const peer = await openRawUdp(t);
   const ask = (): void => peer.send(rawCall(peer.port, `sip:x@127.0.0.1:${udpPort(edge)}`).request('OPTIONS'), udpPort(edge));
   for (const app of [...apps, ...apps]) {
@@ -196,7 +144,7 @@ t.test('several applications take the requests of a verb in turn; one that is go
 
 t.test('a CANCEL is answered by the edge, and told with the transaction of its INVITE', async (t) => {
   const edge = await openQuietEdge(t);
-  const [app, peer] = [await openAuthenticated(t, edge, 'invite'), await openRawUdp(t)];
+  const [app, peer] = [await openAuthenticated(t, edge, ['invite']), await openRawUdp(t)];
   const call = rawCall(peer.port, `sip:x@127.0.0.1:${udpPort(edge)}`);
   peer.send(call.request('INVITE'), udpPort(edge));
   const { tokens } = await app.take('sip', 'network');

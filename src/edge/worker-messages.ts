@@ -1,6 +1,6 @@
 /** The one typed channel between an edge's worker thread and whoever spawned it. */
 import type { FailureCode, Facts } from '../errors/index.js';
-import type { EdgeOptions, EdgeStats, ListenAddress } from './edge-options.js';
+import type { Edge, EdgeOptions, EdgeStats, ListenAddress } from './edge-options.js';
 
 /** A failure on its way through the channel. */
 export interface Refusal {
@@ -12,7 +12,7 @@ export interface Refusal {
 export type ToWorker = { readonly kind: 'stats' | 'reload-tls'; readonly id: number } | { readonly kind: 'close' };
 
 export type FromWorker =
-  | { readonly kind: 'open'; readonly listening: readonly ListenAddress[]; readonly admin: { readonly host: string; readonly port: number } }
+  | { readonly kind: 'open'; readonly listening: readonly ListenAddress[]; readonly admin: Edge['admin'] }
   | ({ readonly kind: 'failed' } & Refusal)
   | { readonly kind: 'stats'; readonly id: number; readonly stats: EdgeStats }
   | { readonly kind: 'reloaded'; readonly id: number; readonly refused?: Refusal }

@@ -14,10 +14,12 @@ import { AppRequests } from './app-requests.js';
 import { Calls } from './calls.js';
 import type { AgentContext } from './context.js';
 import { NetworkRequests } from './network-requests.js';
+import { NewRequests, type Elsewhere } from './new-requests.js';
 
 export class Agent implements Commands, TransactionUser {
   readonly #calls: Calls;
   readonly #network: NetworkRequests;
+  readonly #fresh: NewRequests;
   readonly #app: AppRequests;
 
   constructor(
@@ -25,9 +27,11 @@ export class Agent implements Commands, TransactionUser {
     private readonly proxying: Proxy,
     heard: (address: string) => boolean,
     private readonly admission: Admission,
+    elsewhere: Elsewhere,
   ) {
     this.#calls = new Calls(context);
-    this.#network = new NetworkRequests(this.#calls, heard, admission);
+    this.#network = new NetworkRequests(this.#calls, heard, admission, (transaction) => this.#fresh.request(transaction));
+    this.#fresh = new NewRequests(context, proxying, elsewhere, (transaction, application) => this.#network.give(transaction, application, undefined));
     this.#app = new AppRequests(this.#calls);
   }
 
@@ -47,6 +51,10 @@ export class Agent implements Commands, TransactionUser {
     }
     application.promptness.tookSince(incoming.receivedAt);
     this.proxying.begin(application, messageId, incoming.handOver(), tokens.slice(1), text);
+  }
+
+  arrived(application: Application): void {
+    this.#calls.adopt(application);
   }
 
   gone(application: Application): void {
@@ -76,7 +84,8 @@ export class Agent implements Commands, TransactionUser {
   }
 
   cancel(transaction: ServerTransaction, invite: ServerTransaction | undefined): void {
-    if (invite === undefined || !this.proxying.cancel(transaction, invite)) this.#network.cancel(transaction, invite);
+    if (invite !== undefined && (this.proxying.cancel(transaction, invite) || this.#fresh.cancel(transaction, invite))) return;
+    this.#network.cancel(transaction, invite);
   }
 
   strayResponse(response: SipResponse): void {
@@ -84,6 +93,7 @@ export class Agent implements Commands, TransactionUser {
   }
 
   close(): void {
+    this.#fresh.close();
     this.proxying.close();
     this.#calls.close();
   }

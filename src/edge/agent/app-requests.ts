@@ -203,5 +203,9 @@ export class AppRequests {
     }
     this.calls.addOutgoing(outgoing);
     outgoing.echo(messageId);
+    const { dialog, request } = outgoing;
+    const { facts } = this.calls.context;
+    if (outgoing.isInvite && dialog === undefined) facts.attempted('application', request);
+    else if (request.method === 'BYE' && dialog?.method === 'INVITE') facts.ended('application', 'normal-release', request);
   }
 }

@@ -5,17 +5,21 @@
  * Owns       the indexes by transaction id, by dialog and by awaited ACK.
  * Leaves to  incoming-request and outgoing-request their own lives.
  */
-import type { Application } from '../app/application.js';
+import type { Application, Meta } from '../app/application.js';
 import { encodeMessage, header } from '../message/encode-message.js';
 import type { Header } from '../message/sip-message.js';
 import type { ClientUser } from '../transaction/client-transaction.js';
-import { sentMetaOf, type AgentContext, type AppDialog } from './context.js';
+import { metaOf, sentMetaOf, type AgentContext, type AppDialog } from './context.js';
 import { pathInDialog, requestInDialog } from './in-dialog.js';
 import type { IncomingKeeper, IncomingRequest } from './incoming-request.js';
+import { Orphans, type Report } from './orphans.js';
 import type { OutgoingKeeper, OutgoingRequest } from './outgoing-request.js';
 import { Sessions, type SessionKeeper } from './sessions.js';
 
 const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
+
+/** Long enough for an application to connect again; a 503 in a dialog ends only its transaction (RFC 5057 §5.1). */
+export const retrySoon: readonly Header[] = [header('Retry-After', '5')];
 
 const ackKey = (dialog: AppDialog, cseq: number): string => `${dialog.callId} ${dialog.localTag} ${dialog.remoteTag} ${cseq}`;
 
@@ -38,8 +42,16 @@ export class Calls implements IncomingKeeper, OutgoingKeeper, SessionKeeper {
   readonly #updates = new Map<AppDialog, OutgoingRequest>();
   /** Unfinished INVITEs and SUBSCRIBEs of ours, by the dialog id they may get. */
   readonly #forming = new Map<string, OutgoingRequest>();
+  readonly #orphans: Orphans;
+  #closed = false;
 
-  constructor(readonly context: AgentContext) {}
+  constructor(readonly context: AgentContext) {
+    this.#orphans = new Orphans(context, (dialog) => {
+      if (dialog.method === 'INVITE') this.hangUp(dialog, 'application gone');
+      // A subscription has no BYE: its peer's next request is answered 481 (RFC 6665 §4.4.1).
+      else context.dialogs.remove(dialog);
+    });
+  }
 
   get size(): number {
     return this.#incoming.size + this.#outgoing.size;
@@ -178,7 +190,8 @@ export class Calls implements IncomingKeeper, OutgoingKeeper, SessionKeeper {
 
   hangUp(dialog: AppDialog, reason: string): void {
     const { context } = this;
-    const wasKnown = !dialog.ended;
+    // Another branch's answer has the id of the dialog that stands: the application knows nothing of it.
+    const wasKnown = context.dialogs.find(dialog.callId, dialog.localTag, dialog.remoteTag) === dialog;
     context.dialogs.remove(dialog);
     pathInDialog(context, dialog, (path) => {
       if (typeof path === 'string') return;
@@ -188,18 +201,56 @@ export class Calls implements IncomingKeeper, OutgoingKeeper, SessionKeeper {
       const bye = requestInDialog(context, dialog, { method: 'BYE', headers: [why], body: '' }, dialog.localSeq, branch, path);
       if (typeof bye === 'string') return;
       context.layer.request(bye, branch, path, nobody);
-      if (wasKnown) dialog.owner.deliver(sentMetaOf(path, 'unsolicited', dialog.id), encodeMessage(bye));
+      if (!wasKnown) return;
+      this.tellOwner(dialog, sentMetaOf(path, 'unsolicited', dialog.id), encodeMessage(bye));
+      if (dialog.method === 'INVITE') context.facts.ended('application', reason.startsWith('Session') ? 'session-expired' : 'system-initiated-termination', bye);
     });
   }
 
-  /** An application is gone: its unanswered calls are answered, its own are cancelled. */
+  /** Tells a dialog's application what it did not ask for, now or when it comes back. */
+  tellOwner(dialog: AppDialog, meta: Meta, text: string): void {
+    if (dialog.owner.gone) this.#orphans.report(dialog.owner, meta, text);
+    else dialog.owner.deliver(meta, text);
+  }
+
+  /**
+   * An application is gone: its unanswered calls are answered, its own are cancelled or ended, its
+   * dialogs wait for its return.
+   */
   release(application: Application): void {
-    for (const incoming of [...this.#incoming.values()]) if (incoming.application === application) incoming.giveUp(503);
-    for (const outgoing of [...this.#outgoing.values()]) if (outgoing.application === application) outgoing.cancel([]);
-    this.context.dialogs.removeOwnedBy(application);
+    if (this.#closed) return;
+    const ending = new Set<AppDialog>();
+    const reports: Report[] = [];
+    for (const outgoing of [...this.#outgoing.values()]) {
+      if (outgoing.application !== application) continue;
+      if (outgoing.request.method === 'BYE' && outgoing.dialog !== undefined) ending.add(outgoing.dialog);
+      outgoing.cancel([]);
+    }
+    for (const incoming of [...this.#incoming.values()]) {
+      if (incoming.application !== application) continue;
+      const { request, dialog, transaction } = incoming;
+      if (request.method === 'BYE' && dialog !== undefined) {
+        incoming.giveUp(200);
+        reports.push({ meta: metaOf('application', transaction.path, 'unsolicited', dialog.id), text: encodeMessage(request) });
+      } else incoming.giveUp(503, retrySoon);
+    }
+    const unsettled = [...this.#unacknowledged].filter((outgoing) => outgoing.application === application);
+    for (const outgoing of unsettled) if (outgoing.accepted !== undefined) this.acknowledge(outgoing, outgoing.accepted);
+    this.#orphans.keep(application, ending, reports);
+    for (const { accepted, dialog, request } of unsettled) {
+      // It knows no such dialog yet, or it owed the answer to the offer of the 2xx.
+      if (accepted?.ended === false && (dialog === undefined || request.body === '')) this.hangUp(accepted, 'application gone');
+    }
+  }
+
+  /** An application has authenticated: it may be one that was lost. */
+  adopt(application: Application): void {
+    this.#orphans.adopt(application);
   }
 
   close(): void {
+    this.#closed = true;
+    this.#orphans.close();
     this.sessions.close();
     for (const incoming of [...this.#incoming.values(), ...this.#awaitingAck.values()]) incoming.stop();
     for (const outgoing of [...this.#outgoing.values(), ...this.#unacknowledged]) outgoing.stop();

@@ -1,6 +1,7 @@
 /** What the parts of the agent share: the layers below, and the registers of what is under way. */
 import type { Application, Meta } from '../app/application.js';
 import type { Routes } from '../app/routes.js';
+import type { CallFacts } from './call-facts.js';
 import type { DialogStore } from '../dialog/dialog-store.js';
 import type { Dialog } from '../dialog/dialog.js';
 import type { Ids } from '../ids.js';
@@ -20,6 +21,7 @@ export interface AgentContext {
   readonly routes: Routes;
   /** Whether peers that are not where their Contact says are taken to be behind a NAT. */
   readonly natDetection: boolean;
+  readonly facts: CallFacts;
 }
 
 /** Where a message went to or came from, for an application. */

@@ -13,7 +13,7 @@ import { dialogIdOf, dialogOfServer } from '../dialog/dialog.js';
 import { isSenderNatted } from '../dialog/nat.js';
 import { encodeMessage } from '../message/encode-message.js';
 import { parseNameAddr, tagOf } from '../message/name-addr.js';
-import { hasOption, headerOf, type ResponseText, type SipRequest } from '../message/sip-message.js';
+import { hasOption, headerOf, type Header, type ResponseText, type SipRequest } from '../message/sip-message.js';
 import type { OwnStatus } from '../message/statuses.js';
 import { Retransmission } from '../transaction/retransmission.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';
@@ -148,6 +148,7 @@ export class IncomingRequest {
     };
     const sendNow = (): void => {
       send();
+      this.#recordAnswer(wish.status, text);
       if (this.dialog !== undefined) sessions.answered(request, response, this.dialog);
       this.#afterResponse(wish.status, text);
     };
@@ -162,8 +163,10 @@ export class IncomingRequest {
   /** The peer cancelled the INVITE: it is answered here, and the application is told. */
   cancelled(cancel: SipRequest): void {
     const meta = metaOf('network', this.transaction.path, this.transactionId, this.#inDialog || this.#answeredBefore ? (this.dialog?.id ?? '') : '');
-    this.#final(487);
+    const { request } = this;
+    this.#final(487, [], false);
     this.application.deliver(meta, encodeMessage(cancel));
+    if (!this.#inDialog) this.keeper.context.facts.canceled(request);
   }
 
   /** The ACK to its 2xx. */
@@ -175,7 +178,7 @@ export class IncomingRequest {
     this.keeper.ackOver(this, dialog);
     this.transaction.settle();
     const transactionId = this.#inDialog ? this.keeper.context.ids.uuid() : this.transactionId;
-    this.application.deliver({ ...metaOf('network', this.transaction.path, transactionId, dialog.id), protocol: '' }, encodeMessage(ack));
+    dialog.owner.deliver({ ...metaOf('network', this.transaction.path, transactionId, dialog.id), protocol: '' }, encodeMessage(ack));
   }
 
   /** A PRACK for the provisional of that RSeq; false when none waits for it. */
@@ -184,10 +187,10 @@ export class IncomingRequest {
   }
 
   /** Ends it without the application: it did not answer, or it is gone. */
-  giveUp(status: OwnStatus): void {
+  giveUp(status: OwnStatus, extra: readonly Header[] = []): void {
     if (this.#closed || this.transaction.answered) return;
     // A peer's non-INVITE transaction has long ended by itself (RFC 4320 §4.2).
-    if (this.isInvite || status !== 480) this.#final(status);
+    if (this.isInvite || status !== 480) this.#final(status, extra);
     else this.transaction.abandon();
   }
 
@@ -205,8 +208,9 @@ export class IncomingRequest {
     this.#reliable?.stop();
   }
 
-  #final(status: OwnStatus): void {
-    this.keeper.context.layer.answer(this.transaction, status, this.#tag);
+  #final(status: OwnStatus, extra: readonly Header[] = [], recorded = true): void {
+    const text = this.keeper.context.layer.answer(this.transaction, status, this.#tag, extra);
+    if (recorded) this.#recordAnswer(status, text);
     // The application has answered, and its 2xx was still held back: for it there is a call.
     if (this.#reliable?.answerWaits === true && this.dialog !== undefined) this.keeper.hangUp(this.dialog, 'ended before the answer could be sent');
     this.#afterResponse(status, '');
@@ -223,6 +227,10 @@ export class IncomingRequest {
     const { callId, fromTag } = this.request;
     const other = this.#inDialog ? undefined : this.keeper.context.dialogs.findById(dialogIdOf(callId, fromTag));
     return other !== undefined && other !== this.dialog && other.confirmed;
+  }
+
+  #recordAnswer(status: number, text: string): void {
+    if (status >= 200 && this.isInvite && !this.#inDialog) this.keeper.context.facts.answered('application', 'uas', status, text);
   }
 
   #takeTag(wish: ResponseText): void {

@@ -1,8 +1,8 @@
 /**
- * What peers send: new requests to an application by its verb, requests in a dialog to the
- * application that owns it, CANCELs and ACKs to what they belong to.
+ * What peers send in dialogs, to the application that owns each; CANCELs and ACKs to what they belong to.
  *
- * Leaves to  the proxy what has a Route to this edge; incoming-request the application's answer.
+ * Leaves to  the proxy what has a Route to this edge; new-requests what begins something;
+ *            incoming-request the application's answer.
  */
 import type { Admission, Verdict } from '../admission/admission.js';
 import type { Application } from '../app/application.js';
@@ -10,25 +10,17 @@ import { contactUri } from '../dialog/dialog.js';
 import { isSenderNatted } from '../dialog/nat.js';
 import { isRoutedThrough } from '../dialog/route-set.js';
 import { asksTooLittle, MIN_SESSION_SECONDS } from '../dialog/session-timer.js';
-import { header } from '../message/encode-message.js';
+import { encodeMessage, header } from '../message/encode-message.js';
 import { headerOf, type RequestText, type SipRequest } from '../message/sip-message.js';
 import { parseNumber } from '../message/uri.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';
 import { isReliable, type Path } from '../transport/path.js';
-import type { Calls } from './calls.js';
-import type { AppDialog } from './context.js';
+import { retrySoon, type Calls } from './calls.js';
+import { metaOf, type AppDialog } from './context.js';
 import { IncomingRequest } from './incoming-request.js';
 
 /** Requests in a dialog that may move the peer's target (RFC 3261 §12.2, RFC 3311, RFC 6665). */
 const refreshing = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY']);
-
-/** The methods that an application may be asked for; what else one registers for is delivered, too. */
-const allowed = [
-  'INVITE', 'ACK', 'BYE', 'CANCEL', 'INFO', 'MESSAGE', 'NOTIFY', 'OPTIONS', 'PRACK', 'PUBLISH', 'REFER', 'REGISTER', 'SUBSCRIBE', 'UPDATE',
-];
-
-/** Schemes of Request-URIs that an application may know what to do with (RFC 3261 §8.2.2.1, RFC 3966, RFC 5031). */
-const schemes = new Set(['sip', 'sips', 'tel', 'urn', 'im', 'pres']);
 
 /** Requests that make sense only inside a dialog. */
 const insideOnly = new Set(['BYE', 'UPDATE', 'PRACK']);
@@ -41,6 +33,8 @@ export class NetworkRequests {
     /** Whether a source may begin something. */
     private readonly heard: (address: string) => boolean,
     private readonly admission: Admission,
+    /** Takes a request outside any dialog. */
+    private readonly fresh: (transaction: ServerTransaction) => void,
   ) {}
 
   /** Judges a new request; one that ends something, or goes on with it, is let in always. */
@@ -69,7 +63,7 @@ export class NetworkRequests {
     const dialog = request.toTag === '' ? undefined : this.#dialogOf(request);
     if (dialog !== undefined) this.#inside(transaction, dialog);
     else if (request.toTag !== '' || insideOnly.has(request.method)) this.#unknown(transaction);
-    else this.#outside(transaction);
+    else this.fresh(transaction);
   }
 
   ack(ack: SipRequest): void {
@@ -110,26 +104,6 @@ export class NetworkRequests {
     return dialogs.find(request.callId, request.toTag, request.fromTag);
   }
 
-  #outside(transaction: ServerTransaction): void {
-    const { layer, routes, dialogs } = this.calls.context;
-    const { method, uri } = transaction.request;
-    if (method === 'INVITE') layer.answer(transaction, 100);
-    const application = routes.pick(method.toLowerCase());
-    if (application === undefined && !allowed.includes(method)) {
-      layer.answer(transaction, 405, undefined, [header('Allow', allowed.join(', '))]);
-      return;
-    }
-    if (!schemes.has(uri.slice(0, Math.max(0, uri.indexOf(':'))).toLowerCase())) {
-      layer.answer(transaction, 416);
-      return;
-    }
-    if (application === undefined || (dialogs.full && (method === 'INVITE' || method === 'SUBSCRIBE'))) {
-      layer.answer(transaction, 503);
-      return;
-    }
-    this.#give(transaction, application, undefined);
-  }
-
   /** A To tag that no dialog has: a NOTIFY may be early (RFC 6665 §4.4.1), all others are lost. */
   #unknown(transaction: ServerTransaction): void {
     const { layer, dialogs } = this.calls.context;
@@ -146,17 +120,16 @@ export class NetworkRequests {
   #inside(transaction: ServerTransaction, dialog: AppDialog): void {
     const { layer, dialogs } = this.calls.context;
     const { request } = transaction;
-    if (dialog.owner.gone) {
-      dialogs.remove(dialog);
-      layer.answer(transaction, 481);
-      return;
-    }
     // RFC 3261 §12.2.2: what is older than the last request came out of order.
     if (dialog.remoteSeq !== undefined && request.cseq.number <= dialog.remoteSeq) {
       layer.answer(transaction, 500);
       return;
     }
     dialog.remoteSeq = request.cseq.number;
+    if (dialog.owner.gone) {
+      this.#orphaned(transaction, dialog);
+      return;
+    }
     if (isReliable(transaction.path)) dialog.path = transaction.path;
     switch (request.method) {
       case 'INVITE':
@@ -179,7 +152,8 @@ export class NetworkRequests {
       default:
     }
     if (refreshing.has(request.method)) this.#moveTarget(dialog, request, transaction.path);
-    this.#give(transaction, dialog.owner, dialog);
+    this.give(transaction, dialog.owner, dialog);
+    if (request.method === 'BYE' && dialog.method === 'INVITE') this.calls.context.facts.ended('network', 'normal-release', request);
     if (dialog.method === 'SUBSCRIBE' && request.method === 'NOTIFY' && (headerOf(request, 'subscription-state') ?? '').startsWith('terminated')) {
       dialogs.remove(dialog);
     }
@@ -192,6 +166,21 @@ export class NetworkRequests {
     if (dialog.routes.length > 0 || path.protocol !== 'udp' || !this.calls.context.natDetection) return;
     dialog.natted = isSenderNatted(request, path);
     if (dialog.natted) dialog.path = path;
+  }
+
+  /** A request for an application that is gone and may come back: a BYE stands, all else has to be sent again. */
+  #orphaned(transaction: ServerTransaction, dialog: AppDialog): void {
+    const { layer, dialogs, facts } = this.calls.context;
+    const { request, path } = transaction;
+    if (request.method !== 'BYE') {
+      layer.answer(transaction, 503, undefined, retrySoon);
+      return;
+    }
+    layer.answer(transaction, 200);
+    dialogs.remove(dialog);
+    this.calls.tellOwner(dialog, metaOf('application', path, 'unsolicited', dialog.id), encodeMessage(request));
+    if (dialog.method === 'INVITE') facts.ended('network', 'normal-release', request);
+    transaction.settle();
   }
 
   /** RFC 3261 §14.2: one INVITE at a time in a dialog. */
@@ -252,7 +241,8 @@ export class NetworkRequests {
     return this.calls.incomingIn(dialog).some((incoming) => incoming.isInvite && incoming.request.cseq.number === invited && incoming.pracked(rseq));
   }
 
-  #give(transaction: ServerTransaction, application: Application, dialog: AppDialog | undefined): void {
+  /** Hands a request to an application. */
+  give(transaction: ServerTransaction, application: Application, dialog: AppDialog | undefined): void {
     const incoming = new IncomingRequest(this.calls, transaction, application, dialog);
     this.calls.addIncoming(incoming);
     incoming.deliver();

@@ -197,7 +197,9 @@ export class OutgoingRequest implements ClientUser {
       this.keeper.hangUp(dialog, 'no ACK from the application');
     });
     this.application.promptness.asked(this);
-    this.#tell(encodeMessage(response), path, dialog.id);
+    const text = encodeMessage(response);
+    this.#tell(text, path, dialog.id);
+    if (this.dialog === undefined) this.keeper.context.facts.answered('network', 'uac', response.status, text);
   }
 
   /** A BYE has ended the dialog meanwhile: whoever sent the 2xx needs the ACK all the same (RFC 3261 §13.2.2.4). */
@@ -239,6 +241,7 @@ export class OutgoingRequest implements ClientUser {
     this.#finish();
     if (this.dialog !== undefined && response !== undefined && status < 300) this.keeper.sessions.accepted(this.request, response, this.dialog);
     this.#tell(text, path, dialog?.id ?? '');
+    if (this.isInvite && this.dialog === undefined) this.keeper.context.facts.answered('network', 'uac', status, text);
     if (this.dialog === undefined || status === 401 || status === 407) return;
     const ended = method === 'BYE' || (this.dialog.method === 'SUBSCRIBE' && this.#endsSubscription(status));
     if (ended) dialogs.remove(this.dialog);

@@ -2,12 +2,12 @@
  * One application's side of the drachtio protocol: frames in, commands obeyed, answers out.
  *
  * Owns       the reading of its stream, whether it has authenticated, its registrations.
- * Leaves to  app-server the socket; its `Commands` what sip and proxy do.
+ * Leaves to  app-socket the socket; its `Commands` what sip and proxy do.
  *
  * Unlike drachtio-server it insists on authentication, and closes with an error what it can't follow.
  */
 import { timingSafeEqual } from 'node:crypto';
-import { Application } from './application.js';
+import { Application, type Origin } from './application.js';
 import { encodeFrame, FrameReader } from './frame-reader.js';
 import type { Routes } from './routes.js';
 
@@ -15,6 +15,9 @@ import type { Routes } from './routes.js';
 export interface Commands {
   sip(application: Application, messageId: string, tokens: readonly string[], text: string): void;
   proxy(application: Application, messageId: string, tokens: readonly string[], text: string): void;
+  /** It has authenticated. */
+  arrived(application: Application): void;
+  /** One that had authenticated is gone. */
   gone(application: Application): void;
 }
 
@@ -35,11 +38,18 @@ export interface Wire {
   /** Ends the connection once everything written has gone out. */
   end(): void;
   /** The application has shown that it knows the secret. */
-  authenticated(): void;
+  authenticated(application: Application): void;
 }
 
 /** The first version that drachtio-srf pings; the protocol spoken is 0.9.10's. */
 const VERSION = 'v0.9.10-twintrack';
+
+/** As many and as long as drachtio-srf allows them. */
+const MAX_TAGS = 20;
+const MAX_TAG_LENGTH = 32;
+
+const tagsOf = (list: string): string[] =>
+  list.split(',').map((tag) => tag.trim().slice(0, MAX_TAG_LENGTH)).filter((tag) => tag !== '').slice(0, MAX_TAGS);
 
 function sameSecret(given: string, secret: string): boolean {
   const a = Buffer.from(given, 'latin1');
@@ -53,7 +63,7 @@ export class AppSession {
   #authenticated = false;
   #open = true;
 
-  constructor(private readonly context: SessionContext, private readonly wire: Wire) {
+  constructor(private readonly context: SessionContext, private readonly wire: Wire, origin: Origin) {
     this.application = new Application(
       (payload) => wire.write(encodeFrame(payload)),
       context.newId,
@@ -62,6 +72,7 @@ export class AppSession {
         this.#open = false;
         wire.end();
       },
+      origin,
     );
   }
 
@@ -83,7 +94,29 @@ export class AppSession {
     this.#open = false;
     this.application.leave();
     this.context.routes.removeAll(this.application);
-    this.context.commands.gone(this.application);
+    if (this.#authenticated) this.context.commands.gone(this.application);
+  }
+
+  #authenticate(messageId: string, secret: string, tags: string): void {
+    const { application, context } = this;
+    if (!sameSecret(secret, context.secret)) {
+      application.refuse(messageId, 'incorrect secret');
+      return;
+    }
+    const first = !this.#authenticated;
+    this.#authenticated = true;
+    if (first) application.identify(tagsOf(tags));
+    application.answer(messageId, 'OK', context.hostPorts(), VERSION, context.hostPorts());
+    if (!first) return;
+    context.commands.arrived(application);
+    this.wire.authenticated(application);
+  }
+
+  #route(messageId: string, verb: string): void {
+    const reason = this.context.routes.add(verb, this.application);
+    if (reason === 'bad-verb') this.application.refuse(messageId, 'Route request includes unsupported verb');
+    else if (reason === 'too-many') this.application.fail(messageId, 'too many routes');
+    else this.application.answer(messageId, 'OK');
   }
 
   #obey(payload: string): void {
@@ -93,13 +126,7 @@ export class AppSession {
     const text = lineEnd === -1 ? '' : payload.slice(lineEnd + 2);
     const [messageId = '', verb = '', ...tokens] = line.split('|');
     if (verb === 'authenticate') {
-      if (!sameSecret(tokens[0] ?? '', context.secret)) {
-        application.refuse(messageId, 'incorrect secret');
-        return;
-      }
-      this.#authenticated = true;
-      this.wire.authenticated();
-      application.answer(messageId, 'OK', context.hostPorts(), VERSION, context.hostPorts());
+      this.#authenticate(messageId, tokens[0] ?? '', tokens[1] ?? '');
       return;
     }
     if (!this.#authenticated) {
@@ -111,8 +138,7 @@ export class AppSession {
         application.answer(messageId, 'OK', 'pong');
         return;
       case 'route':
-        context.routes.add(tokens[0] ?? '', application);
-        application.answer(messageId, 'OK');
+        this.#route(messageId, tokens[0] ?? '');
         return;
       case 'remove_route':
         context.routes.remove(tokens[0] ?? '', application);

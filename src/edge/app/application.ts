@@ -21,17 +21,36 @@ export interface Meta {
   readonly receivedOn?: Place;
 }
 
+/** Who opened the connection: the application, for as long as it lives, or the edge, for one request. */
+export type Origin = 'inbound' | 'outbound';
+
 export class Application {
   readonly promptness: Promptness;
   #gone = false;
+  #tags: readonly string[] = [];
 
   constructor(
     private readonly write: (payload: string) => void,
     private readonly newId: () => string,
     private readonly now: () => number,
     private readonly end: () => void,
+    readonly origin: Origin = 'inbound',
   ) {
     this.promptness = new Promptness(now);
+  }
+
+  /** Stands in where there is no application to tell. */
+  static nobody(): Application {
+    return new Application(() => undefined, () => '', () => 0, () => undefined);
+  }
+
+  /** What it called itself when it authenticated, sorted. */
+  get tags(): readonly string[] {
+    return this.#tags;
+  }
+
+  identify(tags: readonly string[]): void {
+    this.#tags = [...new Set(tags)].sort();
   }
 
   /** True once it has disconnected: nothing reaches it any more. */
@@ -83,6 +102,11 @@ export class Application {
   /** A final response that a proxied request got from one of its targets. */
   proxied(messageId: string, meta: Meta, text: string): void {
     this.#send(`response|${messageId}|OK|${this.#sent(meta, text)}|||continue\r\n${text}`);
+  }
+
+  /** A call record: `cdr:attempt`, `cdr:start` or `cdr:stop`. */
+  record(event: string, source: Meta['source'], detail: string | undefined, text: string): void {
+    this.#send(`${event}|${source}|${this.#time()}${detail === undefined ? '' : `|${detail}`}\r\n${text}`);
   }
 
   #sent(meta: Meta, text: string): string {

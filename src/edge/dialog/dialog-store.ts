@@ -68,8 +68,8 @@ export class DialogStore<Owner> {
     return [...(this.#byCallId.get(callId) ?? [])];
   }
 
-  /** Forgets what belonged to an owner that is gone; its peers will be told 481. */
-  removeOwnedBy(owner: Owner): void {
-    for (const dialog of [...this.#byTags.values()]) if (dialog.owner === owner) this.remove(dialog);
+  /** What belongs to an owner; looks at every dialog. */
+  ownedBy(owner: Owner): Dialog<Owner>[] {
+    return [...this.#byTags.values()].filter((dialog) => dialog.owner === owner);
   }
 }

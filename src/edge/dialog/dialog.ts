@@ -18,7 +18,8 @@ export interface Dialog<Owner> {
   /** Our address as From or To has it, tag included; and the peer's. */
   readonly local: string;
   readonly remote: string;
-  readonly owner: Owner;
+  /** Changes hands when an application comes back on another connection. */
+  owner: Owner;
   localSeq: number;
   /** Undefined until the peer has sent a request. */
   remoteSeq: number | undefined;

@@ -9,3 +9,9 @@ const phrases = {
 export type OwnStatus = keyof typeof phrases;
 
 export const phraseOf = (status: OwnStatus): string => phrases[status];
+
+const classes: Readonly<Record<number, string>> = { 3: 'Redirection', 4: 'Request Failure', 5: 'Server Failure', 6: 'Global Failure' };
+
+/** A phrase for any failure that somebody else chose: the status's own where it is known, else its class's (RFC 3261 §21.3 to §21.6). */
+export const rejectionPhrase = (status: number): string =>
+  (phrases as Readonly<Record<number, string>>)[status] ?? classes[Math.floor(status / 100)] ?? '';

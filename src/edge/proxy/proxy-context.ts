@@ -1,5 +1,6 @@
 /** What the proxy's parts share. */
 import type { RequestText, SipResponse } from '../message/sip-message.js';
+import type { CallFacts } from '../agent/call-facts.js';
 import type { Environment } from '../transaction/transaction.js';
 import type { TransactionLayer } from '../transaction/transaction-layer.js';
 import type { Path } from '../transport/path.js';
@@ -10,6 +11,7 @@ export interface ProxyContext {
   readonly environment: Environment;
   readonly hub: TransportHub;
   readonly layer: TransactionLayer;
+  readonly facts: CallFacts;
   readonly newTag: () => string;
   /** A branch that this proxy knows again as its own, with what it decided by. */
   readonly newBranch: (digest: string) => string;

@@ -74,7 +74,7 @@ export class ProxySession implements BranchUser {
       if (!this.#answered) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
       return;
     }
-    this.#report(response, path);
+    this.#report(branch, response, path);
     if (response.status < 300) this.#success(branch, response, path);
     else {
       const target = this.#branches.get(branch);
@@ -94,6 +94,10 @@ export class ProxySession implements BranchUser {
     // Nobody waits for it any more; only a 2xx that it sends all the same is still heard.
     this.#branches.delete(branch);
     this.#advance();
+  }
+
+  get #isInvite(): boolean {
+    return this.transaction.request.method === 'INVITE';
   }
 
   get #busy(): boolean {
@@ -158,21 +162,22 @@ export class ProxySession implements BranchUser {
     const branch = new ProxyBranch(context, this, search);
     if (!branch.send(command.provisionalMs, command.finalMs)) return;
     this.#branches.set(branch, target);
+    if (this.#isInvite) context.facts.attempted('application', search.request);
     if (!this.#everSent && !command.fullResponse) this.#done();
     this.#everSent = true;
   }
 
   #success(branch: ProxyBranch, response: SipResponse, path: Path): void {
     this.#branches.delete(branch);
-    const isInvite = this.transaction.request.method === 'INVITE';
+    const isInvite = this.#isInvite;
     if (this.#answered && !this.transaction.accepted) {
       // The caller has been told that the call is over; so must the one who answered it.
       if (isInvite && branch.request !== undefined) this.context.endCall(branch.request, response, path);
       if (!this.#busy) this.#finish();
       return;
     }
-    if (!this.#answered || isInvite) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
-    this.#answered = true;
+    if (!this.#answered) this.#forward(response);
+    else if (isInvite) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
     branch.settle();
     this.#stop([ELSEWHERE]);
     this.#done();
@@ -224,21 +229,27 @@ export class ProxySession implements BranchUser {
   }
 
   #forward(response: SipResponse): void {
-    if (response.status === 408 && this.transaction.request.method !== 'INVITE') {
+    if (response.status === 408 && !this.#isInvite) {
       this.#leave();
       return;
     }
-    this.#answered = true;
-    this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+    this.#respond(response.status, encodeMessage(withoutTopVia(response)));
   }
 
   #answer(status: OwnStatus): void {
     if (this.#answered) return;
-    this.#answered = true;
-    this.transaction.respond(status, encodeMessage(makeResponse(this.transaction.request, status, phraseOf(status), this.context.newTag())));
+    this.#respond(status, encodeMessage(makeResponse(this.transaction.request, status, phraseOf(status), this.context.newTag())));
   }
 
-  #report(response: SipResponse, path: Path): void {
+  #respond(status: number, text: string): void {
+    this.#answered = true;
+    this.transaction.respond(status, text);
+    if (this.#isInvite) this.context.facts.answered('application', 'proxy-uas', status, text);
+  }
+
+  #report(branch: ProxyBranch, response: SipResponse, path: Path): void {
+    // A 2xx that comes again is of a branch that has gone from the list.
+    if (this.#isInvite && this.#branches.has(branch)) this.context.facts.answered('network', 'proxy-uac', response.status, response);
     if (!this.command.fullResponse || this.#reported) return;
     this.application.proxied(
       this.messageId,

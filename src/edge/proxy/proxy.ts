@@ -5,13 +5,15 @@
  * Owns       the sessions.
  * Leaves to  proxy-session one request; stateless the rest of a dialog.
  */
+import type { CallFacts } from '../agent/call-facts.js';
 import type { Application } from '../app/application.js';
 import { pathInDialog, requestInDialog } from '../agent/in-dialog.js';
 import { dialogOfClient } from '../dialog/dialog.js';
 import type { Ids } from '../ids.js';
 import { encodeMessage } from '../message/encode-message.js';
 import { parseNameAddr, tagOf } from '../message/name-addr.js';
-import { headerOf, headersOf, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { headerOf, type Header, headersOf, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import type { OwnStatus } from '../message/statuses.js';
 import { MAGIC_COOKIE } from '../message/via.js';
 import type { ClientUser } from '../transaction/client-transaction.js';
 import type { ServerTransaction } from '../transaction/server-transaction.js';
@@ -41,12 +43,13 @@ export class Proxy {
   /** Begins every branch of this proxy. */
   readonly #mark: string;
 
-  constructor(environment: Environment, hub: TransportHub, private readonly layer: TransactionLayer, private readonly ids: Ids) {
+  constructor(environment: Environment, hub: TransportHub, private readonly layer: TransactionLayer, private readonly ids: Ids, private readonly facts: CallFacts) {
     this.#mark = `${MAGIC_COOKIE}p${ids.tag()}`;
     this.#context = {
       environment,
       hub,
       layer,
+      facts,
       newTag: () => ids.tag(),
       newBranch: (digest) => `${this.#mark}.${digest}.${ids.tag()}`,
       challenges: new Challenges(environment.clock),
@@ -60,14 +63,14 @@ export class Proxy {
   begin(application: Application, messageId: string, transaction: ServerTransaction, tokens: readonly string[], text: string): void {
     const command = parseProxyCommand(tokens, text);
     if (typeof command === 'string') {
-      this.layer.answer(transaction, 500);
+      this.#refuse(transaction, 500);
       application.fail(messageId, `error proxying request to ${tokens[6] ?? ''}: ${command}`);
       return;
     }
     const digest = routingDigest(transaction.request);
     const refusal = refusalOf(transaction.request, this.#mark, digest);
     if (refusal !== undefined) {
-      this.layer.answer(transaction, refusal.status, undefined, refusal.extra);
+      this.#refuse(transaction, refusal.status, refusal.extra);
       application.fail(messageId, `Rejected with ${refusalText[refusal.status]}`);
       return;
     }
@@ -97,6 +100,11 @@ export class Proxy {
 
   close(): void {
     for (const branch of this.#context.running) branch.stop();
+  }
+
+  #refuse(transaction: ServerTransaction, status: OwnStatus, extra: readonly Header[] = []): void {
+    const text = this.layer.answer(transaction, status, undefined, extra);
+    if (transaction.request.method === 'INVITE') this.facts.answered('application', 'proxy-uas', status, text);
   }
 
   #endCall(request: RequestText, answer: SipResponse, path: Path): void {

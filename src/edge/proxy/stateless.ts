@@ -64,7 +64,12 @@ export class StatelessForwarding {
           extra: [],
         }, outward),
       }));
-      if (typeof search !== 'string') search.startWithoutState();
+      if (typeof search !== 'string') {
+        search.startWithoutState();
+        if (request.method !== 'BYE') return;
+        this.context.facts.ended('network', 'normal-release', request);
+        this.context.facts.ended('application', 'normal-release', search.request);
+      }
       // What leads through us to ourselves is of a dialog that we do not have any more.
       else refuse(search === 'own-address' ? 481 : 503);
     }, drawFrom(request.callId));

@@ -151,10 +151,12 @@ export class TransactionLayer {
     return `SIP/2.0/${path.protocol.toUpperCase()} ${encodeHostPort(path.local.address, path.local.port)};rport;branch=${branch}`;
   }
 
-  /** Answers on behalf of the edge itself. */
-  answer(transaction: ServerTransaction, status: OwnStatus, toTag?: string, extra: readonly Header[] = []): void {
+  /** Answers on behalf of the edge itself; returns what it said. */
+  answer(transaction: ServerTransaction, status: OwnStatus, toTag?: string, extra: readonly Header[] = []): string {
     const tag = status === 100 ? undefined : (toTag ?? this.newTag());
-    transaction.respond(status, encodeMessage(makeResponse(transaction.request, status, phraseOf(status), tag, extra)));
+    const text = encodeMessage(makeResponse(transaction.request, status, phraseOf(status), tag, extra));
+    transaction.respond(status, text);
+    return text;
   }
 
   close(): void {
