@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { testCertificate, testKey } from './app/admin-tls.fixture.js';
 import { openEdge } from './index.js';
 import type { EdgeEnvironment } from './open-edge.js';
-import { dialogsGone, failureOf, finalResponse, later, next, openParty, openQuietEdge, quick, sdp, until, type Party, type SrfApp, type SrfDialog, type SrfRequest } from './party.fixture.js';
+import { dialogsGone, failureOf, finalResponse, later, next, openParty, openQuietEdge, quick, sdp, until, type Party, type SrfApp, type SrfDialog, type SrfRequest, type SrfResponse } from './party.fixture.js';
 import { isResponse, openRawUdp, rawCall } from './raw-peer.fixture.js';
 
 interface Listener {
@@ -70,13 +70,11 @@ t.test('a call is answered by an application that listens; its dialog lives on t
 t.test('an application that listens hangs up, and each request has a connection of its own', async (t) => {
   const listener = await openListener(t);
   const { uri, edge, caller } = await openOutbound(t, listener.port);
-  listener.srf.invite((request, response) => void listener.srf.createUAS(request, response, { localSdp: sdp('y') }).then(async (dialog) => {
-    dialog.once('info', async (_info: SrfRequest, answer: { send(status: number): void }) => {
+  listener.srf.invite((request, response) => void listener.srf.createUAS(request, response, { localSdp: sdp('y') }).then((dialog) => {
+    dialog.once('info', (_info, answer: SrfResponse) => {
       answer.send(200);
-      await dialog.destroy();
-      listener.srf.endSession(request);
+      void dialog.destroy().then(() => listener.srf.endSession(request));
     });
-    return dialog;
   }));
   const dialogs = await Promise.all([1, 2, 3].map(() => caller.srf.createUAC(uri, { localSdp: sdp('x') })));
   t.equal(await listener.connections(), 3);

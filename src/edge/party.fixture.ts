@@ -87,7 +87,7 @@ export interface Party {
   port(transport?: ListenAddress['transport']): number;
 }
 
-/** Connects an application to an edge, once unless `options` say otherwise; the promise is for its authentication. */
+/** Connects an application to an edge; the promise is for its authentication. */
 export function connectApp(t: Test, edge: Edge, secret = SECRET, tags: readonly string[] = [], options: object = {}): Promise<SrfApp> {
   const srf = new Srf(tags as string[]) as unknown as SrfApp;
   let gone = false;
@@ -96,6 +96,8 @@ export function connectApp(t: Test, edge: Edge, secret = SECRET, tags: readonly 
   });
   t.teardown(() => {
     if (!gone) srf.disconnect();
+    // Without a connection there is nothing to disconnect, but it goes on trying to have one.
+    (srf as unknown as { app: { client: { wp: { closing: boolean } } } }).app.client.wp.closing = true;
   });
   return new Promise((resolve, reject) => {
     srf.on('error', reject);
@@ -104,7 +106,7 @@ export function connectApp(t: Test, edge: Edge, secret = SECRET, tags: readonly 
       if (error === null) resolve(srf);
       else reject(error);
     });
-    srf.connect({ host: edge.admin.host, port: edge.admin.port, secret, reconnect: { maxAttempts: 1 }, ...options });
+    srf.connect({ host: edge.admin.host, port: edge.admin.port, secret, ...options });
   });
 }
 

@@ -13,6 +13,8 @@ export interface RawApp {
   take(...tokens: string[]): Promise<{ readonly tokens: readonly string[]; readonly text: string }>;
   /** Whether one is there. */
   has(...tokens: string[]): boolean;
+  /** The second token of every payload, as they came. */
+  readonly order: readonly string[];
   readonly ended: Promise<unknown>;
   /** Stops reading, so that what is sent to it has to wait. */
   pause(): void;
@@ -23,7 +25,12 @@ export async function openRawApp(t: Test, edge: Edge): Promise<RawApp> {
   const socket = connect(edge.admin.port, edge.admin.host);
   const reader = new FrameReader();
   const left: string[] = [];
-  socket.on('data', (chunk) => left.push(...reader.push(chunk.toString('latin1')).payloads));
+  const order: string[] = [];
+  socket.on('data', (chunk) => {
+    const { payloads } = reader.push(chunk.toString('latin1'));
+    left.push(...payloads);
+    order.push(...payloads.map((payload) => payload.split('|', 2)[1] ?? ''));
+  });
   socket.on('error', () => undefined);
   const ended = once(socket, 'close');
   t.teardown(() => socket.destroy());
@@ -39,6 +46,7 @@ export async function openRawApp(t: Test, edge: Edge): Promise<RawApp> {
       return { tokens: (end === -1 ? payload : payload.slice(0, end)).split('|'), text: end === -1 ? '' : payload.slice(end + 2) };
     },
     has: (...tokens) => find(tokens) !== -1,
+    order,
     ended,
     pause: () => socket.pause(),
     close: () => socket.destroy(),
