@@ -138,7 +138,7 @@ t.test('a service that answers nonsense, too much, too late or not at all: 500',
   const timing = { ...quick.timing, routingMs: 300 };
   const services = await Promise.all([
     openService(t, (_asked, response) => void response.end('<html>')),
-    openService(t, (_asked, response) => void response.end('x'.repeat(100_000))),
+    openService(t, (_asked, response) => void response.end(`${JSON.stringify({ action: 'reject', data: { status: 486 } })}${' '.repeat(100_000)}`)),
     openService(t, () => undefined),
     openService(t, (_asked, response) => void response.destroy()),
     openService(t, (_asked, response) => void response.writeHead(302, { location: 'ftp://127.0.0.1/' }).end()),

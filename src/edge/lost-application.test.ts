@@ -211,6 +211,22 @@ t.test('an INVITE of its own that rings is cancelled; one that was answered and 
   await until('only the one that rings is left', async () => (await edge.stats()).dialogs <= 1);
 });
 
+t.test('a subscription that is accepted after its application has gone is not kept', async (t) => {
+  const edge = await openQuietEdge(t, quick);
+  const [app, peer, port] = [await openAuthenticated(t, edge), await openRawUdp(t), edge.listening[0]?.port ?? 0];
+  app.send(`m1|sip||\r\nSUBSCRIBE sip:x@127.0.0.1:${peer.port} SIP/2.0\r\nEvent: presence\r\n\r\n`);
+  const subscribe = await peer.take('SUBSCRIBE', isRequest('SUBSCRIBE'));
+  app.close();
+  await openAuthenticated(t, edge);
+  const [contact, notifier] = [`Contact: <sip:raw@127.0.0.1:${peer.port}>`, rawCall(peer.port, `sip:x@127.0.0.1:${port}`)];
+  peer.send(rawResponse(subscribe, 200, 'OK', { tag: 'n', headers: contact }), port);
+  const notify = notifier.request('NOTIFY', { to: `To: <sip:x@y>;tag=${subscribe.fromTag}` })
+    .replace(/Call-ID: .*/u, `Call-ID: ${subscribe.callId}`).replace(/;tag=raw\d+/u, ';tag=n');
+  peer.send(notify, port);
+  await peer.take('481', isResponse(481, 'NOTIFY'));
+  t.equal((await edge.stats()).dialogs, 0);
+});
+
 t.test('a 2xx goes on being repeated while the application is away, and its ACK is taken', async (t) => {
   const edge = await openQuietEdge(t, quick);
   const [app, peer, port] = [await openAuthenticated(t, edge, ['invite']), await openRawUdp(t), edge.listening[0]?.port ?? 0];

@@ -162,7 +162,7 @@ t.test('a CANCEL while the application is being reached is answered, and the att
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
   t.teardown(() => silent.close());
-  const { edge } = await openOutbound(t, (silent.address() as AddressInfo).port);
+  const { edge } = await openOutbound(t, (silent.address() as AddressInfo).port, { timing: { ...quick.timing, outboundMs: 60_000 } });
   const [peer, port] = [await openRawUdp(t), edge.listening[0]?.port ?? 0];
   const call = rawCall(peer.port, `sip:x@127.0.0.1:${port}`);
   peer.send(call.request('INVITE'), port);

@@ -11,7 +11,7 @@ import { Application } from '../app/application.js';
 import { parseInstruction } from '../app/instruction.js';
 import type { Destination, NoApplication } from '../app/outbound.js';
 import type { Handling } from '../app/request-handlers.js';
-import type { Answer, RoutingService } from '../app/routing-service.js';
+import type { RoutingService } from '../app/routing-service.js';
 import { encodeMessage, header } from '../message/encode-message.js';
 import { headerOf, type Header, type SipRequest } from '../message/sip-message.js';
 import { rejectionPhrase } from '../message/statuses.js';
@@ -26,6 +26,9 @@ import type { AgentContext } from './context.js';
 const allowed = [
   'INVITE', 'ACK', 'BYE', 'CANCEL', 'INFO', 'MESSAGE', 'NOTIFY', 'OPTIONS', 'PRACK', 'PUBLISH', 'REFER', 'REGISTER', 'SUBSCRIBE', 'UPDATE',
 ];
+
+/** Requests that may make a dialog. */
+const forming = new Set(['INVITE', 'SUBSCRIBE']);
 
 /** Schemes of Request-URIs that an application may know what to do with (RFC 3261 §8.2.2.1, RFC 3966, RFC 5031). */
 const schemes = new Set(['sip', 'sips', 'tel', 'urn', 'im', 'pres']);
@@ -93,7 +96,7 @@ export class NewRequests {
       this.#refuse(transaction, 405, [header('Allow', allowed.join(', '))]);
     } else if (!schemes.has(uri.slice(0, Math.max(0, uri.indexOf(':'))).toLowerCase())) {
       this.#refuse(transaction, 416);
-    } else if (dialogs.full && (method === 'INVITE' || method === 'SUBSCRIBE')) {
+    } else if (dialogs.full && forming.has(method)) {
       this.#refuse(transaction, 503);
     } else if (handling?.kind === 'connect') {
       this.#attempted(transaction);
@@ -142,32 +145,29 @@ export class NewRequests {
     transaction.settle();
   }
 
-  /** Waits for something that `begin` starts; it may call back at once. */
-  #wait<Found>(transaction: ServerTransaction, begin: (done: (found: Found) => void) => () => void, then: (found: Found) => void): void {
+  /** Waits for something that `begin` starts. It may call back at once, and does not once it has been called off. */
+  #wait(transaction: ServerTransaction, begin: () => () => void): void {
     const nothingYet = (): void => undefined;
     this.#waiting.set(transaction, nothingYet);
-    const callOff = begin((found) => {
-      // What was cancelled meanwhile waits no more.
-      if (this.#waiting.has(transaction)) then(found);
-    });
+    const callOff = begin();
     if (this.#waiting.get(transaction) === nothingYet) this.#waiting.set(transaction, callOff);
   }
 
   #connect(transaction: ServerTransaction, to: Destination): void {
-    this.#wait<Application | NoApplication>(transaction, (done) => this.elsewhere.connect(to, done), (found) => {
+    this.#wait(transaction, () => this.elsewhere.connect(to, (found) => {
       if (found === 'too-many') this.#refuse(transaction, 503);
       else if (found === 'unreachable') this.#refuse(transaction, 480);
       else this.#giveWaiting(transaction, found);
-    });
+    }));
   }
 
   #ask(transaction: ServerTransaction, service: RoutingService, verifyPeer: boolean): void {
     const { request, path } = transaction;
     const question = { query: queryOf(request, path), text: encodeMessage(request) };
-    this.#wait<Answer>(transaction, (done) => service.ask(question, done), (answer) => {
+    this.#wait(transaction, () => service.ask(question, (answer) => {
       if (answer.kind === 'too-many') this.#refuse(transaction, 503);
       else this.#obey(transaction, answer.kind === 'text' ? answer.text : '', verifyPeer);
-    });
+    }));
   }
 
   #obey(transaction: ServerTransaction, text: string, verifyPeer: boolean): void {
@@ -201,7 +201,7 @@ export class NewRequests {
   }
 
   #giveWaiting(transaction: ServerTransaction, application: Application): void {
-    if (this.context.dialogs.full && transaction.request.method === 'INVITE') {
+    if (this.context.dialogs.full && forming.has(transaction.request.method)) {
       this.#refuse(transaction, 503);
       return;
     }

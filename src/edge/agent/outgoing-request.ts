@@ -236,6 +236,8 @@ export class OutgoingRequest implements ClientUser {
       dialog.confirmed = true;
       dialog.target = contactUri(response) ?? dialog.target;
       dialogs.prefer(dialog);
+      // Nobody knows of it: its NOTIFYs are answered 481, which ends it (RFC 6665 §4.4.1).
+      if (this.application.gone) dialogs.remove(dialog);
     }
     this.#made?.settle(dialog);
     this.#finish();

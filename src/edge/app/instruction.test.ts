@@ -51,7 +51,8 @@ for (const [what, text, reason] of [
 
 t.test('characters above a byte can not become line ends', (t) => {
   const instruction = parseInstruction(answer('reject', { status: 404, reason: 'a\u010d\u010ab' }));
-  t.notMatch(JSON.stringify(instruction), /\\r|\\n/u);
+  t.ok(typeof instruction !== 'string' && instruction.action === 'reject');
+  if (typeof instruction !== 'string' && instruction.action === 'reject') t.notMatch(Buffer.from(instruction.reason ?? '', 'latin1').toString('latin1'), /[\r\n]/u);
   t.end();
 });
 
