@@ -217,7 +217,11 @@ t.test('a BYE of either side stops the timer, and a dialog that has ended has no
     } else if (who === 'peer') {
       call.peer.send(call.say('BYE'));
       call.app.answer(call.app.told('BYE').transactionId, 200);
-    } else call.app.leave();
+    } else {
+      call.app.leave();
+      call.edge.clock.advance(120_000);
+      call.peer.send(rawResponse(call.peer.request('BYE'), 200, 'OK'));
+    }
     call.edge.clock.advance(64_000);
     t.equal(call.edge.clock.armed, 0, `${who}: no timer is left`);
     call.peer.clear();
