@@ -38,8 +38,8 @@ const path = { protocol: 'udp', address: '192.0.2.1', port: 5060, local: { addre
 
 const dialogOf = (owner: Application, name: string): AppDialog => ({
   id: name, role: 'uas', method: 'INVITE', callId: name, localTag: 'l', remoteTag: 'r', local: '', remote: '', owner, localSeq: 0, remoteSeq: 1,
-  routes: [], target: '', contact: '', confirmed: true, path, ended: false,
-}) as unknown as AppDialog;
+  routes: [], target: '', contact: '', confirmed: true, path, natted: false, offered: undefined, ended: false, release: () => undefined,
+});
 
 function setUp(count: number): { clock: ReturnType<typeof standingClock>; orphans: Orphans; lost: Application; dialogs: DialogStore<Application>; hungUp: AppDialog[] } {
   const clock = standingClock();
