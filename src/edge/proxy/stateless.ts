@@ -64,14 +64,15 @@ export class StatelessForwarding {
           extra: [],
         }, outward),
       }));
-      if (typeof search !== 'string') {
-        search.startWithoutState();
-        if (request.method !== 'BYE') return;
-        this.context.facts.ended('network', 'normal-release', request);
-        this.context.facts.ended('application', 'normal-release', search.request);
+      if (typeof search === 'string') {
+        // What leads through us to ourselves is of a dialog that we do not have any more.
+        refuse(search === 'own-address' ? 481 : 503);
+        return;
       }
-      // What leads through us to ourselves is of a dialog that we do not have any more.
-      else refuse(search === 'own-address' ? 481 : 503);
+      search.startWithoutState();
+      if (request.method !== 'BYE') return;
+      this.context.facts.ended('network', 'normal-release', request);
+      this.context.facts.ended('application', 'normal-release', search.request);
     }, drawFrom(request.callId));
   }
 
