@@ -86,6 +86,15 @@ export class EdgeCore {
     return new AppSession(this.#sessions, wire);
   }
 
+  get transactions(): number {
+    return this.#layer.size;
+  }
+
+  /** Requests and calls that something is still awaited for; 0 when the edge is at rest. */
+  get pending(): number {
+    return this.#agent.pending;
+  }
+
   stats(): EdgeStats {
     return {
       received: this.#layer.received,

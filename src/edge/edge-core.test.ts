@@ -1,0 +1,52 @@
+import t from 'tap';
+import { answerTo, standingEdge, type Sent } from './core.fixture.js';
+import { standardTiming } from './timing.js';
+
+const SIXTY_FOUR_T1 = 64 * standardTiming.t1Ms;
+
+const startsWith = (sent: readonly Sent[], start: string): string[] => sent.filter((each) => each.text.startsWith(start)).map((each) => each.text);
+const last = (sent: readonly Sent[]): string => sent.at(-1)?.text ?? '';
+
+t.test('an answered call whose ACK has no way to go is forgotten all the same', (t) => {
+  const { sent, receive, app, advance, core } = standingEdge();
+  const { say } = app();
+  say('sip|||\r\nINVITE sip:b@192.0.2.1 SIP/2.0\r\n\r\n');
+  receive(answerTo(last(sent), '200 OK', 'b', ['Contact: <sip:b@nowhere.example>']));
+  advance(3 * SIXTY_FOUR_T1);
+  t.equal(core.pending, 0);
+  t.equal(core.stats().dialogs, 0);
+  t.end();
+});
+
+t.test('when forking finds a second callee, the first keeps its own ACK (RFC 3261 §13.2.2.4)', (t) => {
+  const { sent, receive, app } = standingEdge();
+  const { told, say } = app();
+  say('sip|||\r\nINVITE sip:b@192.0.2.1 SIP/2.0\r\n\r\n');
+  const request = last(sent);
+  const contact = ['Contact: <sip:b@192.0.2.1>'];
+  receive(answerTo(request, '200 OK', 'first', contact));
+  const dialogId = told.at(-1)?.split('|')[8] ?? '';
+  t.match(say(`sip||${dialogId}|\r\nACK sip:placeholder SIP/2.0\r\n\r\n`), /^OK/u);
+  receive(answerTo(request, '200 OK', 'second', contact));
+  t.match(last(sent), /^BYE .*;tag=second\r\n/su, 'the second is hung up');
+  receive(answerTo(request, '200 OK', 'first', contact));
+  t.match(last(sent), /^ACK .*;tag=first\r\n/su, 'the first is acknowledged again');
+  t.end();
+});
+
+t.test('when forking finds a second callee, an application that never sends its ACK is still not waited for', (t) => {
+  const { sent, receive, app, advance, core } = standingEdge();
+  const { say } = app();
+  say('sip|||\r\nINVITE sip:b@192.0.2.1 SIP/2.0\r\n\r\n');
+  const request = last(sent);
+  const contact = ['Contact: <sip:b@192.0.2.1>'];
+  receive(answerTo(request, '200 OK', 'first', contact));
+  receive(answerTo(request, '200 OK', 'second', contact));
+  sent.length = 0;
+  advance(SIXTY_FOUR_T1);
+  t.match(startsWith(sent, 'ACK')[0], /;tag=first\r\n/u, 'it is acknowledged');
+  t.ok(startsWith(sent, 'BYE').some((bye) => bye.includes(';tag=first\r\n')), 'and hung up');
+  advance(2 * SIXTY_FOUR_T1);
+  t.equal(core.pending, 0);
+  t.end();
+});
