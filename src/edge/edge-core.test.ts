@@ -7,6 +7,20 @@ const SIXTY_FOUR_T1 = 64 * standardTiming.t1Ms;
 const startsWith = (sent: readonly Sent[], start: string): string[] => sent.filter((each) => each.text.startsWith(start)).map((each) => each.text);
 const last = (sent: readonly Sent[]): string => sent.at(-1)?.text ?? '';
 
+t.test('an INVITE whose callee says 100 and then nothing is cancelled, and ends', (t) => {
+  const { sent, receive, app, advance, core } = standingEdge();
+  const { told, say } = app();
+  say('sip|||\r\nINVITE sip:b@192.0.2.1 SIP/2.0\r\n\r\n');
+  receive(answerTo(last(sent), '100 Trying', ''));
+  advance(standardTiming.ringingMs);
+  t.equal(startsWith(sent, 'CANCEL').length, 1);
+  advance(2 * SIXTY_FOUR_T1);
+  t.match(told.at(-1), /\r\nSIP\/2\.0 487 /u, 'the application is told');
+  t.equal(core.transactions, 0);
+  t.equal(core.pending, 0);
+  t.end();
+});
+
 t.test('an answered call whose ACK has no way to go is forgotten all the same', (t) => {
   const { sent, receive, app, advance, core } = standingEdge();
   const { say } = app();
@@ -48,5 +62,15 @@ t.test('when forking finds a second callee, an application that never sends its 
   t.ok(startsWith(sent, 'BYE').some((bye) => bye.includes(';tag=first\r\n')), 'and hung up');
   advance(2 * SIXTY_FOUR_T1);
   t.equal(core.pending, 0);
+  t.end();
+});
+
+t.test('a subscription that is accepted when its application has gone leaves no dialog', (t) => {
+  const { sent, receive, app, core } = standingEdge();
+  const { session, say } = app();
+  say('sip|||\r\nSUBSCRIBE sip:b@192.0.2.1 SIP/2.0\r\nEvent: presence\r\n\r\n');
+  session.closed();
+  receive(answerTo(last(sent), '202 Accepted', 'b', ['Contact: <sip:b@192.0.2.1>']));
+  t.equal(core.stats().dialogs, 0);
   t.end();
 });

@@ -133,11 +133,13 @@ export class OutgoingRequest implements ClientUser {
   }
 
   #provisional(response: SipResponse, path: Path): void {
-    if (response.status === 100 || this.#done) {
+    if (this.#done) return;
+    // Timer B has been called off: from now on only this one ends it.
+    if (this.isInvite) this.#waitAgain();
+    if (response.status === 100) {
       if (this.#cancel !== undefined) this.#sendCancel();
       return;
     }
-    if (this.isInvite) this.#waitAgain();
     let dialog = this.dialog;
     if (this.isInvite && dialog === undefined && response.toTag !== '') dialog = this.#branches.dialogWith(response, path);
     if (this.isInvite) {
