@@ -7,6 +7,14 @@ const SIXTY_FOUR_T1 = 64 * standardTiming.t1Ms;
 const startsWith = (sent: readonly Sent[], start: string): string[] => sent.filter((each) => each.text.startsWith(start)).map((each) => each.text);
 const last = (sent: readonly Sent[]): string => sent.at(-1)?.text ?? '';
 
+const invite = (branch: string, ...more: readonly string[]): string[] => [
+  'INVITE sip:b@192.0.2.250 SIP/2.0', `Via: SIP/2.0/UDP 192.0.2.1:5060;branch=${branch}`, 'Max-Forwards: 70', 'From: <sip:a@192.0.2.1>;tag=a', 'To: <sip:b@192.0.2.250>',
+  'Call-ID: call', 'CSeq: 1 INVITE', 'Contact: <sip:a@192.0.2.1>', ...more, 'Content-Length: 0',
+];
+
+/** What an application is told about the request that it was given last. */
+const transactionOf = (told: readonly string[]): string => told.at(-1)?.split('|')[7] ?? '';
+
 t.test('an INVITE whose callee says 100 and then nothing is cancelled, and ends', (t) => {
   const { sent, receive, app, advance, core } = standingEdge();
   const { told, say } = app();
@@ -72,5 +80,19 @@ t.test('a subscription that is accepted when its application has gone leaves no 
   session.closed();
   receive(answerTo(last(sent), '202 Accepted', 'b', ['Contact: <sip:b@192.0.2.1>']));
   t.equal(core.stats().dialogs, 0);
+  t.end();
+});
+
+t.test('a target that answers after its time is not passed back: the caller has had its final response (RFC 6026)', (t) => {
+  const { sent, receive, app, advance } = standingEdge();
+  const { told, say } = app('invite');
+  receive(invite('z9hG4bK1'));
+  say(`proxy|${transactionOf(told)}||fullResponse||serial|||sip:b@192.0.2.2\r\n`);
+  const forwarded = last(sent);
+  advance(SIXTY_FOUR_T1);
+  t.match(last(sent), /^SIP\/2\.0 408 /u);
+  sent.length = 0;
+  receive(answerTo(forwarded, '200 OK', 'b', ['Contact: <sip:b@192.0.2.2>']));
+  t.strictSame(startsWith(sent, 'SIP/2.0 2'), []);
   t.end();
 });

@@ -19,6 +19,9 @@ import { forwardRequest, nextMaxForwards, withoutTopVia } from './forward-reques
 import { routingDigest } from './loop.js';
 import type { ProxyContext } from './proxy-context.js';
 
+/** Begins the last part of a branch that was made without a transaction; no tag of ours begins so. */
+const STATELESS = '-';
+
 /** Longest branch that is carried over; RFC 3261 sets none, and paths of a hundred proxies do not exist. */
 const MAX_BRANCH = 2_048;
 
@@ -56,7 +59,7 @@ export class StatelessForwarding {
       const received = request.via.branch.startsWith(MAGIC_COOKIE) ? request.via.branch.slice(MAGIC_COOKIE.length) : `${request.callId}${request.cseq.number}`;
       const forwarded = forwardRequest(request, {
         uri: routed.uri,
-        via: layer.viaFor(outward, `${this.mark}.${digest}.${received}`),
+        via: layer.viaFor(outward, `${this.mark}.${digest}.${STATELESS}${received}`),
         maxForwards: nextMaxForwards(request) ?? 0,
         recordRoutes: [],
         routes: routed.routes,
@@ -66,9 +69,14 @@ export class StatelessForwarding {
     });
   }
 
-  /** A response with our branch and no transaction: passed back by the Via below ours (RFC 3261 §16.11, §18.2.2). */
+  /**
+   * A response to what was forwarded here: passed back by the Via below ours (RFC 3261 §16.11, §18.2.2).
+   * Late responses of proxied transactions end here (RFC 6026).
+   */
   response(response: SipResponse): void {
-    if (!response.via.branch.startsWith(this.mark) || !this.context.hub.isOwn(response.via.host, response.via.port)) return;
+    const { branch } = response.via;
+    if (!branch.startsWith(this.mark) || branch.slice(this.mark.length).split('.')[2]?.startsWith(STATELESS) !== true) return;
+    if (!this.context.hub.isOwn(response.via.host, response.via.port)) return;
     const next = headersOf(response, 'via')[1];
     const via = next === undefined ? 'bad-via' : parseVia(next);
     if (typeof via === 'string') return;
