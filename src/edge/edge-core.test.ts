@@ -96,3 +96,18 @@ t.test('a target that answers after its time is not passed back: the caller has 
   t.strictSame(startsWith(sent, 'SIP/2.0 2'), []);
   t.end();
 });
+
+t.test('a proxied response goes back under the Vias of its request, whatever the target made of them', (t) => {
+  const { sent, receive, app } = standingEdge();
+  const { told, say } = app('invite');
+  receive(invite('z9hG4bK1'));
+  say(`proxy|${transactionOf(told)}||fullResponse||serial|||sip:b@192.0.2.2\r\n`);
+  const answer = answerTo(last(sent), '486 Busy Here', 'b');
+  const vias = answer.filter((line) => line.startsWith('Via:'));
+  t.equal(vias.length, 2);
+  receive(answer.filter((line) => line !== vias[1]).map((line) => (line.startsWith('Call-ID:') ? 'Call-ID: another' : line)));
+  const response = startsWith(sent, 'SIP/2.0 486')[0] ?? '';
+  t.match(response, /^SIP\/2\.0 486 Busy Here\r\nVia: SIP\/2\.0\/UDP 192\.0\.2\.1:5060;branch=z9hG4bK1\r\n/u);
+  t.match(response, /\r\nCall-ID: call\r\n/u);
+  t.end();
+});

@@ -19,7 +19,7 @@ import type { ServerTransaction } from '../transaction/server-transaction.js';
 import type { Path } from '../transport/path.js';
 import { BestResponse } from './best-response.js';
 import type { Target } from './challenges.js';
-import { forwardRequest, nextMaxForwards, recordRoutes, withoutTopVia } from './forward-request.js';
+import { forwardRequest, nextMaxForwards, recordRoutes, responseBack } from './forward-request.js';
 import { MAX_TARGETS, type ProxyCommand } from './proxy-command.js';
 import { ProxyBranch, type BranchUser } from './proxy-branch.js';
 import type { ProxyContext } from './proxy-context.js';
@@ -70,7 +70,7 @@ export class ProxySession implements BranchUser {
 
   branchResponse(branch: ProxyBranch, response: SipResponse, path: Path): void {
     if (response.status < 200) {
-      if (!this.#answered) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+      if (!this.#answered) this.transaction.respond(response.status, encodeMessage(responseBack(this.transaction.request, response)));
       return;
     }
     this.#report(response, path);
@@ -159,7 +159,7 @@ export class ProxySession implements BranchUser {
       if (!this.#busy) this.#finish();
       return;
     }
-    if (!this.#answered || isInvite) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+    if (!this.#answered || isInvite) this.transaction.respond(response.status, encodeMessage(responseBack(this.transaction.request, response)));
     this.#answered = true;
     branch.settle();
     this.#stop([ELSEWHERE]);
@@ -217,7 +217,7 @@ export class ProxySession implements BranchUser {
       return;
     }
     this.#answered = true;
-    this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+    this.transaction.respond(response.status, encodeMessage(responseBack(this.transaction.request, response)));
   }
 
   #answer(status: OwnStatus): void {
