@@ -1,4 +1,7 @@
-/** For tests: an edge without sockets, on a clock that stands still. What it sends and says is kept. */
+/**
+ * For tests: an edge without sockets, on a clock that stands still. What it sends and says is kept; peers are where their
+ * Contacts say.
+ */
 import type { AppSession } from './app/app-session.js';
 import { EdgeCore, type EdgeEnvironment } from './edge-core.js';
 import { FakeClock } from './fake-clock.fixture.js';
@@ -38,7 +41,7 @@ export function standingEdge(names: Readonly<Record<string, string>> = {}, repla
     clock,
     (host, done) => done(names[host] === undefined ? [] : [names[host]]),
   );
-  const core = new EdgeCore(hub, { secret: 'secret' }, { clock, ...replaced });
+  const core = new EdgeCore(hub, { secret: 'secret', natDetection: false }, { clock, ...replaced });
   let commands = 0;
 
   return {

@@ -1,4 +1,5 @@
 /** A clock that goes only where it is told to: a heap of timers, which fire in order. */
+import assert from 'node:assert/strict';
 import type { CancelTimer, Clock } from './timing.js';
 
 interface Timer {
@@ -26,6 +27,7 @@ export class FakeClock implements Clock {
   }
 
   after(ms: number, run: () => void): CancelTimer {
+    assert.ok(ms >= 0 && ms <= 0x7fff_ffff, `a real timer would not wait ${ms} ms, but fire at once`);
     const timer: Timer = { at: this.#now + ms, order: (this.#order += 1), run };
     this.#armed += 1;
     this.#push(timer);
