@@ -17,14 +17,16 @@ function keysOf(node: Node, path = ''): [string, string][] {
     const key = path === '' ? name : `${path}.${name}`;
     if (inner.properties !== undefined) return keysOf(inner, key);
     if (isObject(inner.items) && inner.items.properties !== undefined) return keysOf(inner.items, `${key}[]`);
-    return [[key, defaultOf(inner, node.required?.includes(name) === true)]];
+    return [[key, node.required?.includes(name) === true ? 'required' : defaultOf(inner, key)]];
   });
 }
 
-function defaultOf(node: Node, required: boolean): string {
+/** The defaults that the schema leaves out, since they are of the machine that made the schema. */
+const byHostName = new Set(['node', 'recorder.name']);
+
+function defaultOf(node: Node, key: string): string {
   if (node.default !== undefined) return `\`${typeof node.default === 'string' ? node.default : JSON.stringify(node.default)}\``;
-  // The one default that the schema leaves out, since it is of the machine that made the schema.
-  return required ? 'required' : 'host name';
+  return byHostName.has(key) ? 'host name' : 'none';
 }
 
 t.test('docs/config.md lists exactly the keys of the configuration, with their defaults', (t) => {
