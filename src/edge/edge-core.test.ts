@@ -40,6 +40,21 @@ t.test('an answered call whose ACK has no way to go is forgotten all the same', 
   t.end();
 });
 
+t.test('an application whose ACK had no way to go, or never came, is not behind with everything else', (t) => {
+  for (const acknowledges of [true, false]) {
+    const { sent, receive, app, advance } = standingEdge();
+    const { told, say } = app('invite');
+    say('sip|||\r\nINVITE sip:b@192.0.2.1 SIP/2.0\r\n\r\n');
+    receive(answerTo(last(sent), '200 OK', 'b', ['Contact: <sip:b@nowhere.example>']));
+    const dialogId = told.at(-1)?.split('|')[8] ?? '';
+    if (acknowledges) t.match(say(`sip||${dialogId}|\r\nACK sip:placeholder SIP/2.0\r\n\r\n`), /^NOK/u);
+    advance(acknowledges ? 1_000 : 2 * SIXTY_FOUR_T1);
+    receive(invite('z9hG4bK1'));
+    t.match(told.at(-1), /\r\nINVITE /u, acknowledges ? 'it did its part' : 'nobody waits for it any more');
+  }
+  t.end();
+});
+
 t.test('when forking finds a second callee, the first keeps its own ACK (RFC 3261 §13.2.2.4)', (t) => {
   const { sent, receive, app } = standingEdge();
   const { told, say } = app();

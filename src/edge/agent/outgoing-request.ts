@@ -118,7 +118,6 @@ export class OutgoingRequest implements ClientUser {
   /** Remembers the ACK to the 2xx, to repeat it whenever the 2xx is repeated. */
   acknowledged(text: string, path: Path): void {
     this.#ack = { text, path };
-    this.application.promptness.reacted(this);
     this.#wait();
   }
 
@@ -181,6 +180,7 @@ export class OutgoingRequest implements ClientUser {
     }
     this.#wait = environment.clock.after(64 * environment.timing.t1Ms, () => {
       if (this.#ack !== undefined) return;
+      this.application.promptness.forget(this);
       this.keeper.acknowledge(this, dialog);
       this.keeper.hangUp(dialog, 'no ACK from the application');
     });
