@@ -45,7 +45,7 @@ export class Calls implements IncomingKeeper, OutgoingKeeper, SessionKeeper {
   get size(): number {
     return [
       this.#incoming, this.#outgoing, this.#byTransaction, this.#byCallId, this.#awaitingAck, this.#unacknowledged, this.#reinvites, this.#updates, this.#forming,
-    ].reduce((sum, register) => sum + register.size, 0);
+    ].reduce((sum, register) => sum + register.size, this.sessions.awaited);
   }
 
   addIncoming(incoming: IncomingRequest): void {
