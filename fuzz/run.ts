@@ -1,12 +1,14 @@
 /**
- * `npm run fuzz [-- NAME…] [--seconds N] [--seed N] [--json]`: mutated input for every parser that takes what
- * strangers send. Without names all, `--seconds` each (5 by default). Fails on a throw, a broken promise of a
- * target, or an input that takes too long; the input is left in a file.
+ * `npm run fuzz [-- NAME…] [--seconds N] [--count N] [--seed N] [--json]`: mutated input for every parser
+ * that takes what strangers send, and for the whole edge (`edge`). Without names all; without `--seconds`
+ * five for a parser and sixty for the edge; `--count` stops the edge after so many messages instead. Fails
+ * on a throw, a broken promise of a target, or an input that takes too long; the input is left in a file.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fuzzEdge } from './edge/fuzz-edge.js';
 import { mutate, randomFrom } from './mutate.js';
 import { targets, type Target } from './targets.js';
 
@@ -45,32 +47,49 @@ async function fuzz(name: string, target: Target, seconds: number, seed: number)
   return { target: name, inputs, seconds: (before - startedAt) / 1_000, slowestMs: slowest };
 }
 
-async function keep(name: string, input: Buffer, failure: Error): Promise<string> {
+async function keep(name: string, input: Buffer | string, failure: Error): Promise<string> {
   const file = join(await mkdtemp(join(tmpdir(), 'twintrack-fuzz-')), name);
   await writeFile(file, input);
   await writeFile(`${file}.txt`, failure.stack ?? failure.message);
   return file;
 }
 
+/** The whole edge: the outcome, and the rest of its figures in words. */
+async function edge(seconds: number, count: number, seed: number): Promise<{ readonly outcome: Outcome; readonly words: string }> {
+  const { failure, messages, mutated, invites, grownBytes, ...times } = await fuzzEdge(seconds, count, seed);
+  const words = `, ${mutated} mutated, ${invites} calls, ${Math.round(messages / times.seconds)} a second, heap ${grownBytes < 0 ? '-' : '+'}${Math.round(Math.abs(grownBytes) / 1_024)} kB`;
+  const outcome = { target: 'edge', inputs: messages, ...times };
+  if (failure === undefined) return { outcome, words };
+  const message = `${failure.message}\n  again: npm run fuzz -- edge --seed ${failure.seed} --count ${failure.count}`;
+  const file = await keep('edge', Buffer.from(failure.inputs.map((input, i) => `== ${i + 1}\n${input}\n`).join(''), 'latin1'), new Error(message));
+  return { outcome: { ...outcome, failure: { message, file } }, words };
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string', default: '5' }, seed: { type: 'string' }, json: { type: 'boolean', default: false } },
+  options: { seconds: { type: 'string' }, count: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean', default: false } },
 });
-const unknown = positionals.filter((name) => !(name in targets));
-const seconds = Number(values.seconds);
-if (unknown.length > 0 || !(seconds > 0 && seconds <= 86_400)) {
-  console.error(unknown.length > 0 ? `There is no target ${unknown.join(', ')}. There are: ${Object.keys(targets).join(', ')}` : '--seconds takes a number from 1 to 86400');
+const names = [...Object.keys(targets), 'edge'];
+const unknown = positionals.filter((name) => !names.includes(name));
+const most = (given: string | undefined, limit: number): boolean => given === undefined || (Number(given) > 0 && Number(given) <= limit);
+if (unknown.length > 0 || !most(values.seconds, 86_400) || !most(values.count, 1e12)) {
+  console.error(
+    unknown.length > 0 ? `There is no target ${unknown.join(', ')}. There are: ${names.join(', ')}` : '--seconds takes a number up to 86400, --count one up to a million million',
+  );
   process.exit(2);
 }
 const seed = Number(values.seed ?? Date.now() % 0xffff_ffff);
 const outcomes: Outcome[] = [];
-for (const [name, target] of Object.entries(targets)) {
+for (const name of names) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
-  const outcome = await fuzz(name, target, seconds, seed);
+  const target = targets[name];
+  const { outcome, words } = target === undefined
+    ? await edge(Number(values.seconds ?? (values.count === undefined ? 60 : 86_400)), Number(values.count ?? Infinity), seed)
+    : { outcome: await fuzz(name, target, Number(values.seconds ?? 5), seed), words: '' };
   outcomes.push(outcome);
   if (values.json) continue;
   const { inputs, failure } = outcome;
-  console.log(`${name.padEnd(8)} ${String(inputs).padStart(9)} inputs in ${outcome.seconds.toFixed(1)} s, slowest ${outcome.slowestMs.toFixed(1)} ms${failure === undefined ? '' : `\n  FAILED: ${failure.message}\n  input: ${failure.file}`}`);
+  console.log(`${name.padEnd(8)} ${String(inputs).padStart(9)} inputs in ${outcome.seconds.toFixed(1)} s, slowest ${outcome.slowestMs.toFixed(1)} ms${words}${failure === undefined ? '' : `\n  FAILED: ${failure.message}\n  input: ${failure.file}`}`);
 }
 if (values.json) console.log(JSON.stringify({ seed, outcomes }, null, 2));
 else console.log(`seed ${seed}: --seed ${seed} gives the same inputs again`);

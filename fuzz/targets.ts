@@ -7,7 +7,12 @@ import assert from 'node:assert/strict';
 import { encodeEvent } from '../src/capture/event.js';
 import { encodeEventRecord, encodePacket, parseRecords, recordHeadBytes } from '../src/capture/format.js';
 import { encodeFrame, FrameReader } from '../src/edge/app/frame-reader.js';
+import { encodeMessage } from '../src/edge/message/encode-message.js';
+import { encodeNameAddr, parseNameAddr } from '../src/edge/message/name-addr.js';
 import { parseMessage } from '../src/edge/message/parse-message.js';
+import { encodeHost, parseUri } from '../src/edge/message/uri.js';
+import { encodeVia, parseVia } from '../src/edge/message/via.js';
+import { MAX_TARGETS, parseProxyCommand } from '../src/edge/proxy/proxy-command.js';
 import { answerBinding } from '../src/edge/transport/stun.js';
 import { StreamFraming } from '../src/edge/transport/stream-framing.js';
 import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender } from '../src/media/index.js';
@@ -76,16 +81,56 @@ function captureChunk(): Buffer {
 const latin1 = (input: Buffer): string => input.toString('latin1');
 const sipWords = ['\r\n', ' ', ';', ',', '"', '<', '>', '%00', 'SIP/2.0', 'z9hG4bK', 'Via: ', 'l: 99999999999', 'Content-Length: -1', '\r\n ', ';tag=', '@', '[::1]', ':65536', '4294967296 '];
 
+const partsOfHeaders = [
+  'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport;received="a\\"b"', 'SIP / 2.0 / TCP [2001:db8::1] ; branch = z9hG4bK2', '"A \\"B\\"" <sip:a%20b:pw@example.com:5061;lr;transport=tcp?X=y>;tag=1;q=0.5',
+  'sip:a@b;tag=1', 'Ann <sip:ann@192.0.2.1>', 'sips:a;b=c@[::1]:5061;maddr=192.0.2.1', '*',
+];
+
+/** A message as far as reading what was written must give it back. */
+const withoutLength = (message: ReturnType<typeof parseMessage>): unknown =>
+  typeof message === 'string' ? message : { ...message, headers: message.headers.filter((each) => each.key !== 'content-length') };
+
 export const targets: Readonly<Record<string, Target>> = {
   sip: {
     seeds: [invite, answer],
     words: sipWords,
     run: (input) => {
-      parseMessage(latin1(input));
+      const message = parseMessage(latin1(input));
+      if (typeof message !== 'string') {
+        const again = parseMessage(encodeMessage(message));
+        // Content-Length is written anew, as the last.
+        assert.deepEqual(withoutLength(again), withoutLength(message), 'what is written is read as it was');
+      }
       const framing = new StreamFraming(65_536);
       const cut = input.length >> 1;
       framing.push(latin1(input.subarray(0, cut)));
       framing.push(latin1(input.subarray(cut)));
+    },
+  },
+  parts: {
+    seeds: partsOfHeaders.map((text) => Buffer.from(text)),
+    words: sipWords,
+    run: (input) => {
+      const text = latin1(input);
+      const via = parseVia(text);
+      if (typeof via !== 'string') assert.deepEqual(parseVia(encodeVia(via)), via);
+      const address = parseNameAddr(text);
+      if (typeof address !== 'string') assert.deepEqual(parseNameAddr(encodeNameAddr(address)), address);
+      const uri = parseUri(text);
+      if (typeof uri === 'string') return;
+      const { scheme, user, host, port, params } = uri;
+      assert.deepEqual(parseUri(`${scheme}:${user === undefined ? '' : `${user}@`}${encodeHost(host)}${port === undefined ? '' : `:${port}`}${params}`), uri);
+    },
+  },
+  proxy: {
+    seeds: [Buffer.from('remainInDialog|fullResponse|followRedirects|simultaneous|500ms|20s|sip:a@192.0.2.1|sip:b@[2001:db8::1]:5061;transport=tcp\r\nINVITE sip:a@192.0.2.1 SIP/2.0\r\nX-A: 1\r\n\r\n'), Buffer.from('||||||sip:a')],
+    words: ['|', 'ms', 's', '\r\n', 'simultaneous', 'sip:', '99999999999s', '86400000s', '|sip:a'.repeat(30)],
+    run: (input) => {
+      const [line = '', ...rest] = latin1(input).split('\r\n');
+      const command = parseProxyCommand(line.split('|'), rest.join('\r\n'));
+      if (typeof command === 'string') return;
+      assert.ok(command.targets.length > 0 && command.targets.length <= MAX_TARGETS);
+      for (const ms of [command.provisionalMs, command.finalMs]) assert.ok(ms === undefined || (Number.isSafeInteger(ms) && ms >= 0 && ms <= 0x7fff_ffff));
     },
   },
   wire: {

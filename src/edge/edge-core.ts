@@ -108,6 +108,15 @@ export class EdgeCore {
     return new AppSession(this.#sessions, wire, origin);
   }
 
+  get transactions(): number {
+    return this.#layer.size;
+  }
+
+  /** Requests and calls that something is still awaited for; 0 when the edge is at rest. */
+  get pending(): number {
+    return this.#agent.pending;
+  }
+
   stats(): EdgeStats {
     return {
       received: this.#layer.received,

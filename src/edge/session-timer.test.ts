@@ -116,6 +116,20 @@ t.test('a refresh that nobody answers ends the call when the transaction does', 
   t.end();
 });
 
+t.test('a refresh that gets no more than a provisional response is cancelled, and ends the call', (t) => {
+  const call = timedCall(t, 'uac', true);
+  const { edge, peer } = call;
+  edge.clock.advance(900_000);
+  peer.send(rawResponse(peer.request('INVITE'), 180, 'Ringing'));
+  edge.clock.advance(32_000);
+  peer.request('CANCEL');
+  edge.clock.advance(32_000);
+  endedBy(t, call);
+  edge.clock.advance(32_000);
+  t.strictSame([edge.core.transactions, edge.core.pending], [0, 0]);
+  t.end();
+});
+
 t.test('a refresh refused for another reason leaves the call to end at expiry', (t) => {
   const call = timedCall(t, 'uac', true);
   call.edge.clock.advance(900_000);

@@ -10,6 +10,7 @@ import Srf from 'drachtio-srf';
 import { spawnEdge, type Edge } from '../edge/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { SipSettings } from './settings.js';
+import { sharedSecret } from './shared-secret.js';
 
 export interface SipConnection {
   readonly srf: Srf;
@@ -37,11 +38,12 @@ export interface SipConnectionOptions {
 const connectTimeoutMs = 10_000;
 
 /**
- * @throws Failure EDGE_LISTEN when an address cannot be had, EDGE_TLS when a certificate cannot be used, EDGE_LOST when no edge answers.
+ * @throws Failure EDGE_LISTEN when an address cannot be had, EDGE_TLS when a certificate cannot be used,
+ * EDGE_LOST when no edge answers, CONFIG_UNREADABLE when the file with the secret cannot be read.
  */
 export async function connectSip(options: SipConnectionOptions): Promise<SipConnection> {
   const { settings } = options;
-  const secret = settings.drachtio?.secret ?? randomBytes(24).toString('base64url');
+  const secret = settings.drachtio === undefined ? randomBytes(24).toString('base64url') : await sharedSecret(settings.drachtio);
   let edge: Edge | undefined;
   if (settings.drachtio === undefined) {
     edge = await spawnEdge(

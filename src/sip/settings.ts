@@ -42,7 +42,12 @@ export const sipSettings = z
       .strictObject({
         host: z.string().min(1),
         port: z.int().min(1).max(65_535).default(9022),
-        secret: z.string().min(1),
+        secret: z.string().min(1).optional(),
+        secretFile: z.string().min(1).optional().describe('a file that holds the secret, in place of the secret itself'),
+      })
+      .refine(({ secret, secretFile }) => (secret === undefined) !== (secretFile === undefined), {
+        path: ['secret'],
+        message: 'give secret or secretFile, one of them',
       })
       .optional()
       .describe('a drachtio-server to use in place of the embedded edge'),

@@ -39,6 +39,11 @@ export class Agent implements Commands, TransactionUser {
     return this.#network.droppedSources;
   }
 
+  /** What something is still awaited for, in every register. */
+  get pending(): number {
+    return this.#calls.size + this.proxying.size;
+  }
+
   sip(application: Application, messageId: string, tokens: readonly string[], text: string): void {
     this.#app.handle(application, messageId, tokens, text);
   }

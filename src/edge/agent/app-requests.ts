@@ -99,6 +99,7 @@ export class AppRequests {
       application.fail(messageId, dialogId === '' || dialog !== undefined ? OWN_ACK : NO_DIALOG);
       return;
     }
+    application.promptness.reacted(outgoing);
     this.calls.ack(outgoing, dialog, message.headers, message.body, (sent) => {
       if (sent === undefined) application.fail(messageId, noPathText['no-transport']);
       else application.echoRequest(messageId, { ...sentMetaOf(sent.path, '', dialog.id), protocol: '' }, sent.text);

@@ -47,7 +47,8 @@ export class Branches {
     const dialog = this.strangerWith(message, path);
     if (peer !== undefined) {
       peer.dialog = dialog;
-      this.context.dialogs.add(dialog);
+      // A dialog is for somebody: none is kept for an application that has gone.
+      if (!this.application.gone) this.context.dialogs.add(dialog);
     }
     return dialog;
   }

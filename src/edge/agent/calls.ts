@@ -53,8 +53,11 @@ export class Calls implements IncomingKeeper, OutgoingKeeper, SessionKeeper {
     });
   }
 
+  /** Entries of all registers: 0 when nothing is under way. */
   get size(): number {
-    return this.#incoming.size + this.#outgoing.size;
+    return [
+      this.#incoming, this.#outgoing, this.#byTransaction, this.#byCallId, this.#awaitingAck, this.#unacknowledged, this.#reinvites, this.#updates, this.#forming,
+    ].reduce((sum, register) => sum + register.size, this.sessions.awaited);
   }
 
   addIncoming(incoming: IncomingRequest): void {
@@ -176,15 +179,20 @@ export class Calls implements IncomingKeeper, OutgoingKeeper, SessionKeeper {
         return;
       }
       const text = encodeMessage(ack);
-      outgoing.acknowledged(text, path);
       this.sessions.said(dialog, ack);
-      this.#unacknowledged.delete(outgoing);
+      // Forking may find further dialogs, which are acknowledged and ended beside the one that stands.
+      if (outgoing.accepted === dialog) {
+        outgoing.acknowledged(text, path);
+        this.#unacknowledged.delete(outgoing);
+      }
       path.send(text, () => undefined);
       done({ text, path });
     });
   }
 
   acknowledge(outgoing: OutgoingRequest, dialog: AppDialog): void {
+    // Even if there is no way to send the ACK: nobody else will.
+    if (outgoing.accepted === dialog) this.#unacknowledged.delete(outgoing);
     this.ack(outgoing, dialog, [], '', () => undefined);
   }
 

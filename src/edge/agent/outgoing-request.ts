@@ -132,7 +132,6 @@ export class OutgoingRequest implements ClientUser {
   /** Remembers the ACK to the 2xx, to repeat it whenever the 2xx is repeated. */
   acknowledged(text: string, path: Path): void {
     this.#ack = { text, path };
-    this.application.promptness.reacted(this);
     this.#wait();
   }
 
@@ -147,11 +146,13 @@ export class OutgoingRequest implements ClientUser {
   }
 
   #provisional(response: SipResponse, path: Path): void {
-    if (response.status === 100 || this.#done) {
+    if (this.#done) return;
+    // Timer B has been called off: from now on only this one ends it.
+    if (this.isInvite) this.#waitAgain();
+    if (response.status === 100) {
       if (this.#cancel !== undefined) this.#sendCancel();
       return;
     }
-    if (this.isInvite) this.#waitAgain();
     let dialog = this.dialog;
     if (this.isInvite && dialog === undefined && response.toTag !== '') dialog = this.#branches.dialogWith(response, path);
     if (this.isInvite) {
@@ -193,6 +194,7 @@ export class OutgoingRequest implements ClientUser {
     }
     this.#wait = environment.clock.after(64 * environment.timing.t1Ms, () => {
       if (this.#ack !== undefined) return;
+      this.application.promptness.forget(this);
       this.keeper.acknowledge(this, dialog);
       this.keeper.hangUp(dialog, 'no ACK from the application');
     });

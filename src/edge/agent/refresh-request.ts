@@ -7,14 +7,27 @@
 import { contactUri } from '../dialog/dialog.js';
 import { MIN_SESSION_SECONDS } from '../dialog/session-timer.js';
 import { encodeMessage, header } from '../message/encode-message.js';
-import type { SipResponse } from '../message/sip-message.js';
-import type { ClientUser } from '../transaction/client-transaction.js';
+import type { RequestText, SipResponse } from '../message/sip-message.js';
+import { cancelOf, type ClientTransaction, type ClientUser } from '../transaction/client-transaction.js';
+import type { CancelTimer } from '../timing.js';
 import type { Path } from '../transport/path.js';
 import type { AgentContext, AppDialog } from './context.js';
 import { pathInDialog, requestInDialog } from './in-dialog.js';
 
+const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
+
+interface Sent {
+  readonly invite: RequestText;
+  readonly branch: string;
+  readonly path: Path;
+  readonly transaction: ClientTransaction;
+}
+
 export class RefreshRequest implements ClientUser {
   #cseq = 0;
+  #sent: Sent | undefined;
+  /** Runs from the first provisional on, when the transaction waits for nothing any more. */
+  #wait: CancelTimer | undefined;
   #answered = false;
   #ack: { readonly text: string; readonly path: Path } | undefined;
 
@@ -43,12 +56,22 @@ export class RefreshRequest implements ClientUser {
         ...(offered === undefined ? [] : [header('Content-Type', offered.type)]),
       ];
       const invite = requestInDialog(context, dialog, { method: 'INVITE', headers, body: offered?.body ?? '' }, this.#cseq, branch, path);
-      if (typeof invite === 'string' || context.layer.request(invite, branch, path, this) === undefined) this.#finish(undefined);
+      const transaction = typeof invite === 'string' ? undefined : context.layer.request(invite, branch, path, this);
+      if (typeof invite === 'string' || transaction === undefined) this.#finish(undefined);
+      else this.#sent = { invite, branch, path, transaction };
     });
   }
 
+  stop(): void {
+    this.#wait?.();
+  }
+
   response(response: SipResponse): void {
-    if (response.status < 200) return;
+    if (response.status < 200) {
+      // Nobody is rung for a refresh: who is there answers it at once.
+      this.#wait ??= this.#after64T1(() => this.#cancel());
+      return;
+    }
     if (response.status < 300) this.#acknowledge(response);
     this.#finish(response);
   }
@@ -61,9 +84,26 @@ export class RefreshRequest implements ClientUser {
     this.#finish(undefined);
   }
 
+  /** RFC 3261 §9.1: what does not answer the CANCEL either is given up. */
+  #cancel(): void {
+    if (this.#sent === undefined) return;
+    const { invite, branch, path, transaction } = this.#sent;
+    this.context.layer.request(cancelOf(invite, []), branch, path, nobody);
+    this.#wait = this.#after64T1(() => {
+      transaction.abandon();
+      this.#finish(undefined);
+    });
+  }
+
+  #after64T1(run: () => void): CancelTimer {
+    const { clock, timing } = this.context.environment;
+    return clock.after(64 * timing.t1Ms, run);
+  }
+
   #finish(response: SipResponse | undefined): void {
     if (this.#answered) return;
     this.#answered = true;
+    this.#wait?.();
     this.done(response);
   }
 

@@ -95,12 +95,17 @@ class Session {
 export class Sessions {
   readonly #running = new Map<AppDialog, Session>();
   /** Dialogs with a refresh under way, and what is to happen when it has its answer. */
-  readonly #refreshing = new Map<AppDialog, (() => void)[]>();
+  readonly #refreshing = new Map<AppDialog, { readonly request: RefreshRequest; readonly waiting: (() => void)[] }>();
 
   constructor(private readonly keeper: SessionKeeper) {}
 
   get size(): number {
     return this.#running.size;
+  }
+
+  /** Refreshes that are still awaited. */
+  get awaited(): number {
+    return this.#refreshing.size;
   }
 
   /** Whether the edge's own re-INVITE is under way in a dialog. */
@@ -110,7 +115,7 @@ export class Sessions {
 
   /** Runs something when that re-INVITE has its answer; false when there is nothing to wait for. */
   afterRefresh(dialog: AppDialog, run: () => void): boolean {
-    const waiting = this.#refreshing.get(dialog);
+    const waiting = this.#refreshing.get(dialog)?.waiting;
     if (waiting === undefined || waiting.length >= MAX_WAITING) return false;
     waiting.push(run);
     return true;
@@ -152,6 +157,7 @@ export class Sessions {
   close(): void {
     for (const session of this.#running.values()) session.stop();
     this.#running.clear();
+    for (const { request } of this.#refreshing.values()) request.stop();
   }
 
   #agreement(dialog: AppDialog | undefined): Agreement | undefined {
@@ -177,11 +183,12 @@ export class Sessions {
 
   #refresh(dialog: AppDialog, seconds: number, minSeconds: number, answered: (response: SipResponse | undefined) => void): void {
     const waiting: (() => void)[] = [];
-    this.#refreshing.set(dialog, waiting);
-    new RefreshRequest(this.keeper.context, dialog, minSeconds, (response) => {
+    const request = new RefreshRequest(this.keeper.context, dialog, minSeconds, (response) => {
       this.#refreshing.delete(dialog);
       answered(response);
       for (const run of waiting) run();
-    }).send(seconds);
+    });
+    this.#refreshing.set(dialog, { request, waiting });
+    request.send(seconds);
   }
 }

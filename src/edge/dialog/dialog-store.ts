@@ -17,8 +17,9 @@ export class DialogStore<Owner> {
 
   constructor(private readonly maxDialogs = MAX_DIALOGS) {}
 
+  /** Of the largest index: by invariant 1 that of the tags. */
   get size(): number {
-    return this.#byTags.size;
+    return Math.max(this.#byTags.size, this.#byId.size, this.#byCallId.size);
   }
 
   get full(): boolean {
@@ -26,7 +27,11 @@ export class DialogStore<Owner> {
   }
 
   add(dialog: Dialog<Owner>): void {
-    this.#byTags.set(tagsOf(dialog.callId, dialog.localTag, dialog.remoteTag), dialog);
+    const tags = tagsOf(dialog.callId, dialog.localTag, dialog.remoteTag);
+    // A peer that uses its tags twice has given up the dialog that had them.
+    const before = this.#byTags.get(tags);
+    if (before !== undefined) this.remove(before);
+    this.#byTags.set(tags, dialog);
     this.#byId.set(dialog.id, dialog);
     const siblings = this.#byCallId.get(dialog.callId);
     if (siblings === undefined) this.#byCallId.set(dialog.callId, new Set([dialog]));
@@ -35,13 +40,14 @@ export class DialogStore<Owner> {
 
   /** Makes a dialog the one its id names, where forking made several. */
   prefer(dialog: Dialog<Owner>): void {
-    if (!dialog.ended) this.#byId.set(dialog.id, dialog);
+    if (this.find(dialog.callId, dialog.localTag, dialog.remoteTag) === dialog) this.#byId.set(dialog.id, dialog);
   }
 
   remove(dialog: Dialog<Owner>): void {
     if (dialog.ended) return;
     dialog.ended = true;
-    this.#byTags.delete(tagsOf(dialog.callId, dialog.localTag, dialog.remoteTag));
+    const tags = tagsOf(dialog.callId, dialog.localTag, dialog.remoteTag);
+    if (this.#byTags.get(tags) === dialog) this.#byTags.delete(tags);
     if (this.#byId.get(dialog.id) === dialog) this.#byId.delete(dialog.id);
     const siblings = this.#byCallId.get(dialog.callId);
     siblings?.delete(dialog);

@@ -47,6 +47,17 @@ export function paramOf(params: string, name: string): string | undefined {
   return undefined;
 }
 
+/** Whether every quoted string in a text ends in it: else whatever is put behind it becomes part of one. */
+export function quotesClose(text: string): boolean {
+  let quoted = false;
+  for (let i = text.indexOf('"'); i !== -1 && i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (quoted && code === BACKSLASH) i += 1;
+    else if (code === QUOTE) quoted = !quoted;
+  }
+  return !quoted;
+}
+
 /** The same parameters without the one named. */
 export function withoutParam(params: string, name: string): string {
   let kept = '';

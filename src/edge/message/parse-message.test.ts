@@ -124,6 +124,7 @@ const rejects: readonly (readonly [what: string, text: string, reason: string])[
   ['no CSeq', minimal.replace(/CSeq.*\r\n/u, ''), 'no-cseq'],
   ['CSeq beyond 2**31', minimal.replace('63104', '36893488147419103232'), 'bad-cseq'],
   ['two values of one header', minimal.replace('Max-Forwards: 70', 'Max-Forwards: 70\r\nMax-Forwards: 5'), 'contradiction'],
+  ['a quote in the Via that never closes', minimal.replace('ass877', 'ass"877'), 'bad-via'],
   ['a Via below the first that is none', minimal.replace('Max-Forwards', 'Via: ;\r\nMax-Forwards'), 'bad-via'],
   ['brackets around the URI', minimal.replace('sip:carol@chicago.com SIP', '<sip:carol@chicago.com> SIP'), 'bad-start-line'],
   ['CSeq of another method', minimal.replace('63104 OPTIONS', '63104 INVITE'), 'cseq-method'],

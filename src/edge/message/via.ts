@@ -1,5 +1,5 @@
 /** The Via header: where a request has been (RFC 3261 §20.42, rport and received RFC 3581). */
-import { paramOf } from './params.js';
+import { paramOf, quotesClose } from './params.js';
 import { encodeHost, parseHostPort } from './uri.js';
 
 export interface Via {
@@ -34,7 +34,7 @@ export function parseVia(value: string): Via | ViaReason {
   if (tab !== -1 && (blank === -1 || tab < blank)) blank = tab;
   if (blank < 1) return 'bad-via';
   const place = parseHostPort(rest.slice(blank + 1).trim());
-  if (typeof place === 'string') return 'bad-via';
+  if (typeof place === 'string' || !quotesClose(params)) return 'bad-via';
   return {
     transport: rest.slice(0, blank).toUpperCase(),
     host: place.host,

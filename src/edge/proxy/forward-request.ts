@@ -1,7 +1,7 @@
 /** What a request becomes when a proxy forwards it (RFC 3261 §16.6). Pure. */
 import { applicationHeaders } from '../agent/compose.js';
 import { header } from '../message/encode-message.js';
-import { headerOf, type Header, type RequestText } from '../message/sip-message.js';
+import { headerOf, type Header, type RequestText, type SipResponse } from '../message/sip-message.js';
 import { encodeHostPort, parseNumber } from '../message/uri.js';
 import type { Path } from '../transport/path.js';
 
@@ -54,6 +54,22 @@ export function forwardRequest(request: RequestText, forwarding: Forwarding, out
   for (const each of request.headers) if (each.key !== 'max-forwards' && each.key !== 'route') headers.push(each);
   headers.push(header('Max-Forwards', `${forwarding.maxForwards}`), ...applicationHeaders(forwarding.extra, outward));
   return { ...request, uri: withoutUriHeaders(forwarding.uri), headers };
+}
+
+/** What a caller matches a response by, beside its Via (RFC 3261 §8.1.3.3, §17.1.3). */
+const matched = new Set(['from', 'call-id', 'cseq']);
+
+/**
+ * A response on its way back to who sent the request (RFC 3261 §16.7): under the request's own Vias, and
+ * what else it is matched by, so that the caller knows it whatever a target made of them.
+ */
+export function responseBack(request: RequestText, response: SipResponse): SipResponse {
+  const headers = request.headers.filter((each) => each.key === 'via');
+  for (const each of response.headers) {
+    if (each.key === 'via') continue;
+    headers.push(matched.has(each.key) ? { ...each, value: headerOf(request, each.key) ?? each.value } : each);
+  }
+  return { ...response, headers };
 }
 
 /** A response on its way back: without the proxy's own Via, which is the topmost. */

@@ -25,12 +25,16 @@ export type ProxyReason = 'no-target' | 'too-many-targets' | 'bad-target' | 'bad
 /** drachtio-server holds ten, and overruns its memory with more. */
 export const MAX_TARGETS = 20;
 
+/** The longest that a timer runs: about 24 days. */
+const MAX_TIMEOUT_MS = 0x7fff_ffff;
+
 /** `1500ms`, `2s` or nothing. */
 function parseTimeout(text: string): number | undefined | 'bad-timeout' {
   if (text === '') return undefined;
   const unit = text.endsWith('ms') ? 1 : text.endsWith('s') ? 1_000 : 0;
-  const number = parseNumber(unit === 1 ? text.slice(0, -2) : text.slice(0, -1), 86_400_000);
-  return unit === 0 || number === undefined ? 'bad-timeout' : number * unit;
+  if (unit === 0) return 'bad-timeout';
+  const number = parseNumber(unit === 1 ? text.slice(0, -2) : text.slice(0, -1), Math.floor(MAX_TIMEOUT_MS / unit));
+  return number === undefined ? 'bad-timeout' : number * unit;
 }
 
 export function parseProxyCommand(tokens: readonly string[], text: string): ProxyCommand | ProxyReason {

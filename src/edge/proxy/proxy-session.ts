@@ -20,7 +20,7 @@ import type { Path } from '../transport/path.js';
 import type { Hop } from '../transport/server-location.js';
 import { BestResponse } from './best-response.js';
 import type { Target } from './challenges.js';
-import { forwardRequest, nextMaxForwards, recordRoutes, withoutTopVia } from './forward-request.js';
+import { forwardRequest, nextMaxForwards, recordRoutes, responseBack } from './forward-request.js';
 import { MAX_TARGETS, type ProxyCommand } from './proxy-command.js';
 import { ProxyBranch, type BranchUser } from './proxy-branch.js';
 import type { ProxyContext } from './proxy-context.js';
@@ -71,7 +71,7 @@ export class ProxySession implements BranchUser {
 
   branchResponse(branch: ProxyBranch, response: SipResponse, path: Path): void {
     if (response.status < 200) {
-      if (!this.#answered) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+      if (!this.#answered) this.transaction.respond(response.status, encodeMessage(responseBack(this.transaction.request, response)));
       return;
     }
     this.#report(branch, response, path);
@@ -177,7 +177,7 @@ export class ProxySession implements BranchUser {
       return;
     }
     if (!this.#answered) this.#forward(response);
-    else if (isInvite) this.transaction.respond(response.status, encodeMessage(withoutTopVia(response)));
+    else if (isInvite) this.transaction.respond(response.status, encodeMessage(responseBack(this.transaction.request, response)));
     branch.settle();
     this.#stop([ELSEWHERE]);
     this.#done();
@@ -233,7 +233,7 @@ export class ProxySession implements BranchUser {
       this.#leave();
       return;
     }
-    this.#respond(response.status, encodeMessage(withoutTopVia(response)));
+    this.#respond(response.status, encodeMessage(responseBack(this.transaction.request, response)));
   }
 
   #answer(status: OwnStatus): void {

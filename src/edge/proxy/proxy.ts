@@ -59,6 +59,11 @@ export class Proxy {
     this.#stateless = new StatelessForwarding(this.#context, this.#mark);
   }
 
+  /** Sessions, and branches that something is still awaited on. */
+  get size(): number {
+    return this.#sessions.size + this.#context.running.size;
+  }
+
   /** Begins to proxy a request that nobody has answered. */
   begin(application: Application, messageId: string, transaction: ServerTransaction, tokens: readonly string[], text: string): void {
     const command = parseProxyCommand(tokens, text);

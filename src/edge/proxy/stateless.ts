@@ -20,6 +20,9 @@ import { forwardRequest, nextMaxForwards, withoutTopVia } from './forward-reques
 import { routingDigest } from './loop.js';
 import type { ProxyContext } from './proxy-context.js';
 
+/** Begins the last part of a branch that was made without a transaction; no tag of ours begins so. */
+const STATELESS = '-';
+
 /** Longest branch that is carried over; RFC 3261 sets none, and paths of a hundred proxies do not exist. */
 const MAX_BRANCH = 2_048;
 
@@ -51,7 +54,7 @@ export class StatelessForwarding {
       return;
     }
     const received = request.via.branch.startsWith(MAGIC_COOKIE) ? request.via.branch.slice(MAGIC_COOKIE.length) : `${request.callId}${request.cseq.number}`;
-    const branch = `${this.mark}.${digest}.${received}`;
+    const branch = `${this.mark}.${digest}.${STATELESS}${received}`;
     hub.hops(hop, (hops) => {
       const search = typeof hops === 'string' ? hops : layer.along<never>(hops, (outward) => ({
         branch,
@@ -76,9 +79,14 @@ export class StatelessForwarding {
     }, drawFrom(request.callId));
   }
 
-  /** A response with our branch and no transaction: passed back by the Via below ours (RFC 3261 §16.11, §18.2.2). */
+  /**
+   * A response to what was forwarded here: passed back by the Via below ours (RFC 3261 §16.11, §18.2.2).
+   * Late responses of proxied transactions end here (RFC 6026).
+   */
   response(response: SipResponse): void {
-    if (!response.via.branch.startsWith(this.mark) || !this.context.hub.isOwn(response.via.host, response.via.port)) return;
+    const { branch } = response.via;
+    if (!branch.startsWith(this.mark) || branch.slice(this.mark.length).split('.')[2]?.startsWith(STATELESS) !== true) return;
+    if (!this.context.hub.isOwn(response.via.host, response.via.port)) return;
     const next = headersOf(response, 'via')[1];
     const via = next === undefined ? 'bad-via' : parseVia(next);
     if (typeof via === 'string') return;

@@ -1,0 +1,110 @@
+/**
+ * What is owed, and whether it was paid: one kind of final response to each INVITE that was taken, one
+ * answer to each command of an application.
+ */
+import { parseMessage } from '../../src/edge/message/parse-message.js';
+import { headerOf, type SipMessage, type SipRequest } from '../../src/edge/message/sip-message.js';
+
+interface Invite {
+  readonly text: string;
+  final: number | undefined;
+}
+
+/** The INVITE that a message belongs to, by what RFC 3261 §17.2.3 matches on. */
+const keyOf = ({ via, callId, fromTag, cseq }: SipMessage): string =>
+  via.branch.startsWith('z9hG4bK') && via.branch !== 'z9hG4bK'
+    ? `${via.branch} ${via.host} ${via.port ?? 5060}`
+    : `${callId} ${fromTag} ${cseq.number} ${via.host} ${via.port ?? 5060}`;
+
+export class Ledger {
+  readonly #invites = new Map<string, Invite>();
+  /** Commands by message id: the application they came from, undefined once answered. */
+  readonly #commands = new Map<string, object | undefined>();
+  readonly #wrong: string[] = [];
+  /** What the INVITE that is being received has been answered so far. */
+  #arriving: { readonly key: string | undefined; readonly statuses: number[] } | undefined;
+  invites = 0;
+
+  /** A message is about to be received: an INVITE that the parser takes, or what may only look like one. */
+  arriving(request: SipRequest | undefined): void {
+    this.#arriving = { key: request === undefined ? undefined : keyOf(request), statuses: [] };
+  }
+
+  /** What has been received was no INVITE: if it got a response all the same, nobody's was meant. */
+  notArrived(): void {
+    this.#arriving = undefined;
+  }
+
+  /** The INVITE has been received; `grown` when there is one transaction more, `full` when for want of room an old one may have ended for it, `unheard` when it need not be answered. */
+  arrived(request: SipRequest, text: string, { grown, full, unheard }: { readonly grown: boolean; readonly full: boolean; readonly unheard: boolean }): void {
+    const { key, statuses } = this.#arriving ?? { key: undefined, statuses: [] };
+    this.#arriving = undefined;
+    if (key === undefined) return;
+    const known = this.#invites.get(key);
+    const over = known === undefined || known.final !== undefined;
+    // Where the count does not tell, a 100 does, and any answer but a refusal to what was not known.
+    const isNew = grown || (full && over && statuses.some((status) => status === 100 || (known === undefined && status !== 503)));
+    if (isNew) {
+      if (known !== undefined && known.final === undefined) this.#wrong.push(`an INVITE was forgotten without a final response: ${known.text}`);
+      this.#invites.set(key, { text, final: undefined });
+      this.invites += 1;
+    } else if (over) {
+      // Without a transaction it is one again, was refused for want of room, or runs through in a dialog of others.
+      const passed = request.toTag !== '' && headerOf(request, 'route') !== undefined;
+      if (known === undefined && !passed && !unheard && statuses.length === 0) this.#wrong.push(`an INVITE was swallowed: ${text}`);
+      if (full || statuses.every((status) => status === 503)) return;
+    }
+    for (const status of statuses) this.#pay(key, status);
+  }
+
+  /** A response to an INVITE has gone out. */
+  responded(text: string): void {
+    const response = parseMessage(text);
+    if (typeof response === 'string' || response.kind === 'request' || response.cseq.method !== 'INVITE') return;
+    const key = keyOf(response);
+    if (this.#arriving !== undefined && (this.#arriving.key ?? key) === key) this.#arriving.statuses.push(response.status);
+    else this.#pay(key, response.status);
+  }
+
+  #pay(key: string, status: number): void {
+    if (status < 200) return;
+    const invite = this.#invites.get(key);
+    if (invite === undefined) return;
+    const was = invite.final;
+    if (was === undefined) invite.final = status;
+    else if (was !== status && !(was < 300 && status < 300)) this.#wrong.push(`an INVITE got ${was} and then ${status}: ${invite.text}`);
+  }
+
+  asked(messageId: string, application: object): void {
+    this.#commands.set(messageId, application);
+  }
+
+  answered(messageId: string, isLast: boolean): void {
+    if (!this.#commands.has(messageId)) return;
+    if (this.#commands.get(messageId) === undefined) this.#wrong.push(`command ${messageId} was answered twice`);
+    else if (isLast) this.#commands.set(messageId, undefined);
+  }
+
+  /** The application has disconnected: nothing is owed to it. */
+  gone(application: object): void {
+    for (const [id, from] of this.#commands) if (from === application) this.#commands.delete(id);
+  }
+
+  /** The first thing found wrong as it happened. */
+  get wrong(): string | undefined {
+    return this.#wrong[0];
+  }
+
+  /** What is still owed when nothing is under way any more. */
+  owed(): string | undefined {
+    for (const invite of this.#invites.values()) if (invite.final === undefined) return `an INVITE never got a final response: ${invite.text}`;
+    for (const [id, from] of this.#commands) if (from !== undefined) return `command ${id} was never answered`;
+    return undefined;
+  }
+
+  clear(): void {
+    this.#invites.clear();
+    this.#commands.clear();
+    this.#wrong.length = 0;
+  }
+}
