@@ -24,6 +24,8 @@ export class MemoryNetwork {
   #failed = false;
   readonly #datagram = new Map<string, MemoryPath>();
   readonly #connections = new Map<string, MemoryPath>();
+  /** Peers whose connection broke: what is still owed to them goes by a new one. */
+  readonly #cutOff = new Set<string>();
   /** Failures that are still to be told, by path. */
   readonly #late: { readonly path: MemoryPath; readonly failed: SendFailure }[] = [];
 
@@ -34,7 +36,7 @@ export class MemoryNetwork {
     {
       protocol: 'tcp',
       ...bound,
-      path: (address, port) => this.#connections.get(`${address} ${port}`) ?? (this.random(40) === 0 ? undefined : this.connection(address, port)),
+      path: (address, port) => this.#connections.get(`${address} ${port}`) ?? (this.random(40) === 0 ? this.#refused(address, port) : this.connection(address, port)),
       alias: () => undefined,
       close: () => Promise.resolve(),
     },
@@ -81,6 +83,7 @@ export class MemoryNetwork {
     if (key === undefined || path === undefined) return;
     this.#connections.delete(key);
     path.open = false;
+    this.#cutOff.add(path.address);
     this.#tell((each) => each.path === path, 'closed');
   }
 
@@ -104,7 +107,19 @@ export class MemoryNetwork {
   reset(): void {
     this.#datagram.clear();
     this.#connections.clear();
+    this.#cutOff.clear();
     this.#late.length = 0;
+  }
+
+  /**
+   * A connection that can't be had: none at all, or to a peer whose own broke one that closes at once, so that
+   * what the edge still owes it is seen to be sent.
+   */
+  #refused(address: string, port: number): MemoryPath | undefined {
+    if (!this.#cutOff.has(address)) return undefined;
+    const path = this.#path('tcp', address, port);
+    path.open = false;
+    return path;
   }
 
   #path(protocol: 'udp' | 'tcp', address: string, port: number): MemoryPath {
