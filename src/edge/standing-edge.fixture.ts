@@ -10,43 +10,12 @@ import { EdgeCore } from './edge-core.js';
 import { randomIds, type Ids } from './ids.js';
 import { parseMessage } from './message/parse-message.js';
 import type { SipMessage, SipRequest, SipResponse } from './message/sip-message.js';
-import type { Clock } from './timing.js';
 import type { Path, Place, Protocol } from './transport/path.js';
+import { standingClock } from './transport/standing-clock.fixture.js';
 import { TransportHub, type Transport } from './transport/transport-hub.js';
 
-export interface StandingClock extends Clock {
-  advance(ms: number): void;
-  /** Timers that would still fire. */
-  readonly armed: number;
-}
-
-export function standingClock(): StandingClock {
-  let now = 0;
-  let id = 0;
-  const timers = new Map<number, { at: number; run: () => void }>();
-  return {
-    now: () => now,
-    after: (ms, run) => {
-      const own = (id += 1);
-      timers.set(own, { at: now + ms, run });
-      return () => timers.delete(own);
-    },
-    advance: (ms) => {
-      const end = now + ms;
-      for (;;) {
-        const [next] = [...timers].filter(([, timer]) => timer.at <= end).sort(([a, x], [b, y]) => x.at - y.at || a - b);
-        if (next === undefined) break;
-        timers.delete(next[0]);
-        now = next[1].at;
-        next[1].run();
-      }
-      now = end;
-    },
-    get armed() {
-      return timers.size;
-    },
-  };
-}
+export { standingClock };
+export type StandingClock = ReturnType<typeof standingClock>;
 
 const describe = (message: SipMessage): string => (message.kind === 'request' ? message.method : `${message.status} to ${message.cseq.method}`);
 

@@ -1,39 +1,11 @@
 import t from 'tap';
 import type { Path } from '../transport/path.js';
-import { standardTiming, type Clock } from '../timing.js';
+import { standardTiming } from '../timing.js';
+import { standingClock } from '../transport/standing-clock.fixture.js';
 import type { Machine, MachineEvent, MachineState } from './machine.js';
 import { client, inviteClient, inviteServer, server } from './machines.js';
 import { Lingering } from './lingering.js';
 import { Transaction } from './transaction.js';
-
-/** A clock that stands until it is told to go on. */
-function standingClock(): Clock & { advance(ms: number): void; readonly armed: number } {
-  let now = 0;
-  let id = 0;
-  const timers = new Map<number, { at: number; run: () => void }>();
-  return {
-    now: () => now,
-    after: (ms, run) => {
-      const own = (id += 1);
-      timers.set(own, { at: now + ms, run });
-      return () => timers.delete(own);
-    },
-    advance: (ms) => {
-      const end = now + ms;
-      for (;;) {
-        const [next] = [...timers].filter(([, timer]) => timer.at <= end).sort(([a, x], [b, y]) => x.at - y.at || a - b);
-        if (next === undefined) break;
-        timers.delete(next[0]);
-        now = next[1].at;
-        next[1].run();
-      }
-      now = end;
-    },
-    get armed() {
-      return timers.size;
-    },
-  };
-}
 
 function run(machine: Machine, reliable = false) {
   const clock = standingClock();
