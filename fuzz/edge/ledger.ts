@@ -52,7 +52,7 @@ export class Ledger {
       // Without a transaction it is one again, was refused for want of room, or runs through in a dialog of others.
       const passed = request.toTag !== '' && headerOf(request, 'route') !== undefined;
       if (known === undefined && !passed && !unheard && statuses.length === 0) this.#wrong.push(`an INVITE was swallowed: ${text}`);
-      if (full || statuses.every((status) => status === 503)) return;
+      if (passed || full || statuses.every((status) => status === 503)) return;
     }
     for (const status of statuses) this.#pay(key, status);
   }

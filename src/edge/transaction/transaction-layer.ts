@@ -18,7 +18,7 @@ import { headerOf, type Header, type RequestText, type SipRequest, type SipRespo
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
 import { encodeHostPort } from '../message/uri.js';
 import { MAGIC_COOKIE } from '../message/via.js';
-import { defaultPort, type Path } from '../transport/path.js';
+import { defaultPort, isReliable, type Path } from '../transport/path.js';
 import type { Hop } from '../transport/server-location.js';
 import type { TransportHub } from '../transport/transport-hub.js';
 import { ClientTransaction, type ClientUser } from './client-transaction.js';
@@ -184,11 +184,13 @@ export class TransactionLayer {
     }
     const verdict = this.#user.admits(request, path);
     if (verdict === 'ignored') return;
-    const reply = this.#hub.replyTo(path, request.via, replyPort(request, path));
+    const port = replyPort(request, path);
     if (verdict === 'turned-away' || this.#full()) {
-      this.#turnAway(request, reply);
+      // Back by the very connection or not at all: one must not be opened for a refusal, nor a refusal outrun the request's next attempt.
+      this.#turnAway(request, isReliable(path) ? path : this.#hub.replyTo(path, request.via, port));
       return;
     }
+    const reply = this.#hub.replyTo(path, request.via, port);
     this.#hub.learn(path, { address: request.via.host, port: request.via.port ?? defaultPort(path.protocol) });
     const transaction = new ServerTransaction(
       request, this.environment, reply,
