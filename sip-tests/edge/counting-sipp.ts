@@ -27,7 +27,7 @@ export interface SippCounts {
 export interface SippEndRun {
   /** What it counted when it has ended; it ends by itself after its calls, when it is the uac. */
   readonly counts: Promise<SippCounts>;
-  /** The last of what it found unexpected, answers to what is over included. */
+  /** What it found unexpected, from the first call that it gave up for it. */
   objections(): string;
   /** Takes no new calls, and ends with the last one. */
   finish(): void;
@@ -54,7 +54,10 @@ export function runSippEnd({ role, port, calls, dir, remote, callsPerSecond = 20
   ], { cwd: dir, stdio: 'ignore' });
   return {
     counts: once(child, 'close').then(() => readCounts(statistics)),
-    objections: () => (existsSync(objected) ? readFileSync(objected, 'utf8').slice(-4_000) : ''),
+    objections: () => {
+      const all = existsSync(objected) ? readFileSync(objected, 'utf8') : '';
+      return all.slice(Math.max(0, all.indexOf('Aborting'))).slice(0, 4_000);
+    },
     finish: () => child.kill('SIGUSR1'),
   };
 }
