@@ -34,6 +34,8 @@ export class Script {
   /** It, or the edge, has had enough; and the connection is gone. */
   #ended = false;
   #left = false;
+  /** Whether what it sent may have been no frame: nothing is judged until it connects again. */
+  #raved = false;
   readonly #tasks = new Recent<Task>(128);
   readonly #transactions = new Recent<string>(16);
   readonly #sent = new Recent<string>(16);
@@ -66,6 +68,7 @@ export class Script {
 
   comeBack(): void {
     this.leave();
+    this.#raved = false;
     this.#ended = false;
     this.#left = false;
     this.#session = this.#connect();
@@ -93,7 +96,7 @@ export class Script {
     const tokens = (lineEnd === -1 ? frame : frame.slice(0, lineEnd)).split('|');
     if (tokens[1] === 'response') {
       const id = tokens[2] ?? '';
-      this.context.ledger.answered(id, tokens.at(-1) !== 'continue');
+      if (!this.#raved) this.context.ledger.answered(id, tokens.at(-1) !== 'continue');
       const tie = this.#ties.get(id);
       if (tie === undefined) return;
       this.#ties.delete(id);
@@ -212,15 +215,17 @@ export class Script {
     const payload = this.context.spoilt(`${id}|${command}`);
     const frame = `${payload.length}#${payload}`;
     // Whatever follows the id, it is a command that is owed one answer.
-    this.context.ledger.asked(id, this);
+    if (!this.#raved) this.context.ledger.asked(id, this);
     const cut = this.random(16) === 0 ? this.random(frame.length) : frame.length;
     this.#session.receive(frame.slice(0, cut));
     if (cut < frame.length) this.#session.receive(frame.slice(cut));
     return true;
   }
 
-  /** Bytes that may be no frames at all. */
+  /** Bytes that may be no frames at all: those that follow may be cut anywhere, and so may their ids. */
   rave(bytes: string): void {
+    this.#raved = true;
+    this.context.ledger.gone(this);
     this.#session.receive(bytes);
   }
 }

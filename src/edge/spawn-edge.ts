@@ -102,7 +102,8 @@ class SpawnedEdge implements Edge {
       });
       this.#post(worker, { kind: 'stats', id });
     });
-    return counted ?? { received: 0, malformed: {}, droppedSources: 0, turnedAway: { overload: 0, sourceRate: 0 }, transactions: 0, dialogs: 0 };
+    if (counted === undefined) throw new Failure('EDGE_LOST', 'the embedded SIP edge does not tell its counts: it is being started anew, or does not come to it');
+    return counted;
   }
 
   async reloadTls(): Promise<void> {

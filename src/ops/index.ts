@@ -8,5 +8,6 @@ export type {
   RelayDirection,
   RelayDroppedReason,
   SipRejectReason,
+  TlsFailureReason,
 } from './metric-definitions.js';
 export { createHealth, type CheckResult, type Health, type HealthOptions, type HealthReport } from './health.js';

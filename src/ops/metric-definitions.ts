@@ -61,7 +61,12 @@ export const definitions = {
   twintrack_sip_rejected_total: {
     kind: 'counter',
     help: 'SIP requests that were refused or dropped before a call came of them, by reason.',
-    label: { name: 'reason', values: ['malformed', 'unknown-source', 'no-trunk', 'not-acceptable'] },
+    label: { name: 'reason', values: ['malformed', 'unknown-source', 'rate-limited', 'overload', 'no-trunk', 'not-acceptable'] },
+  },
+  twintrack_sip_tls_failures_total: {
+    kind: 'counter',
+    help: 'TLS connections of the embedded SIP edge that failed, and times that a changed certificate could not be used, by reason.',
+    label: { name: 'reason', values: ['handshake', 'not-trusted', 'reload'] },
   },
 } as const satisfies Record<string, MetricDefinition>;
 
@@ -73,4 +78,5 @@ export type RelayDirection = LabelOf<'twintrack_relay_packets_total'>;
 export type RelayDroppedReason = LabelOf<'twintrack_relay_dropped_total'>;
 export type PacketRejectReason = LabelOf<'twintrack_recorder_packets_rejected_total'>;
 export type MetricRecordingState = LabelOf<'twintrack_recordings_total'>;
+export type TlsFailureReason = LabelOf<'twintrack_sip_tls_failures_total'>;
 export type SipRejectReason = LabelOf<'twintrack_sip_rejected_total'>;

@@ -15,6 +15,7 @@ import {
   type RelayDirection,
   type RelayDroppedReason,
   type SipRejectReason,
+  type TlsFailureReason,
 } from './metric-definitions.js';
 
 /** Counts of packets come in sums, not one by one; a sum below zero is not counted, since a counter never goes down. */
@@ -34,6 +35,7 @@ export interface Metrics {
   stitchFailed(): void;
   edgeRestarted(): void;
   sipRejected(reason: SipRejectReason, by?: number): void;
+  tlsFailed(reason: TlsFailureReason, by: number): void;
   /** The exposition. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -75,6 +77,7 @@ export const createMetrics = (): Metrics => {
   const stitchFailures = counter('twintrack_stitch_failures_total');
   const edgeRestarts = counter('twintrack_edge_restarts_total');
   const sipRejected = counter('twintrack_sip_rejected_total');
+  const tlsFailures = counter('twintrack_sip_tls_failures_total');
 
   return {
     callEnded: (outcome) => calls(1, outcome),
@@ -91,6 +94,7 @@ export const createMetrics = (): Metrics => {
     stitchFailed: () => stitchFailures(1),
     edgeRestarted: () => edgeRestarts(1),
     sipRejected: (reason, by = 1) => sipRejected(by, reason),
+    tlsFailed: (reason, by) => tlsFailures(by, reason),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

@@ -70,7 +70,7 @@ async function openBed(t: Test, options: { ports?: [number, number]; recorder?: 
   const ended = new Promise<CallEnd>((resolve) => (tellEnd = resolve));
   const proxy = openProxy({
     settings: {
-      sip: { listen: [], natDetection: true },
+      sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: [{ name: 'one', sources: ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}` }],
       strangers: 'refuse',
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },

@@ -12,6 +12,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 /** The recorder's end of the dialog: what it was asked, and how it answers. */
 class FakeDialog extends EventEmitter {
   readonly remote = { sdp: 'first answer' };
+  readonly req = {};
   readonly reinvites: { body: string; answer: (status: number) => void }[] = [];
   byes = 0;
 

@@ -14,6 +14,7 @@ import { Failure, messageOf } from '../errors/index.js';
 import {
   encodeMetadata,
   encodeMultipart,
+  hangUp,
   metadataContentType,
   newMetadataId,
   parseSipUri,
@@ -217,7 +218,7 @@ export class RecordingClient {
 
   #bye(): void {
     // Answered or not, the session is over for us; the edge repeats the BYE as RFC 3261 §17.1.2 says.
-    this.#dialog?.destroy({ headers: {} }, () => undefined);
+    if (this.#dialog !== undefined) void hangUp(this.#dialog);
   }
 }
 

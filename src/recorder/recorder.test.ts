@@ -47,7 +47,7 @@ async function openBed(t: Test, options: { sources?: string[]; ports?: [number, 
   const recorder = await openRecorder({
     settings: {
       name: 'r1',
-      sip: { listen: [], natDetection: true },
+      sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       sources: options.sources ?? ['127.0.0.1'],
       media: { address: '127.0.0.1', ports: options.ports ?? [first, first + 99] },
       flushMs: 20,

@@ -7,10 +7,10 @@ import { openRelay } from '../anchor/index.js';
 import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { messageOf } from '../errors/index.js';
-import { createHealth, createMetrics, type Health, type Log, type Metrics } from '../ops/index.js';
+import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
 import { openProxy } from '../proxy/index.js';
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
-import { connectSip, type SipConnection, type SipSettings } from '../sip/index.js';
+import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
 import { openPacketCounters, type PacketCounters } from './packet-counters.js';
 import { makeToken, openSite, type Site } from './site.js';
@@ -101,7 +101,7 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
   const recovered = await recoverCaptures({ recorder: settings.name, captureDir: site.paths.captures, ledger: site.ledger });
   for (const _ of recovered) metrics.captureEnded('cut');
   if (recovered.length > 0) log.warn({ captures: recovered.length }, 'captures were cut off when this recorder died; what they hold is stitched');
-  const sip = await openSip(parts, 'recorder', settings.sip);
+  const sip = await openSip(parts, 'recorder', settings.sip, { sources: settings.sources, answersOthers: true });
   const recorder = await openRecorder({
     settings,
     sip,
@@ -122,7 +122,7 @@ async function openProxyRole(parts: Parts): Promise<Product['addresses']> {
   const anchor = openRelay({ settings: config.anchor.relay, observer: counters.relay });
   owe(() => anchor.close());
   const sources = config.trunks.flatMap((trunk) => trunk.sources);
-  const sip = await openSip(parts, 'proxy', config.sip, config.strangers === 'ignore' ? sources : undefined);
+  const sip = await openSip(parts, 'proxy', config.sip, { sources, answersOthers: config.strangers !== 'ignore' });
   const proxy = openProxy({
     settings: config,
     sip,
@@ -136,11 +136,11 @@ async function openProxyRole(parts: Parts): Promise<Product['addresses']> {
   return [{ what: 'trunks (SIP)', where: sip.contacts.join(' ') }];
 }
 
-async function openSip(parts: Parts, role: string, settings: SipSettings, silentUnless?: readonly string[]): Promise<SipConnection> {
+async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources): Promise<SipConnection> {
   const { log, metrics, health, owe } = parts;
   const sip = await connectSip({
     settings,
-    silentUnless,
+    known,
     onCrash: (error) => {
       metrics.edgeRestarted();
       log.error({ role, reason: error.message }, 'the embedded SIP edge crashed and is started anew');
@@ -148,22 +148,35 @@ async function openSip(parts: Parts, role: string, settings: SipSettings, silent
     onTrouble: (what) => log.error({ role }, what),
   });
   owe(() => sip.close());
-  owe(countMalformed(sip, metrics));
+  owe(countEdge(sip, metrics));
   health.register(`sip-${role}`, () => Promise.resolve({ ok: sip.healthy(), detail: sip.healthy() ? 'the SIP edge is connected' : 'the SIP edge is not reachable' }));
   return sip;
 }
 
 const countEveryMs = 5_000;
 
-/** Asks the edge now and then; returns what ends that. A restarted edge counts from 0 again. */
-function countMalformed(sip: SipConnection, metrics: Metrics): () => void {
-  let known = 0;
+/** Asks the edge now and then; returns what ends that. */
+function countEdge(sip: SipConnection, metrics: Metrics): () => void {
+  const rejected = increments((reason: SipRejectReason, by) => metrics.sipRejected(reason, by));
+  const tlsFailed = increments((reason: TlsFailureReason, by) => metrics.tlsFailed(reason, by));
   const ask = async (): Promise<void> => {
-    const now = await sip.malformed();
-    if (now > known) metrics.sipRejected('malformed', now - known);
-    known = now;
+    const counts = await sip.counts();
+    rejected(counts.rejected);
+    tlsFailed(counts.tlsFailed);
   };
   // An edge that does not answer is told by its health check.
   const timer = setInterval(() => void ask().catch(() => undefined), countEveryMs);
   return () => clearInterval(timer);
+}
+
+/** Passes on what has been added to counts since they were last given. An edge that was started anew counts from 0 again. */
+function increments<Reason extends string>(add: (reason: Reason, by: number) => void): (counts: Readonly<Partial<Record<Reason, number>>>) => void {
+  const known = new Map<Reason, number>();
+  return (counts) => {
+    for (const [reason, now] of Object.entries(counts) as [Reason, number][]) {
+      const before = known.get(reason) ?? 0;
+      if (now !== before) add(reason, now > before ? now - before : now);
+      known.set(reason, now);
+    }
+  };
 }

@@ -1,7 +1,11 @@
+import { once, type EventEmitter } from 'node:events';
+import type Srf from 'drachtio-srf';
 import t from 'tap';
+import { openCable } from '../edge/cable.fixture.js';
 import { openEdge } from '../edge/index.js';
-import { connectSip } from './connection.js';
-import { requestInDialog } from './dialogs.js';
+import { openParty } from '../edge/party.fixture.js';
+import { connectSip, type EdgeCounts } from './connection.js';
+import { hangUp, requestInDialog } from './dialogs.js';
 
 const anyPort = [{ transport: 'udp', host: '127.0.0.1', port: 0 } as const];
 const quiet = { onCrash: () => undefined, onTrouble: () => undefined };
@@ -42,5 +46,56 @@ t.test('the embedded edge: a dialog between two roles carries requests, and coun
   const answer = await requestInDialog(dialog, { method: 'INFO', headers: { 'Content-Type': 'text/plain' }, body: 'are you there' });
   t.equal(await asked, 'are you there');
   t.strictSame([answer.status, answer.reason], [488, 'Not This'], 'a refusal is an answer, not a failure');
-  t.equal(await callee.malformed(), 0);
+  t.match(await callee.counts(), { rejected: { malformed: 0 }, tlsFailed: {} });
+});
+
+t.test('a dialog survives the loss of the connection to the edge: it is re-INVITEd and hung up over the next one', async (t) => {
+  const edge = await server();
+  t.teardown(() => edge.close());
+  const cable = await openCable(t, edge);
+  const connection = await connectSip({ settings: { listen: [], drachtio: { host: '127.0.0.1', port: cable.port, secret: 'right' } }, ...quiet });
+  t.teardown(() => connection.close());
+  const { srf } = connection;
+  const party = await openParty(t);
+  const called = new Promise<Srf.Dialog>((resolve) => {
+    srf.invite((request, response) => void srf.createUAS(request, response, { localSdp: request.body }).then(resolve));
+  });
+  const uac = await party.srf.createUAC(`sip:callee@127.0.0.1:${edge.listening[0]?.port ?? 0}`, { localSdp: 'v=0\r\n' });
+  const ended = new Promise((resolve) => uac.once('destroy', resolve));
+  const dialog = await called;
+  const closed = once(srf as unknown as EventEmitter, 'close');
+  cable.cut();
+  await closed;
+  const back = once(srf as unknown as EventEmitter, 'connect');
+  cable.mend();
+  await back;
+  t.ok(connection.healthy());
+  uac.once('modify', (_request: Srf.SrfRequest, response: Srf.SrfResponse) => {
+    response.send(200, { body: 'v=0\r\n' });
+  });
+  t.equal((await requestInDialog(dialog, { method: 'INVITE', body: 'v=0\r\n' })).status, 200);
+  await hangUp(dialog);
+  await ended;
+  t.equal((await edge.stats()).dialogs, 0);
+});
+
+t.test('strangers may begin so many requests at once and no more; who is known, as many as they like', async (t) => {
+  const statuses = async (sources: readonly string[]): Promise<{ readonly answered: Record<string, number>; readonly counted: EdgeCounts }> => {
+    const connection = await connectSip({ settings: { listen: anyPort, strangersPerSecond: 1 }, known: { sources, answersOthers: true }, ...quiet });
+    connection.srf.use('options', (_request, response) => response.send(200));
+    const party = await openParty(t);
+    const where = /^udp:(.*)$/.exec(connection.contacts[0] ?? '')?.[1] ?? '';
+    const answered: Record<string, number> = {};
+    for (let left = 8; left > 0; left -= 1) {
+      const request = await party.srf.request(`sip:${where}`, { method: 'OPTIONS' });
+      const [{ status }] = (await once(request as unknown as EventEmitter, 'response')) as [Srf.SrfResponse];
+      answered[status] = (answered[status] ?? 0) + 1;
+    }
+    const counted = await connection.counts();
+    await connection.close();
+    return { answered, counted };
+  };
+  const strange = await statuses(['192.0.2.1']);
+  t.match(strange, { answered: { 200: 5, 503: 3 }, counted: { rejected: { 'rate-limited': 3, overload: 0 } } });
+  t.strictSame((await statuses(['127.0.0.0/8'])).answered, { 200: 8 });
 });

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import Srf from 'drachtio-srf';
-import { spawnEdge, type Edge } from '../edge/index.js';
+import { spawnEdge, type Edge, type EdgeOptions, type EdgeStats } from '../edge/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { SipSettings } from './settings.js';
 import { sharedSecret } from './shared-secret.js';
@@ -19,16 +19,30 @@ export interface SipConnection {
   /** Whether what goes by TLS goes only to a server that has proved something; of a drachtio-server nobody knows. */
   readonly verifiesTls: boolean;
   healthy(): boolean;
-  /** Messages that the embedded edge could not read, since its start; 0 with drachtio-server, which tells no count. */
-  malformed(): Promise<number>;
+  /** What the embedded edge has counted since its start; nothing with drachtio-server, which tells no counts. */
+  counts(): Promise<EdgeCounts>;
   /** Idempotent. */
   close(): Promise<void>;
 }
 
+export interface EdgeCounts {
+  /** Messages and requests of which nothing came, by why. */
+  readonly rejected: Readonly<Partial<Record<'malformed' | 'unknown-source' | 'rate-limited' | 'overload', number>>>;
+  readonly tlsFailed: Readonly<Partial<Record<'handshake' | 'not-trusted' | 'reload', number>>>;
+}
+
+/** Whom the embedded edge knows. */
+export interface KnownSources {
+  /** Addresses and networks: as many requests as they like. */
+  readonly sources: readonly string[];
+  /** Whether the others are answered; if so, not more than `strangersPerSecond` of the settings. */
+  readonly answersOthers: boolean;
+}
+
 export interface SipConnectionOptions {
   readonly settings: SipSettings;
-  /** Sources to answer at all (embedded edge only); absent: everybody gets an answer. */
-  readonly silentUnless?: readonly string[] | undefined;
+  /** Absent: everybody gets an answer to whatever they send. */
+  readonly known?: KnownSources | undefined;
   /** The embedded edge crashed; it is started anew, with back-off, and the connection made again. */
   readonly onCrash: (error: Error) => void;
   /** The edge is not reachable; the connection is tried again by itself. */
@@ -52,7 +66,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
         tls: settings.tls,
         admin: { host: '127.0.0.1', port: 0 },
         secret,
-        ...(options.silentUnless === undefined ? {} : { silentUnless: options.silentUnless }),
+        ...limitsOn(options.known, settings.strangersPerSecond),
         ...(settings.natDetection === undefined ? {} : { natDetection: settings.natDetection }),
       },
       options.onCrash,
@@ -85,11 +99,36 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
     contacts: edge?.listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`) ?? [],
     verifiesTls: edge !== undefined && settings.tls !== undefined && settings.tls.verifyPeer !== 'off',
     healthy: () => connected,
-    malformed: async () => Object.values((await edge?.stats())?.malformed ?? {}).reduce((sum, count) => sum + count, 0),
+    counts: async () => countsOf(await edge?.stats()),
     close() {
       closing ??= disconnect(srf, edge);
       return closing;
     },
+  };
+}
+
+/** A stranger may bring five seconds' worth at once. */
+const BURST_SECONDS = 5;
+
+function limitsOn(known: KnownSources | undefined, perSecond: number | undefined): Pick<EdgeOptions, 'silentUnless' | 'sourceLimit'> {
+  if (known === undefined) return {};
+  return {
+    ...(known.answersOthers ? {} : { silentUnless: known.sources }),
+    ...(perSecond === undefined ? {} : { sourceLimit: { perSecond, burst: perSecond * BURST_SECONDS, except: known.sources } }),
+  };
+}
+
+function countsOf(stats: EdgeStats | undefined): EdgeCounts {
+  if (stats === undefined) return { rejected: {}, tlsFailed: {} };
+  const { malformed, droppedSources, turnedAway, tls } = stats;
+  return {
+    rejected: {
+      malformed: Object.values(malformed).reduce((sum, count) => sum + count, 0),
+      'unknown-source': droppedSources,
+      'rate-limited': turnedAway.sourceRate,
+      overload: turnedAway.overload,
+    },
+    tlsFailed: tls === undefined ? {} : { handshake: tls.handshakesFailed, 'not-trusted': tls.peersNotTrusted, reload: tls.reloadsFailed },
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * Leaves to  drachtio-srf the dialogs themselves.
  */
+import type { Socket } from 'node:net';
 import type Srf from 'drachtio-srf';
 import { Failure, messageOf } from '../errors/index.js';
 
@@ -39,10 +40,20 @@ export const proxyRequest = (srf: Srf, request: SipRequest, nextHop: string): Pr
     });
   });
 
+/**
+ * A Dialog of drachtio-srf sends by the connection to the edge that it began on, even when that has been
+ * lost and another has taken its place. This lets it forget which one that was.
+ */
+function onAnyConnection(dialog: SipDialog): SipDialog {
+  const { req } = dialog as { req: { socket?: Socket | undefined } };
+  if (req.socket?.destroyed === true) req.socket = undefined;
+  return dialog;
+}
+
 /** Sends BYE; resolves when it is answered or given up, whatever the answer: the dialog is over for us. */
 export const hangUp = (dialog: SipDialog, headers: Headers = {}): Promise<void> =>
   new Promise((resolve) => {
-    dialog.destroy({ headers }, () => {
+    onAnyConnection(dialog).destroy({ headers }, () => {
       resolve();
     });
   });
@@ -89,6 +100,6 @@ export function requestInDialog(dialog: Srf.Dialog, request: InDialogRequest): P
     };
     const options = { method, headers, body: body === '' ? undefined : body, noAck: method === 'INVITE' && body === '' };
     // The published types of drachtio-srf know neither `method` and `body` nor the acknowledging callback.
-    (dialog as unknown as { request(options: object, done: Answered): void }).request(options, answered);
+    (onAnyConnection(dialog) as unknown as { request(options: object, done: Answered): void }).request(options, answered);
   });
 }

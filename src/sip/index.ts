@@ -51,7 +51,7 @@ export {
   type RecordingMetadata,
 } from './siprec-metadata.js';
 export { senderOf } from './stream-sender.js';
-export { connectSip, type SipConnection, type SipConnectionOptions } from './connection.js';
+export { connectSip, type EdgeCounts, type KnownSources, type SipConnection, type SipConnectionOptions } from './connection.js';
 export { hangUp, headersToPass, proxyRequest, requestInDialog, type DialogResponse, type SipDialog, type SipRequest, type SipResponse } from './dialogs.js';
 export { sipSettings, sourceList, type SipSettings } from './settings.js';
 export { SourceSet } from './source-set.js';

@@ -37,6 +37,12 @@ export const sipSettings = z
   .strictObject({
     listen: z.array(listenAddress).max(32).prefault([]).describe('addresses of the embedded edge'),
     natDetection: z.boolean().default(true).describe('whether peers that are not where their Contact says are reached where they speak from'),
+    strangersPerSecond: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(20)
+      .describe('new requests a second that a source may send which is not configured; five times as many at once'),
     tls: tlsSettings.optional(),
     drachtio: z
       .strictObject({
@@ -64,7 +70,7 @@ export const sipSettings = z
 type Parsed = z.infer<typeof sipSettings>;
 
 /** What code that opens an edge of its own may leave out, it need not name. */
-export type SipSettings = Omit<Parsed, 'natDetection'> & Partial<Pick<Parsed, 'natDetection'>>;
+export type SipSettings = Omit<Parsed, 'natDetection' | 'strangersPerSecond'> & Partial<Pick<Parsed, 'natDetection' | 'strangersPerSecond'>>;
 
 /** Addresses and networks: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`. */
 export const sourceList = z
