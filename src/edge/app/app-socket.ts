@@ -5,6 +5,7 @@
  * Leaves to  app-session what is said on it.
  */
 import type { Socket } from 'node:net';
+import { gather } from '../transport/gather.js';
 import type { Clock } from '../timing.js';
 import type { Application, Origin } from './application.js';
 import type { AppSession, Wire } from './app-session.js';
@@ -37,7 +38,10 @@ export function receive(socket: Socket, reception: Reception, receiving: Receivi
   const session = reception.begin({
     write: (text) => {
       if (socket.writableLength > reception.maxUnreadBytes) socket.destroy();
-      else socket.write(text, 'latin1');
+      else {
+        gather(socket);
+        socket.write(text, 'latin1');
+      }
     },
     end: () => {
       socket.end();

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import { limits } from '../message/parse-message.js';
 import type { CancelTimer, Clock } from '../timing.js';
 import type { ConnectionLimits } from './connection-limits.js';
+import { gather } from './gather.js';
 import { plainAddress } from './local-address.js';
 import type { Path, Place, Protocol, SendFailure } from './path.js';
 import { StreamFraming, type FramingReason } from './stream-framing.js';
@@ -93,6 +94,7 @@ export class StreamConnection {
   }
 
   close(): void {
+    this.socket.uncork();
     this.socket.destroy();
     this.#gone();
   }
@@ -119,6 +121,7 @@ export class StreamConnection {
     }
     if (framed.reason !== undefined) {
       this.events.broken(framed.reason);
+      this.socket.uncork();
       this.socket.destroy();
       return;
     }
@@ -152,6 +155,7 @@ export class StreamConnection {
 
   #write(text: string, failed: SendFailure): void {
     this.#failures.add(failed);
+    gather(this.socket);
     this.socket.write(text, 'latin1', (error) => {
       if (!this.#failures.delete(failed)) return;
       if (error !== null && error !== undefined) failed('code' in error ? String(error.code) : 'unsent');

@@ -6,9 +6,10 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { advertisedAddress, familyOf, machineAddresses, plainAddress } from './local-address.js';
+import { isIP } from 'node:net';
+import { advertisedAddress, familyOf, isWildcard, machineAddresses, plainAddress } from './local-address.js';
 import { listenFailure } from './listen-failure.js';
-import type { Path, Place } from './path.js';
+import type { Path, Place, SendFailure } from './path.js';
 import { answerBinding, isStun } from './stun.js';
 
 /** Enough for a burst of about a thousand messages while the thread is busy elsewhere. */
@@ -27,41 +28,68 @@ export interface UdpTransport {
   close(): Promise<void>;
 }
 
+/** What all paths of one socket share. */
+interface Sender {
+  readonly socket: Socket;
+  readonly bound: Place;
+  /** The addresses of this machine, one of which a peer sees where the socket is bound to all. */
+  readonly others: readonly string[];
+  closed: boolean;
+}
+
+/** One is made for each datagram that arrives. */
+class UdpPath implements Path {
+  readonly protocol = 'udp';
+  readonly open = true;
+
+  constructor(
+    private readonly sender: Sender,
+    readonly address: string,
+    readonly port: number,
+  ) {}
+
+  get local(): Place {
+    const { bound, others } = this.sender;
+    return isWildcard(bound.address) ? { address: advertisedAddress(bound.address, this.address, others), port: bound.port } : bound;
+  }
+
+  send(text: string, failed: SendFailure): void {
+    if (this.sender.closed) {
+      failed('closed');
+      return;
+    }
+    this.sender.socket.send(Buffer.from(text, 'latin1'), this.port, this.address, (error) => {
+      if (error !== null) failed('code' in error ? String(error.code) : 'unsent');
+    });
+  }
+}
+
+/** What is sent to is always an address: nothing to look up, nor to wait a turn for. */
+const asAddress = (address: string, _options: unknown, found: (error: null, address: string, family: number) => void): void => {
+  found(null, address, isIP(address));
+};
+
 /** `heard` tells whose STUN requests are answered; all else is the transaction layer's to judge. */
 export async function openUdp(host: string, port: number, arrived: Arrived, heard: (address: string) => boolean = () => true): Promise<UdpTransport> {
   const socket: Socket = createSocket({
     type: familyOf(host) === 6 ? 'udp6' : 'udp4',
     ipv6Only: familyOf(host) === 6,
     recvBufferSize: BUFFER_BYTES,
+    lookup: asAddress,
   });
   try {
+    const listening = once(socket, 'listening');
     socket.bind(port, host);
-    await once(socket, 'listening');
+    await listening;
   } catch (thrown) {
     throw listenFailure('udp', host, port, 'sip.listen or recorder.sip.listen', thrown);
   }
   const { address, port: realPort } = socket.address();
   const bound: Place = { address: plainAddress(address), port: realPort };
   const own = [...new Set([bound.address, ...machineAddresses(familyOf(address))])];
-  const isOwn = own.slice(1);
-  let closed = false;
 
-  const pathTo = (peer: string, peerPort: number): Path => ({
-    protocol: 'udp',
-    address: peer,
-    port: peerPort,
-    local: { address: advertisedAddress(bound.address, peer, isOwn), port: realPort },
-    open: true,
-    send: (text, failed) => {
-      if (closed) {
-        failed('closed');
-        return;
-      }
-      socket.send(Buffer.from(text, 'latin1'), peerPort, peer, (error) => {
-        if (error !== null) failed('code' in error ? String(error.code) : 'unsent');
-      });
-    },
-  });
+  const sender: Sender = { socket, bound, others: own.slice(1), closed: false };
+  const pathTo = (peer: string, peerPort: number): Path => new UdpPath(sender, peer, peerPort);
 
   socket.on('message', (datagram, peer) => {
     if (isStun(datagram)) {
@@ -81,7 +109,7 @@ export async function openUdp(host: string, port: number, arrived: Arrived, hear
     path: pathTo,
     close: () =>
       new Promise((resolve) => {
-        closed = true;
+        sender.closed = true;
         socket.close(() => {
           resolve();
         });
