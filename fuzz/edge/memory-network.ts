@@ -32,12 +32,13 @@ export class MemoryNetwork {
   constructor(private readonly clock: FakeClock) {}
 
   readonly transports: readonly Transport[] = [
-    { protocol: 'udp', ...bound, path: (address, port) => this.datagram(address, port), close: () => Promise.resolve() },
+    { protocol: 'udp', ...bound, path: (address, port) => this.datagram(address, port), waitMs: () => 0, close: () => Promise.resolve() },
     {
       protocol: 'tcp',
       ...bound,
       path: (address, port) => this.#connections.get(`${address} ${port}`) ?? (this.random(40) === 0 ? this.#refused(address, port) : this.connection(address, port)),
       alias: () => undefined,
+      waitMs: () => 0,
       close: () => Promise.resolve(),
     },
   ];

@@ -55,7 +55,7 @@ export class World {
   /** One of how many messages is mutated: some batches come to little, so that others come far. */
   #oneIn = 2;
   /** What the thread's load is said to be: in some batches it comes and goes. */
-  #load: Load = { busy: 0, memory: 0 };
+  #load: Load = { busy: 0, waitMs: 0, memory: 0 };
   /** What has been given to the edge in this batch, if somebody wants to see it. */
   inputs: string[] | undefined;
   messages = 0;
@@ -87,7 +87,7 @@ export class World {
     // Neighbouring seeds must not give neighbouring numbers.
     this.#random = randomFrom(Math.imul(seed + 1, 0x9e37_79b1) ^ 0x5bd1_e995);
     this.#oneIn = [2, 4, 12][this.#random(3)] ?? 2;
-    this.#load = { busy: 0, memory: this.#random(6) === 0 ? 0.85 : 0.1 };
+    this.#load = { busy: 0, waitMs: 0, memory: this.#random(6) === 0 ? 0.85 : 0.1 };
     this.#ids.count = 100_000_000;
     this.#network.reset();
     this.#network.random = this.#random;

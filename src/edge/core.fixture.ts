@@ -32,7 +32,7 @@ export function standingEdge(names: Readonly<Record<string, string>> = {}, repla
     protocol, address, port, local: LOCAL, open: true,
     send: (text) => sent.push({ text, to: `${protocol} ${address}:${port}` }),
   });
-  const place = { bound: LOCAL, own: [LOCAL.address], close: () => Promise.resolve() };
+  const place = { bound: LOCAL, own: [LOCAL.address], waitMs: () => 0, close: () => Promise.resolve() };
   const hub = new TransportHub(
     [
       { protocol: 'udp', ...place, path: (address, port) => path('udp', address, port) },

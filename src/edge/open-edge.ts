@@ -39,7 +39,7 @@ export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironme
   try {
     const reception: Reception = { begin: (wire, origin) => core.begin(wire, origin), clock, maxUnreadBytes: replaced.maxUnreadBytes ?? UNREAD_BYTES };
     outbound = new OutboundConnections(reception, timing.outboundMs, replaced.maxOutbound);
-    core = new EdgeCore(hub, options, { load: openLoadMeter(), ...replaced }, {
+    core = new EdgeCore(hub, options, { load: openLoadMeter(() => hub.waitMs()), ...replaced }, {
       handlerOf: (method) => handlers.of(method),
       connect: (to, done) => outbound.open(to, done),
     });

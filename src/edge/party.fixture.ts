@@ -117,7 +117,7 @@ export async function openQuietEdge(t: Test, environment: EdgeEnvironment = {}, 
     secret: SECRET,
     ...options,
     // How busy the test machine is must not decide what a test sees.
-  }, { load: () => ({ busy: 0, memory: 0 }), ...environment });
+  }, { load: () => ({ busy: 0, waitMs: 0, memory: 0 }), ...environment });
   t.teardown(() => edge.close());
   return edge;
 }

@@ -80,7 +80,7 @@ t.test('beyond the bounds on transactions and dialogs requests are answered 503'
 });
 
 t.test('an edge with no time left answers new requests 503 with Retry-After, keeps nothing of them, and still ends a call', async (t) => {
-  const load = { busy: 0, memory: 0 };
+  const load = { busy: 0, waitMs: 0, memory: 0 };
   const [party, peer] = await Promise.all([openParty(t, { load: () => load }), openRawUdp(t)]);
   party.srf.invite((request, response) => void party.srf.createUAS(request, response, { localSdp: sdp('y') }));
   const call = rawCall(peer.port, party.uri());

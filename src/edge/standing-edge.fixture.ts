@@ -91,7 +91,7 @@ export function openStandingEdge(t: Test, options: StandingOptions = {}): Standi
   const listen = options.listen ?? [{ protocol: 'udp', address: '127.0.0.1', port: 5060 }, { protocol: 'tcp', address: '127.0.0.1', port: 5060 }];
   const transports = listen.map(({ protocol, ...local }): Transport => {
     const common = {
-      bound: local, own: [local.address], path: (address: string, port: number) => pathBetween(protocol, local, { address, port }), close: () => Promise.resolve(),
+      bound: local, own: [local.address], path: (address: string, port: number) => pathBetween(protocol, local, { address, port }), waitMs: () => 0, close: () => Promise.resolve(),
     };
     return protocol === 'udp' ? { ...common, protocol } : { ...common, protocol, alias: () => undefined };
   });

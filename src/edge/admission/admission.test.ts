@@ -3,53 +3,98 @@ import { Admission } from './admission.js';
 import { Shedding, type Load } from './shedding.js';
 import { SourceBuckets } from './source-limit.js';
 
-const busy: Load = { busy: 1, memory: 0.1 };
-const easy: Load = { busy: 0.5, memory: 0.1 };
+const late: Load = { busy: 1, waitMs: 100.1, memory: 0.1 };
+const busy: Load = { busy: 1, waitMs: 40, memory: 0.1 };
+const easy: Load = { busy: 0.5, waitMs: 0, memory: 0.1 };
+const STEP_MS = 100;
 
-const turnedAwayOf = (shedding: Shedding, requests: number): number =>
-  Array.from({ length: requests }, () => shedding.turnsAway()).filter(Boolean).length;
-
-t.test('a thread with no time left for a while turns away ever more of what is new, never all of it, and evenly', (t) => {
+/** A shedding to which so many requests come between measurements, evenly, and how many of them it lets in. */
+function openShedding(): { shedding: Shedding; step(load: Load, requests?: number): number } {
   const shedding = new Shedding();
-  for (let i = 0; i < 7; i += 1) shedding.measured(busy);
-  t.equal(turnedAwayOf(shedding, 100), 0, 'a short time is none');
-  shedding.measured(easy);
-  for (let i = 0; i < 7; i += 1) shedding.measured(busy);
-  t.equal(turnedAwayOf(shedding, 100), 0, 'nor are several');
-  shedding.measured(busy);
-  t.ok(Math.abs(turnedAwayOf(shedding, 1_000) - 150) <= 1);
-  for (let i = 0; i < 3; i += 1) shedding.measured(busy);
-  const verdicts = Array.from({ length: 100 }, () => shedding.turnsAway());
-  t.ok(Math.abs(verdicts.filter(Boolean).length - 48) <= 1);
-  t.notOk(verdicts.join().includes('true,true'), 'every second one, not four in a row');
-  for (let i = 0; i < 50; i += 1) shedding.measured(busy);
-  t.ok(Math.abs(turnedAwayOf(shedding, 1_000) - 950) <= 1);
+  let now = 0;
+  return {
+    shedding,
+    step: (load, requests = 100) => {
+      let letIn = 0;
+      for (let i = 1; i <= requests; i += 1) if (!shedding.turnsAway(now + Math.floor((i * STEP_MS) / requests))) letIn += 1;
+      now += STEP_MS;
+      shedding.measured(load, STEP_MS);
+      return letIn;
+    },
+  };
+}
+
+const repeat = (times: number, action: () => unknown): void => {
+  for (let i = 0; i < times; i += 1) action();
+};
+
+t.test('where messages have waited for a while new requests have a rate, which falls as long as they wait', (t) => {
+  const { shedding, step } = openShedding();
+  repeat(4, () => step(late));
+  t.equal(step(easy), 100, 'a moment is none');
+  repeat(4, () => step(late));
+  t.equal(shedding.allowedPerSecond, Infinity, 'nor are several');
+  step(late);
+  t.ok(shedding.allowedPerSecond > 850 && shedding.allowedPerSecond < 900, 'less by what is to be drained');
+  const letIn = [step(late), step(late), step(late)];
+  t.ok(letIn.every((each, i) => each < (letIn[i - 1] ?? Infinity)), 'fewer each time');
+  repeat(100, () => step(late));
+  t.ok(shedding.allowedPerSecond === 10 && step(late) > 0, 'never none: nothing would show that it is over');
   t.end();
 });
 
-t.test('with time again it lets in as much more as there is time for', (t) => {
-  const shedding = new Shedding();
-  for (let i = 0; i < 12; i += 1) shedding.measured(busy);
-  const before = shedding.letIn;
-  shedding.measured({ busy: 0.95, memory: 0 });
-  t.equal(shedding.letIn, before, 'as busy as it should be');
-  shedding.measured({ busy: 0.9, memory: 0 });
-  t.ok(shedding.letIn > before && shedding.letIn < before * 1.1);
-  shedding.measured(busy);
-  t.ok(shedding.letIn < before, 'once it has begun, it reacts at once');
-  shedding.measured({ busy: before / 2, memory: 0 });
-  t.equal(shedding.letIn, 1, 'half of what it could do: the overload is over');
+t.test('what is very late is believed sooner, and a queue that grows lowers the rate by more', (t) => {
+  const [steady, growing] = [openShedding(), openShedding()];
+  repeat(3, () => steady.step({ ...late, waitMs: 210 }));
+  repeat(3, () => growing.step({ ...late, waitMs: 210 }));
+  t.ok(steady.shedding.allowedPerSecond < Infinity);
+  steady.step({ ...late, waitMs: 100 });
+  growing.step({ ...late, waitMs: 250 });
+  t.ok(growing.shedding.allowedPerSecond < steady.shedding.allowedPerSecond);
+  t.end();
+});
+
+t.test('a thread that is busy all the time turns nothing away as long as nothing waits, and neither does one with time', (t) => {
+  const { shedding, step } = openShedding();
+  repeat(100, () => step({ busy: 1, waitMs: 99, memory: 0.1 }));
+  repeat(100, () => step({ busy: 0.8, waitMs: 5_000, memory: 0.1 }));
+  t.equal(shedding.allowedPerSecond, Infinity);
+  t.end();
+});
+
+t.test('the rate is kept while the queue is as long as it should be, rises with a shorter one, and more with idle time', (t) => {
+  const { shedding, step } = openShedding();
+  repeat(8, () => step(late));
+  repeat(2, () => step(busy));
+  const before = shedding.allowedPerSecond;
+  step(busy);
+  t.equal(shedding.allowedPerSecond, before);
+  step({ ...busy, waitMs: 35 });
+  step({ ...busy, waitMs: 35 });
+  const raised = shedding.allowedPerSecond;
+  t.ok(raised > before && raised < before * 1.13);
+  step(easy);
+  t.ok(shedding.allowedPerSecond > raised * 1.2);
+  t.end();
+});
+
+t.test('the rate falls away when for a second fewer came than might; of those that come meanwhile none is turned away', (t) => {
+  const { shedding, step } = openShedding();
+  repeat(8, () => step(late));
+  const letIn = Array.from({ length: 10 }, () => step(easy, 20));
+  t.ok(letIn.every((each) => each === 20));
+  t.equal(shedding.allowedPerSecond, Infinity);
   t.end();
 });
 
 t.test('memory counts as load, and where almost none is left nothing new is let in', (t) => {
-  const shedding = new Shedding();
-  shedding.measured({ busy: 0, memory: 0.85 });
-  t.equal(shedding.letIn, 0.85);
-  shedding.measured({ busy: 0, memory: 0.95 });
-  t.equal(turnedAwayOf(shedding, 50), 50);
-  shedding.measured(easy);
-  t.ok(shedding.letIn > 0, 'and it recovers');
+  const { shedding, step } = openShedding();
+  step({ ...easy, memory: 0.85 });
+  t.ok(shedding.allowedPerSecond <= 800);
+  step({ ...easy, memory: 0.95 });
+  t.equal(step({ ...easy, memory: 0.95 }), 0);
+  step(easy);
+  t.ok(step(easy) > 0, 'and it recovers');
   t.end();
 });
 
@@ -86,7 +131,7 @@ t.test('load is measured ten times a second at most, and what is turned away is 
     clock: { now: () => now, after: () => () => undefined },
     load: () => {
       measured += 1;
-      return busy;
+      return late;
     },
     sources: new SourceBuckets({ perSecond: 1, burst: 1_000 }, () => false),
     keepsUp: () => true,
@@ -98,7 +143,7 @@ t.test('load is measured ten times a second at most, and what is turned away is 
   }
   t.equal(measured, 20);
   t.equal(verdicts.filter((each) => each === 'turned-away').length, admission.turnedAway.overload);
-  t.ok(admission.turnedAway.overload > 300);
+  t.ok(admission.turnedAway.overload > 300, 'half a second was believed, then ever fewer were let in');
   for (let i = 0; i < 10; i += 1) verdicts.push(admission.judge('INVITE', '192.0.2.1'));
   t.ok(admission.turnedAway.sourceRate > 0);
   t.ok(admission.retryAfterSeconds >= 2 && admission.retryAfterSeconds <= 10);

@@ -47,7 +47,7 @@ export class Admission {
       return excess === 'over' ? 'turned-away' : 'ignored';
     }
     this.#measure(now);
-    if (!this.#shedding.turnsAway() && keepsUp(method.toLowerCase())) return 'admitted';
+    if (!this.#shedding.turnsAway(now) && keepsUp(method.toLowerCase())) return 'admitted';
     this.turnedAway.overload += 1;
     return 'turned-away';
   }
@@ -60,7 +60,8 @@ export class Admission {
   #measure(now: number): void {
     const { load } = this.options;
     if (load === undefined || (now >= this.#measuredAt && now - this.#measuredAt < MEASURE_MS)) return;
+    const elapsedMs = Math.max(1, now - this.#measuredAt);
     this.#measuredAt = now;
-    this.#shedding.measured(load());
+    this.#shedding.measured(load(), elapsedMs);
   }
 }

@@ -40,6 +40,12 @@ interface Waiting {
 /** Messages of which it is remembered, until the peer says anything, that they may not have arrived. */
 const MAX_UNHEARD = 64;
 
+/** As much as node reads from a socket at once; what a TLS record holds at most (RFC 8446 §5.1). */
+const FULL_READ = 65_536;
+const FULL_RECORD = 16_384;
+/** After so long without anything to read, what was waiting has been read. */
+const CAUGHT_UP_MS = 250;
+
 export class StreamConnection {
   readonly path: Path;
   #open = true;
@@ -50,6 +56,9 @@ export class StreamConnection {
   #identity: readonly string[] | undefined;
   #held: Waiting[] = [];
   #heldBytes = 0;
+  /** Since when each read has brought as much as it could, and the last that did. */
+  #fullSince: number | undefined;
+  #lastFull = 0;
   #deadline: CancelTimer | undefined;
   readonly #failures = new Set<SendFailure>();
   /** Written to a peer that has not said anything yet. */
@@ -93,6 +102,13 @@ export class StreamConnection {
     socket.on('close', () => this.#gone());
   }
 
+  /** How long more has been arriving than is read at once: what arrives now has that to wait, at least. */
+  waitMs(): number {
+    if (this.#fullSince === undefined) return 0;
+    const now = performance.now();
+    return now - this.#lastFull > CAUGHT_UP_MS ? 0 : now - this.#fullSince;
+  }
+
   close(): void {
     this.socket.uncork();
     this.socket.destroy();
@@ -112,6 +128,7 @@ export class StreamConnection {
   #received(chunk: Buffer): void {
     this.#heard = true;
     this.#unheard = [];
+    this.#noteFullness(chunk.length);
     const framed = this.#framing.push(chunk.toString('latin1'));
     if (framed.pings > 0) this.#send('\r\n'.repeat(framed.pings), () => undefined);
     for (const message of framed.messages) {
@@ -126,6 +143,15 @@ export class StreamConnection {
       return;
     }
     this.#expectRest(framed.messages.length > 0);
+  }
+
+  #noteFullness(length: number): void {
+    if (length < (this.ends.protocol === 'tls' ? FULL_RECORD : FULL_READ)) {
+      this.#fullSince = undefined;
+      return;
+    }
+    this.#lastFull = performance.now();
+    this.#fullSince ??= this.#lastFull;
   }
 
   /** A message may take `partialMs` from its first byte; each has its own time. */

@@ -35,6 +35,8 @@ export interface StreamTransport {
   path(address: string, port: number, name?: string, answer?: boolean): Path | undefined;
   /** Lets requests to `port` of the peer of `path` use its connection. */
   alias(path: Path, port: number): void;
+  /** How long it has been reading from a connection without coming to the end of what had arrived. */
+  waitMs(): number;
   close(): Promise<void>;
 }
 
@@ -186,6 +188,11 @@ export async function openStream(options: StreamOptions): Promise<StreamTranspor
       if (connection?.path !== path) return;
       aliases.set(path, key);
       byPeer.set(key, connection);
+    },
+    waitMs: () => {
+      let longest = 0;
+      for (const connection of open) longest = Math.max(longest, connection.waitMs());
+      return longest;
     },
     close: async () => {
       const ended = new Promise<void>((resolve) => {

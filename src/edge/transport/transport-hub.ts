@@ -117,6 +117,11 @@ export class TransportHub {
     );
   }
 
+  /** How long a message that arrives now waits until it is looked at, measured from one call to the next. */
+  waitMs(): number {
+    return Math.max(0, ...this.transports.map((transport) => transport.waitMs()));
+  }
+
   isOwn(host: string, port: number | undefined): boolean {
     return this.#own.has(encodeHostPort(host, port ?? 5060));
   }

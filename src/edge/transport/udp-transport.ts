@@ -10,6 +10,7 @@ import { isIP } from 'node:net';
 import { advertisedAddress, familyOf, isWildcard, machineAddresses, plainAddress } from './local-address.js';
 import { listenFailure } from './listen-failure.js';
 import type { Path, Place, SendFailure } from './path.js';
+import { Probe } from './probe.js';
 import { answerBinding, isStun } from './stun.js';
 
 /** Enough for a burst of about a thousand messages while the thread is busy elsewhere. */
@@ -25,6 +26,12 @@ export interface UdpTransport {
   /** The addresses that name this machine at this socket. */
   readonly own: readonly string[];
   path(address: string, port: number): Path;
+  /**
+   * How long a datagram that arrives now waits until it is looked at, measured from one call to the next. It
+   * counts for more where the kernel grants a small buffer (net.core.rmem_max), which overflows before
+   * anything has waited for long.
+   */
+  waitMs(): number;
   close(): Promise<void>;
 }
 
@@ -91,7 +98,12 @@ export async function openUdp(host: string, port: number, arrived: Arrived, hear
   const sender: Sender = { socket, bound, others: own.slice(1), closed: false };
   const pathTo = (peer: string, peerPort: number): Path => new UdpPath(sender, peer, peerPort);
 
+  // To the family's loopback where the socket is bound to all addresses.
+  const self = isWildcard(bound.address) ? (familyOf(bound.address) === 6 ? '::1' : '127.0.0.1') : bound.address;
+  const probe = new Probe((bytes) => socket.send(bytes, realPort, self, () => undefined));
+
   socket.on('message', (datagram, peer) => {
+    if (probe.took(datagram)) return;
     if (isStun(datagram)) {
       const answer = heard(plainAddress(peer.address)) ? answerBinding(datagram, plainAddress(peer.address), peer.port) : undefined;
       if (answer !== undefined) socket.send(answer, peer.port, peer.address, () => undefined);
@@ -107,6 +119,7 @@ export async function openUdp(host: string, port: number, arrived: Arrived, hear
     bound,
     own: bound.address === '0.0.0.0' || bound.address === '::' ? own : [bound.address],
     path: pathTo,
+    waitMs: () => probe.measure() * Math.max(1, BUFFER_BYTES / socket.getRecvBufferSize()),
     close: () =>
       new Promise((resolve) => {
         sender.closed = true;
