@@ -15,6 +15,11 @@ const LAST_RESTART_MS = 10_000;
 const QUIET_MS = 60_000;
 /** How long an edge may take to open, to count, and to close. */
 const PATIENCE_MS = 10_000;
+/**
+ * What messages and short calls are made of dies before it counts as old, and old garbage is the dear kind: at
+ * node's own measure the edge carries a quarter fewer calls.
+ */
+const YOUNG_MB = 64;
 
 const failureOf = ({ code, message, facts }: Refusal): Failure => new Failure(code ?? 'EDGE_LISTEN', message, { facts });
 
@@ -25,7 +30,7 @@ interface Running {
 
 function start(options: EdgeOptions, crashed: (error: Error) => void, told: (message: FromWorker) => void): Promise<Running> {
   const data: WorkerData = { edge: options };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data, execArgv: [] });
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
   return new Promise((resolve, reject) => {
     let opened = false;
     let failed = false;

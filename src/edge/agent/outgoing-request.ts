@@ -42,6 +42,9 @@ export interface OutgoingIdentity {
   readonly cseq: number;
 }
 
+/** What the dialogs and the ACKs are made from of branches that answer when one has already (RFC 3261 §13.2.2.4). */
+const ofFurtherBranches = new Set(['from', 'contact', 'authorization', 'proxy-authorization']);
+
 const nobody: ClientUser = { response: () => undefined, timedOut: () => undefined, unreachable: () => undefined };
 
 export class OutgoingRequest implements ClientUser {
@@ -133,6 +136,7 @@ export class OutgoingRequest implements ClientUser {
   acknowledged(text: string, path: Path): void {
     this.#ack = { text, path };
     this.#wait();
+    this.search.settle(ofFurtherBranches);
   }
 
   /** A request from the peer of a dialog that this one has not confirmed yet, such as an early NOTIFY. */
@@ -206,6 +210,8 @@ export class OutgoingRequest implements ClientUser {
 
   /** A BYE has ended the dialog meanwhile: whoever sent the 2xx needs the ACK all the same (RFC 3261 §13.2.2.4). */
   #acceptedTooLate(response: SipResponse, path: Path, dialog: AppDialog): void {
+    // The ACK lets go of what the request was.
+    const terminated = encodeMessage(makeResponse(this.request, 487, phraseOf(487), undefined));
     this.keeper.acknowledge(this, dialog);
     if (this.dialog !== undefined) {
       this.#tell(encodeMessage(response), path, dialog.id);
@@ -213,7 +219,7 @@ export class OutgoingRequest implements ClientUser {
     }
     // The application said BYE to an early dialog: for it the call never came to be, and the peer must learn that.
     this.keeper.hangUp(dialog, 'ended before the answer');
-    this.#tell(encodeMessage(makeResponse(this.request, 487, phraseOf(487), undefined)), this.path, '');
+    this.#tell(terminated, this.path, '');
   }
 
   /** The 2xx once more, or one of another branch that forking found (RFC 3261 §13.2.2.4). */
@@ -249,6 +255,7 @@ export class OutgoingRequest implements ClientUser {
     if (this.dialog === undefined || status === 401 || status === 407) return;
     const ended = method === 'BYE' || (this.dialog.method === 'SUBSCRIBE' && this.#endsSubscription(status));
     if (ended) dialogs.remove(this.dialog);
+    this.search.settle();
   }
 
   #endsSubscription(status: number): boolean {

@@ -29,6 +29,10 @@ import { redirectedTo } from './redirect.js';
 /** For targets that ring on when another has answered (RFC 3326, RFC 3261 §16.7 step 10). */
 const ELSEWHERE = header('Reason', 'SIP;cause=200;text="Call completed elsewhere"');
 
+const finished: ProxyCommand = {
+  recordRoute: false, fullResponse: false, followRedirects: false, simultaneous: false, provisionalMs: undefined, finalMs: undefined, targets: [], headers: [],
+};
+
 export class ProxySession implements BranchUser {
   readonly #queue: Target[];
   readonly #branches = new Map<ProxyBranch, Target>();
@@ -47,9 +51,9 @@ export class ProxySession implements BranchUser {
   constructor(
     private readonly context: ProxyContext,
     private readonly application: Application,
-    private readonly messageId: string,
+    private messageId: string,
     readonly transaction: ServerTransaction,
-    private readonly command: ProxyCommand,
+    private command: ProxyCommand,
     /** What branches carry, to know a loop by. */
     private readonly digest: string,
     private readonly over: () => void,
@@ -271,6 +275,9 @@ export class ProxySession implements BranchUser {
     }
     this.#done();
     this.transaction.settle();
+    // What is left only passes a repeated 2xx on, and for that needs nothing of what was asked.
+    this.messageId = '';
+    this.command = finished;
     this.over();
   }
 }

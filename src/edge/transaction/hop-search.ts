@@ -12,7 +12,7 @@
  * Invariant 1: the user hears of responses and failures of one transaction at a time, of the last one its end.
  */
 import { encodeMessage } from '../message/encode-message.js';
-import { headerOf, type RequestText, type SipResponse } from '../message/sip-message.js';
+import { copyOf, headerOf, type RequestText, type SipResponse } from '../message/sip-message.js';
 import { parseNumber } from '../message/uri.js';
 import type { Path } from '../transport/path.js';
 import type { Hop } from '../transport/server-location.js';
@@ -79,6 +79,8 @@ function retryAfterMs(response: SipResponse): number | undefined {
   return seconds === undefined ? undefined : seconds * 1_000;
 }
 
+const nothing: ReadonlySet<string> = new Set();
+
 export class HopSearch implements ClientUser {
   #current: Try;
   #transaction: ClientTransaction | undefined;
@@ -92,7 +94,8 @@ export class HopSearch implements ClientUser {
     private readonly layer: Sender,
     private readonly hub: TransportHub,
     private readonly left: Hop[],
-    private readonly compose: Compose<string>,
+    /** Let go once no further place is tried: it holds on to whatever it composes from. */
+    private compose: Compose<string> | undefined,
     first: Try,
   ) {
     this.#current = first;
@@ -146,11 +149,14 @@ export class HopSearch implements ClientUser {
     this.#stopped = true;
   }
 
-  /** Nobody reads the request any more: what is repeated now only passes through. */
-  settle(): void {
+  /** It has been answered: of the request, only the headers are kept that are still read. Copies, so that the whole is let go. */
+  settle(kept: ReadonlySet<string> = nothing): void {
     this.#stopped = true;
-    const { request } = this.#current;
-    this.#current = { ...this.#current, request: { kind: 'request', method: request.method, uri: '', headers: [], body: '' }, text: '' };
+    this.compose = undefined;
+    this.left.length = 0;
+    const { method, uri, headers } = this.#current.request;
+    const left = headers.filter(({ key }) => kept.has(key)).map((each) => ({ ...each, value: copyOf(each.value) }));
+    this.#current = { ...this.#current, request: { kind: 'request', method, uri: left.length === 0 ? '' : copyOf(uri), headers: left, body: '' }, text: '' };
   }
 
   /** Gives it up without telling anybody. */
@@ -202,7 +208,7 @@ export class HopSearch implements ClientUser {
   }
 
   #advance(): boolean {
-    const next = nextTry(this.hub, this.left, this.compose);
+    const next = this.compose === undefined ? undefined : nextTry(this.hub, this.left, this.compose);
     if (next === undefined || typeof next === 'string') return false;
     this.#current = next;
     return true;

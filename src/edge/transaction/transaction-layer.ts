@@ -14,7 +14,7 @@ import {
   parseText, readEssentials, type EssentialReason, type TextReason,
 } from '../message/parse-message.js';
 import { salvageRequest } from '../message/salvage.js';
-import { headerOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { copyOf, headerOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
 import { encodeHostPort } from '../message/uri.js';
 import { MAGIC_COOKIE } from '../message/via.js';
@@ -192,13 +192,15 @@ export class TransactionLayer {
     }
     const reply = this.#hub.replyTo(path, request.via, port);
     this.#hub.learn(path, { address: request.via.host, port: request.via.port ?? defaultPort(path.protocol) });
+    // A copy: what is made of parts of the message would hold on to all that arrived with it.
+    const kept = copyOf(key);
     const transaction = new ServerTransaction(
       request, this.environment, reply,
       () => {
-        this.#servers.delete(key);
+        this.#servers.delete(kept);
       },
     );
-    this.#servers.set(key, transaction);
+    this.#servers.set(kept, transaction);
     if (request.method === 'CANCEL') this.#user.cancel(transaction, this.#servers.get(key.replace(/ CANCEL$/u, ' INVITE')));
     else this.#user.request(transaction);
   }

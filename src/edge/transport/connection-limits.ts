@@ -10,8 +10,10 @@ export interface ConnectionLimits {
   readonly partialMs: number;
   /** How long it may take to connect, and to shake hands. */
   readonly connectMs: number;
-  /** Bytes that may wait for a peer that does not read, or is not connected yet. */
+  /** Bytes that may wait for a peer that does not read, or is not connected yet: some seconds of a busy trunk. */
   readonly unsentBytes: number;
+  /** Bytes that may wait in all connections of a listener; beyond that, a connection with much to wait is closed. */
+  readonly allUnsentBytes: number;
 }
 
 export const standardLimits: ConnectionLimits = {
@@ -20,5 +22,6 @@ export const standardLimits: ConnectionLimits = {
   idleMs: 3_600_000,
   partialMs: 30_000,
   connectMs: 8_000,
-  unsentBytes: 1_048_576,
+  unsentBytes: 16_777_216,
+  allUnsentBytes: 134_217_728,
 };

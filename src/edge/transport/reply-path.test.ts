@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Path } from './path.js';
-import { replyPath } from './reply-path.js';
+import { ReplyPath } from './reply-path.js';
 import type { Hop } from './server-location.js';
 
 /** Paths that note what they are to send, and fail where they are told to. */
@@ -13,9 +13,9 @@ function scene(failing: readonly string[], sentBy: { host: string; port: number 
       if (failing.includes(name)) failed('ECONNRESET');
     },
   });
-  const path = (open: boolean): Path => replyPath(at('came', open), sentBy, {
+  const path = (open: boolean): Path => new ReplyPath(at('came', open), sentBy, {
     connect: ({ address, port, name }) => at(`${address}:${port} ${name}`),
-    locate: (_sentBy, done) => done(places.map((address): Hop => ({ protocol: 'tls', address, port: 5061, name: sentBy.host, free: false }))),
+    locate: (_sentBy, _protocol, done) => done(places.map((address): Hop => ({ protocol: 'tls', address, port: 5061, name: sentBy.host, free: false }))),
   });
   const send = (reply: Path): string[] => {
     log.length = 0;

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import t from 'tap';
-import { standardLimits } from './connection-limits.js';
+import { standardLimits, type ConnectionLimits } from './connection-limits.js';
 import { standingClock } from './standing-clock.fixture.js';
 import { StreamConnection } from './stream-connection.js';
 
@@ -13,6 +13,8 @@ class FakeSocket extends EventEmitter {
     this.written.push(text);
     done(null);
   }
+  cork(): void {}
+  uncork(): void {}
   setNoDelay(): void {}
   setKeepAlive(): void {}
   setTimeout(): void {}
@@ -21,13 +23,13 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function open(unsentBytes = standardLimits.unsentBytes) {
+function open(limits: Partial<ConnectionLimits> = {}, all = { unsentBytes: 0 }) {
   const socket = new FakeSocket();
   const clock = standingClock();
   const place = { address: '192.0.2.1', port: 5061 };
   const connection = new StreamConnection(
     socket as unknown as Socket, { protocol: 'tls', peer: place, local: place, readyOn: 'secureConnect', identity: () => ['a.test'] },
-    { ...standardLimits, unsentBytes }, clock, { arrived: () => undefined, broken: () => undefined, closed: () => undefined },
+    { ...standardLimits, ...limits }, clock, { arrived: () => undefined, broken: () => undefined, closed: () => undefined }, all,
   );
   const causes: string[] = [];
   const send = (text: string): void => connection.path.send(text, (cause) => causes.push(cause));
@@ -63,9 +65,25 @@ t.test('a connection that is not ready in 8 s is given up, and what waited is to
 });
 
 t.test('no more waits for a connection than may', (t) => {
-  const { send, causes } = open(10);
+  const { send, causes } = open({ unsentBytes: 10 });
   send('x'.repeat(11));
   send('y');
   t.strictSame(causes, ['closed', 'unread']);
+  t.end();
+});
+
+t.test('where too much waits in all, the connection that has much waiting is closed, and what waited counts no more', (t) => {
+  const all = { unsentBytes: 0 };
+  const limits = { unsentBytes: 160_000, allUnsentBytes: 12_000 };
+  const [slow, other] = [open(limits, all), open(limits, all)];
+  slow.send('x'.repeat(10_001));
+  other.send('y'.repeat(2_000));
+  t.strictSame([slow.causes, other.causes], [[], []]);
+  other.send('y');
+  slow.send('x');
+  t.strictSame([slow.causes, other.causes], [['closed', 'unread'], []]);
+  t.equal(all.unsentBytes, 2_001);
+  other.socket.emit('secureConnect');
+  t.equal(all.unsentBytes, 0, 'written');
   t.end();
 });

@@ -43,6 +43,8 @@ const MAX_UNHEARD = 64;
 /** As much as node reads from a socket at once; what a TLS record holds at most (RFC 8446 §5.1). */
 const FULL_READ = 65_536;
 const FULL_RECORD = 16_384;
+/** The share of what a connection may have waiting that is much when too much waits in all. */
+const MUCH = 16;
 /** After so long without anything to read, what was waiting has been read. */
 const CAUGHT_UP_MS = 250;
 
@@ -55,7 +57,8 @@ export class StreamConnection {
   #heard = false;
   #identity: readonly string[] | undefined;
   #held: Waiting[] = [];
-  #heldBytes = 0;
+  /** Bytes of it that wait, here and in the socket. */
+  #unsentBytes = 0;
   /** Since when each read has brought as much as it could, and the last that did. */
   #fullSince: number | undefined;
   #lastFull = 0;
@@ -71,6 +74,8 @@ export class StreamConnection {
     private readonly bounds: ConnectionLimits,
     private readonly clock: Clock,
     private readonly events: ConnectionEvents,
+    /** What waits in all connections. */
+    private readonly all: { unsentBytes: number } = { unsentBytes: 0 },
   ) {
     const isOpen = (): boolean => this.#open;
     const identity = (): readonly string[] | undefined => this.#identity;
@@ -121,7 +126,6 @@ export class StreamConnection {
     this.#stopDeadline();
     const held = this.#held;
     this.#held = [];
-    this.#heldBytes = 0;
     for (const { text, failed } of held) this.#write(text, failed);
   }
 
@@ -166,28 +170,33 @@ export class StreamConnection {
       failed('closed');
       return;
     }
-    if (this.#heldBytes + this.socket.writableLength > this.bounds.unsentBytes) {
+    const { unsentBytes, allUnsentBytes } = this.bounds;
+    if (this.#unsentBytes > (this.all.unsentBytes > allUnsentBytes ? unsentBytes / MUCH : unsentBytes)) {
       // A peer that does not read what it asked for is of no use to the calls that wait behind it.
       this.socket.destroy();
       failed('unread');
       return;
     }
+    this.#count(text.length);
     if (this.#ready) this.#write(text, failed);
-    else {
-      this.#held.push({ text, failed });
-      this.#heldBytes += text.length;
-    }
+    else this.#held.push({ text, failed });
   }
 
   #write(text: string, failed: SendFailure): void {
     this.#failures.add(failed);
     gather(this.socket);
     this.socket.write(text, 'latin1', (error) => {
+      if (this.#open) this.#count(-text.length);
       if (!this.#failures.delete(failed)) return;
       if (error !== null && error !== undefined) failed('code' in error ? String(error.code) : 'unsent');
       // A connection that somebody accepts for a server that is not there ends without a word.
       else if (!this.#heard && this.#unheard.length < MAX_UNHEARD) this.#unheard.push(failed);
     });
+  }
+
+  #count(bytes: number): void {
+    this.#unsentBytes += bytes;
+    this.all.unsentBytes += bytes;
   }
 
   #startDeadline(ms: number): void {
@@ -206,6 +215,7 @@ export class StreamConnection {
     if (!this.#open) return;
     this.#open = false;
     this.#stopDeadline();
+    this.#count(-this.#unsentBytes);
     const unsent = [...this.#held.map((each) => each.failed), ...this.#failures, ...this.#unheard];
     this.#held = [];
     this.#failures.clear();

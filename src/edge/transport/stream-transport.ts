@@ -100,6 +100,7 @@ export async function openStream(options: StreamOptions): Promise<StreamTranspor
   const bound: Place = typeof at === 'object' && at !== null ? { address: plainAddress(at.address), port: at.port } : { address: host, port };
   const machine = machineAddresses(familyOf(bound.address));
   const open = new Set<StreamConnection>();
+  const all = { unsentBytes: 0 };
   /** What was accepted, from the first packet on: these are more than have shaken hands. */
   const accepted = new Set<Socket>();
   const bySource = new Map<string, number>();
@@ -121,7 +122,7 @@ export async function openStream(options: StreamOptions): Promise<StreamTranspor
         }
         aliases.delete(connection.path);
       },
-    });
+    }, all);
     open.add(connection);
     byPeer.set(key, connection);
     return connection;

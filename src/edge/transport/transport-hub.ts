@@ -15,7 +15,7 @@ import { standardLimits, type ConnectionLimits } from './connection-limits.js';
 import { familyOf, isLoopback, isWildcard, type Family } from './local-address.js';
 import { dnsLookUps, type LookUps } from './look-ups.js';
 import { defaultPort, isReliable, type Path, type Place, type Protocol } from './path.js';
-import { replyPath } from './reply-path.js';
+import { ReplyPath, type ReplyWays } from './reply-path.js';
 import { ServerLocation, type Hop } from './server-location.js';
 import { Shunned } from './shunned.js';
 import type { Draw } from './srv-order.js';
@@ -77,6 +77,14 @@ async function openTransports(options: HubOptions, credentials: TlsCredentials |
 export class TransportHub {
   readonly #own = new Set<string>();
   readonly #location: ServerLocation;
+  readonly #replyWays: ReplyWays = {
+    connect: (place) => this.pathTo(place),
+    locate: ({ host, port }, protocol, done) => {
+      const uri = parseUri(`sip:${encodeHost(host)}${port === undefined ? '' : `:${port}`};transport=${protocol}`);
+      if (typeof uri === 'string') done([]);
+      else this.hops(uri, (hops) => done(typeof hops === 'string' ? [] : hops));
+    },
+  };
   readonly shunned: Shunned;
 
   /** Takes the transports over, in the order in which they are preferred. */
@@ -178,14 +186,7 @@ export class TransportHub {
       return port === path.port ? path : (this.pathTo({ protocol: 'udp', address: path.address, port, name: path.address }) ?? path);
     }
     // Copies: a transaction that lingers keeps this, and is not to keep the whole message.
-    return replyPath(path, { host: copyOf(via.host), port: via.port }, {
-      connect: (place) => this.pathTo(place),
-      locate: (sender, done) => {
-        const uri = parseUri(`sip:${encodeHost(sender.host)}${sender.port === undefined ? '' : `:${sender.port}`};transport=${path.protocol}`);
-        if (typeof uri === 'string') done([]);
-        else this.hops(uri, (hops) => done(typeof hops === 'string' ? [] : hops));
-      },
-    });
+    return new ReplyPath(path, { host: copyOf(via.host), port: via.port }, this.#replyWays);
   }
 
   /** Lets requests to the port that a peer on a connection names in its Via go back on that connection. */
