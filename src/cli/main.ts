@@ -11,6 +11,7 @@ import { Failure } from '../errors/index.js';
 import { listedStates, type ListedState } from '../ledger/index.js';
 import { roleNames, type Role } from '../roles/index.js';
 import { call, type CallOptions } from './call.js';
+import { explain, type ExplainOptions } from './explain.js';
 import { openLibrary } from './library.js';
 import { allRecordings, exportAudio, list, show, verify } from './recordings.js';
 import { start } from './start.js';
@@ -77,6 +78,16 @@ command('verify [id]', 'prove that a recording is as it was made')
     await withLibrary(options, async (library) => finish(await verify(library, id === undefined ? await allRecordings(library) : [id], options.json)));
   });
 
+command('explain', 'say which rule decides whether a call is recorded, and why')
+  .requiredOption('--from <party>', 'who calls: a number, a name or a SIP URI')
+  .requiredOption('--to <party>', 'who is called')
+  .option('--trunk <name>', 'the trunk it comes in by (default: the first)')
+  .option('--header <line>', 'a header of its INVITE, as "Name: value"; may be said again', parseHeader, [])
+  .option('--at <time>', 'when it comes, as 2026-11-25T13:30:00Z (default: now)', parseInstant, Date.now())
+  .option('--session-id <id>', 'its session ID, for rules that record a share', '00000000000000000000000000000000')
+  .option('--json', 'print one JSON document', false)
+  .action(async (options: WithConfig & ExplainOptions) => explain(await configOf(options), options));
+
 program
   .command('check-config <file>')
   .description('say what is wrong with a configuration, by line')
@@ -110,6 +121,17 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (!(seconds >= 0.1 && seconds <= 3_600)) throw new InvalidArgumentError('a call lasts 0.1 to 3600 seconds.');
   return seconds;
+}
+
+function parseHeader(line: string, before: readonly string[]): string[] {
+  if (!/^[^:\s]+\s*:/u.test(line)) throw new InvalidArgumentError('write it as "Name: value".');
+  return [...before, line];
+}
+
+function parseInstant(text: string): number {
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) throw new InvalidArgumentError('write it as 2026-11-25T13:30:00Z.');
+  return at;
 }
 
 function parseLimit(text: string): number {

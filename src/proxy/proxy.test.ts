@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { openRelay } from '../anchor/index.js';
 import type { CallEnd, NewCall } from '../ledger/index.js';
 import { createLog, createMetrics } from '../ops/index.js';
+import { policySettings } from '../policy/index.js';
 import { connectSip, hangUp, readBody, readSdp, requestInDialog, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
 import { openProxy, type Proxy } from './index.js';
@@ -43,7 +44,7 @@ interface Bed {
   call(options?: { localSdp?: string; headers?: Record<string, string>; noAck?: boolean }, progress?: object): Promise<SipDialog>;
 }
 
-async function openBed(t: Test, options: { ports?: [number, number]; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
+async function openBed(t: Test, options: { ports?: [number, number]; policy?: object; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
   const [caller, callee, recorder, sip] = [await openSip(), await openSip(), await openSip(), await openSip()];
   const offers: string[] = [];
   let waiting: { count: number; tell: () => void } | undefined;
@@ -73,6 +74,7 @@ async function openBed(t: Test, options: { ports?: [number, number]; recorder?: 
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: [{ name: 'one', sources: ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}` }],
       strangers: 'refuse',
+      policy: policySettings.parse(options.policy ?? {}),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
       recording: { recorder: `sip:rec@${addressOf(recorder, 'tcp')};transport=tcp`, answerTimeoutMs: 4_000, keysInClear: false },
     },
@@ -324,6 +326,44 @@ t.test('a recorder that refuses costs the recording, not the call', async (t) =>
   t.equal((await asked).status, 200, 'the call is alive');
   await hangUp(ours);
   t.match(await bed.ended(), { outcome: 'answered', recording: 'lost', reason: /refused with 503/ });
+});
+
+t.test('a call that a rule excludes is proxied with Record-Route, its media untouched, and the ledger names the rule', async (t) => {
+  const policy = { rules: [{ name: 'other calls', when: { callee: ['+49!'] }, record: 'always' }, { name: 'private', when: { callee: ['+44!'] }, record: 'never' }] };
+  const bed = await openBed(t, { policy });
+  const answered = answers(bed, sdp(41_000, 'a=x-untouched'));
+  const ours = await bed.call({ localSdp: sdp(40_000, 'a=x-offer') });
+  const { invite, dialog: theirs } = await answered;
+  t.equal(invite.body, sdp(40_000, 'a=x-offer'));
+  t.equal(ours.remote.sdp, sdp(41_000, 'a=x-untouched'));
+  t.ok(invite.has('record-route'));
+  t.match(invite.get('session-id'), /^[0-9a-f]{32};remote=0{32}$/u, 'the session ID is sent on all the same');
+  t.match(await bed.ended(), { outcome: 'answered', recording: 'excluded', reason: 'not to be recorded: rule private' });
+  const hungUp = once(theirs, 'destroy');
+  await hangUp(ours);
+  await hungUp;
+  t.strictSame(bed.offers, []);
+});
+
+t.test('where recording is mandatory, a call that cannot be recorded is refused as the rule says, and no callee hears of it', async (t) => {
+  const bed = await openBed(t, { ports: [59_990, 59_993], policy: { rules: [{ name: 'trading', record: 'always', mandatory: true, refuseWith: 488 }] } });
+  let rang = false;
+  bed.callee.srf.invite((_request, response) => {
+    rang = true;
+    response.send(486);
+  });
+  t.match(await bed.call().catch((error: unknown) => error), { status: 488 });
+  t.match(await bed.ended(), { outcome: 'refused', sipStatus: 488, recording: 'excluded', reason: /mandatory \(rule trading\).*no media port is free/ });
+  t.notOk(rang);
+});
+
+t.test('where recording is mandatory, a call whose recorder refuses is ended on both sides, which learn no more than that', async (t) => {
+  const bed = await openBed(t, { recorder: (_request, response) => response.send(503), policy: { otherwise: { record: 'always', mandatory: true } } });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const ends = [once(ours, 'destroy'), once((await answered).dialog, 'destroy')] as Promise<[SipRequest]>[];
+  for (const end of ends) t.equal((await end)[0].get('reason'), 'SIP;cause=503;text="the call cannot be recorded"');
+  t.match(await bed.ended(), { outcome: 'interrupted', recording: 'lost', reason: /refused with 503/ });
 });
 
 t.test('an anchor without free ports costs the recording, not the call', async (t) => {

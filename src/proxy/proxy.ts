@@ -5,6 +5,7 @@
  * Leaves to  TrunkCall each call; the edge the SIP; the anchor the media.
  */
 import { messageOf } from '../errors/index.js';
+import { Policy } from '../policy/index.js';
 import type { SipRequest, SipResponse } from '../sip/index.js';
 import type { ProxyContext } from './context.js';
 import { TrunkCall } from './trunk-call.js';
@@ -18,6 +19,7 @@ export interface Proxy {
 
 export function openProxy(context: ProxyContext): Proxy {
   const trunks = readTrunks(context.settings.trunks);
+  const policy = new Policy(context.settings.policy);
   const running = new Map<TrunkCall, Promise<void>>();
 
   context.sip.srf.invite((request, response) => {
@@ -28,7 +30,7 @@ export function openProxy(context: ProxyContext): Proxy {
     }
     let call: TrunkCall;
     try {
-      call = new TrunkCall(context, trunk, request, response);
+      call = new TrunkCall(context, policy, trunk, request, response);
     } catch (error) {
       context.log.error({ reason: messageOf(error) }, 'a call could not be taken');
       response.send(500);

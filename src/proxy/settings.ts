@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anchorSettings } from '../anchor/index.js';
+import { policySettings } from '../policy/index.js';
 import { parseSipUri, sipSettings, sourceList } from '../sip/index.js';
 
 const sipUri = z
@@ -27,6 +28,7 @@ export const proxySettings = {
     .enum(['refuse', 'ignore'])
     .default('refuse')
     .describe('requests from no trunk: refuse answers 403; ignore answers nothing (embedded edge only)'),
+  policy: policySettings.prefault({}),
   anchor: anchorSettings.describe('what carries the media of recorded calls'),
   recording: z
     .strictObject({

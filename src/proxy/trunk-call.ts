@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { CallEnd } from '../ledger/index.js';
+import type { Decision, Policy } from '../policy/index.js';
 import {
   encodeSessionId,
   hangUp,
@@ -28,6 +29,7 @@ import {
 } from '../sip/index.js';
 import { passThrough } from './pass-through.js';
 import type { ProxyContext } from './context.js';
+import { factsOf } from './facts-of.js';
 import { RecordingClient, type Party } from './recording-client.js';
 import { requestUriFor, type Trunk } from './trunks.js';
 
@@ -35,6 +37,22 @@ import { requestUriFor, type Trunk } from './trunks.js';
 const lastPacketsMs = 150;
 /** How long a closing proxy waits for the answers to its BYEs. */
 const byeWithinMs = 2_000;
+
+/** Why the proxy ends a call by itself. */
+interface Closing {
+  readonly outcome: 'interrupted' | 'refused';
+  /** What a caller that still waits is answered. */
+  readonly sipStatus: number;
+  readonly reason: string;
+  /** What the far ends are told: no more than concerns them. */
+  readonly told: string;
+}
+
+/** What a call that is recorded has beside its dialogs. */
+interface Kept {
+  readonly media: AnchoredCall;
+  readonly recording: RecordingClient;
+}
 
 export class TrunkCall {
   readonly #context: ProxyContext;
@@ -44,8 +62,9 @@ export class TrunkCall {
   readonly callId = randomUUID();
   readonly sessionId: string;
   readonly #startedAt = new Date();
-  readonly #media: AnchoredCall;
-  readonly #recording: RecordingClient;
+  readonly #decision: Decision;
+  /** Absent for a call that is not recorded: its media goes past us. */
+  readonly #kept: Kept | undefined;
   #dialogs: Readonly<Record<Side, SipDialog>> | undefined;
   #lostReason: string | undefined;
   /** The anchor could not take an SDP: the parties speak past it from then on. */
@@ -55,41 +74,57 @@ export class TrunkCall {
   /** The callee has answered, the caller is being told. */
   #answering = false;
   /** Why the proxy ends the call, once it does. */
-  #closing: string | undefined;
+  #closing: Closing | undefined;
   #answered = false;
   #ended = false;
   #tellOver: () => void = () => undefined;
   /** Resolves when everything of the call is closed. */
   readonly #over = new Promise<void>((resolve) => (this.#tellOver = resolve));
 
-  constructor(context: ProxyContext, trunk: Trunk, request: SipRequest, response: SipResponse) {
+  constructor(context: ProxyContext, policy: Policy, trunk: Trunk, request: SipRequest, response: SipResponse) {
     this.#context = context;
     this.#trunk = trunk;
     this.#request = request;
     this.#response = response;
     const header = request.has('session-id') ? parseSessionId(request.get('session-id')) : 'malformed';
     this.sessionId = header === 'malformed' || header.local === nilSessionUuid ? newSessionUuid(randomBytes) : header.local;
-    this.#media = context.anchor.openCall(this.sessionId);
-    this.#recording = new RecordingClient({
-      sip: context.sip,
-      settings: context.settings.recording,
-      media: this.#media,
+    this.#decision = policy.decide(factsOf(request, trunk.name, this.sessionId, this.#startedAt.getTime()));
+    this.#kept = this.#decision.record === 'never' ? undefined : this.#keep();
+  }
+
+  #keep(): Kept {
+    const { anchor, sip, settings } = this.#context;
+    const media = anchor.openCall(this.sessionId);
+    const recording = new RecordingClient({
+      sip,
+      settings: settings.recording,
+      media,
       sessionId: this.sessionId,
       sipSessionId: this.#sessionIdHeader(),
       startedAt: this.#startedAt,
-      caller: partyOf(request.get('from')),
-      callee: partyOf(request.get('to')),
-      onLost: (reason) => {
-        this.#lostReason = reason;
-        context.log.warn({ sessionId: this.sessionId, reason }, 'the call goes on without its recording');
-      },
+      caller: partyOf(this.#request.get('from')),
+      callee: partyOf(this.#request.get('to')),
+      onLost: (reason) => this.#lost(reason),
     });
+    return { media, recording };
+  }
+
+  #lost(reason: string): void {
+    this.#lostReason = reason;
+    const { log } = this.#context;
+    if (this.#decision.mandatory && !this.#ended) {
+      log.warn({ sessionId: this.sessionId, reason, decidedBy: this.#decision.decidedBy }, 'the call is ended: it must not go on without its recording');
+      void this.#close({
+        outcome: this.#answered ? 'interrupted' : 'refused', sipStatus: this.#decision.refuseWith, told: 'the call cannot be recorded',
+        reason: `its recording is mandatory (${this.#decision.decidedBy}) and was lost: ${reason}`,
+      });
+    } else log.warn({ sessionId: this.sessionId, reason }, 'the call goes on without its recording');
   }
 
   /** Carries the call to its end; resolves when everything of it is closed. Never rejects. */
   async carry(): Promise<void> {
     const { log, ledger } = this.#context;
-    log.info({ sessionId: this.sessionId, trunk: this.#trunk.name }, 'call began');
+    log.info({ sessionId: this.sessionId, trunk: this.#trunk.name, record: this.#decision.record, decidedBy: this.#decision.decidedBy }, 'call began');
     this.#note(
       ledger.callBegan({
         callId: this.callId,
@@ -105,35 +140,46 @@ export class TrunkCall {
       // A call that was ended while it rang is over, whatever comes of its INVITEs.
       await Promise.race([this.#connect(), this.#over]);
     } catch (error) {
-      await this.#end(this.#closing === undefined ? failedEnd(error) : { outcome: 'interrupted', reason: this.#closing });
+      await this.#end(this.#closing === undefined ? failedEnd(error) : { outcome: this.#closing.outcome, reason: this.#closing.reason });
     }
   }
 
-  /** Ends the call on both sides, in whatever state it is: the proxy is closing. */
-  async hangUp(reason: string): Promise<void> {
-    this.#closing = reason;
+  /** The proxy is closing. */
+  hangUp(reason: string): Promise<void> {
+    return this.#close({ outcome: 'interrupted', sipStatus: 503, reason, told: reason });
+  }
+
+  /** Ends the call on both sides, in whatever state it is. */
+  async #close(closing: Closing): Promise<void> {
+    this.#closing = closing;
+    const { told, ...end } = closing;
     const dialogs = this.#dialogs;
     if (dialogs === undefined) {
       // Being answered this moment: #connect will find that we are closing.
       if (this.#answering || this.#response.finalResponseSent) return;
-      this.#response.send(503, { headers: { 'Retry-After': '5' } });
+      this.#response.send(end.sipStatus, end.sipStatus === 503 ? { headers: { 'Retry-After': '5' } } : {});
       this.#outgoing?.cancel(() => undefined);
-      await this.#end({ outcome: 'interrupted', reason });
+      await this.#end(end);
       return;
     }
-    const headers = { Reason: `SIP;cause=503;text="${reason}"` };
+    const headers = { Reason: `SIP;cause=${end.sipStatus};text="${told}"` };
     const byes = Promise.all([hangUp(dialogs.caller, headers), hangUp(dialogs.callee, headers)]);
     // A far end that is gone answers nothing, and its BYE would be repeated for 32 s (RFC 3261 timer F).
     await Promise.race([byes, delay(byeWithinMs, undefined, { ref: false })]);
-    await this.#end({ outcome: 'interrupted', reason });
+    await this.#end({ outcome: 'interrupted', reason: end.reason });
   }
 
   async #connect(): Promise<void> {
+    const kept = this.#kept;
+    if (kept === undefined) {
+      await this.#carryPast();
+      return;
+    }
     let offer: string;
     let toCallee = '';
     try {
       offer = this.#offer();
-      if (offer !== '') toCallee = await this.#media.exchange('caller', offer);
+      if (offer !== '') toCallee = await kept.media.exchange('caller', offer);
     } catch (error) {
       await this.#carryUnrecorded(messageOf(error));
       return;
@@ -153,8 +199,8 @@ export class TrunkCall {
         proxy: this.#trunk.nextHopText,
         proxyResponseHeaders: ['all', '-record-route', '-rseq'],
         // In a delayed offer the callee offers, and the caller's answer comes with the ACK (RFC 3261 §13.2.1).
-        localSdpB: delayedOffer ? (answer) => this.#exchange('caller', answer) : toCallee,
-        localSdpA: (sdp) => this.#exchange('callee', sdp),
+        localSdpB: delayedOffer ? (answer) => this.#exchange(kept, 'caller', answer) : toCallee,
+        localSdpA: (sdp) => this.#exchange(kept, 'callee', sdp),
       },
       {
         cbRequest: (_error: unknown, request?: SipRequest) => (this.#outgoing = request),
@@ -166,13 +212,13 @@ export class TrunkCall {
     this.#note(this.#context.ledger.callAnswered(this.callId, Date.now()));
     passThrough({
       dialogs: this.#dialogs,
-      media: this.#media,
-      onMediaChanged: () => void this.#recording.mediaChanged(),
+      media: kept.media,
+      onMediaChanged: () => void kept.recording.mediaChanged(),
       onTrouble: (side, method, reason) =>
         this.#context.log.warn({ sessionId: this.sessionId, side, method, reason }, 'a request inside the call could not be passed on'),
     });
     this.#followHangUps(this.#dialogs);
-    if (this.#closing !== undefined) await this.hangUp(this.#closing);
+    if (this.#closing !== undefined) await this.#close(this.#closing);
     await this.#over;
   }
 
@@ -185,25 +231,38 @@ export class TrunkCall {
     }
   }
 
-  /** Without an anchor: proxied with Record-Route, media untouched; the ledger says why there is no recording. */
+  /** The anchor cannot take it: carried all the same, and the ledger says why there is no recording. */
   async #carryUnrecorded(reason: string): Promise<void> {
+    const { mandatory, refuseWith, decidedBy } = this.#decision;
+    if (mandatory) {
+      this.#context.log.warn({ sessionId: this.sessionId, reason, decidedBy }, 'the call is refused: it cannot be recorded and must be');
+      this.#response.send(refuseWith);
+      await this.#end({ outcome: 'refused', sipStatus: refuseWith, reason: `its recording is mandatory (${decidedBy}) and cannot be made: ${reason}` });
+      return;
+    }
     this.#context.log.warn({ sessionId: this.sessionId, reason }, 'the call is carried without its recording');
-    const status = await proxyRequest(this.#context.sip.srf, this.#request, this.#trunk.nextHopText);
     this.#lostReason = reason;
+    await this.#carryPast();
+  }
+
+  /** Proxied with Record-Route, media untouched. */
+  async #carryPast(): Promise<void> {
+    const headers = this.#request.has('session-id') ? {} : { 'Session-ID': this.#sessionIdHeader() };
+    const status = await proxyRequest(this.#context.sip.srf, this.#request, this.#trunk.nextHopText, headers);
     if (status === 200) await this.#end({ outcome: 'answered', sipStatus: status, reason: 'carried without the anchor' });
     else await this.#end(failedEnd({ status: status ?? 408 }));
   }
 
   /** An SDP of the answer or of a delayed offer: the call goes on even when the anchor cannot take it. */
-  async #exchange(from: Side, sdp: string): Promise<string> {
+  async #exchange({ media, recording }: Kept, from: Side, sdp: string): Promise<string> {
     if (this.#pastAnchor) return sdp;
     try {
-      const passed = await this.#media.exchange(from, sdp);
-      void this.#recording.mediaChanged();
+      const passed = await media.exchange(from, sdp);
+      void recording.mediaChanged();
       return passed;
     } catch (error) {
-      this.#lostReason = messageOf(error);
       this.#pastAnchor = true;
+      this.#lost(messageOf(error));
       return sdp;
     }
   }
@@ -213,9 +272,11 @@ export class TrunkCall {
     this.#ended = true;
     const { log, ledger, metrics } = this.#context;
     const atMs = Date.now();
-    await delay(lastPacketsMs);
-    this.#recording.end();
-    await this.#media.close();
+    if (this.#kept !== undefined) {
+      await delay(lastPacketsMs);
+      this.#kept.recording.end();
+      await this.#kept.media.close();
+    }
     metrics.callEnded(end.outcome);
     const recording = this.#recordingState(end);
     // What has a capture is counted by the stitcher.
@@ -227,10 +288,13 @@ export class TrunkCall {
 
   /** What the ledger says of the recording now: nothing while a capture exists, the stitcher knows more. */
   #recordingState(end: Omit<CallEnd, 'atMs'>): { recording?: 'lost' | 'excluded'; reason: string } {
-    if (this.#recording.accepted) return { reason: end.reason };
+    const recording = this.#kept?.recording;
+    if (recording === undefined) return { recording: 'excluded', reason: `not to be recorded: ${this.#decision.decidedBy}` };
+    if (recording.accepted) return { reason: end.reason };
+    if (end.outcome === 'refused') return { recording: 'excluded', reason: end.reason };
     if (this.#lostReason !== undefined) return { recording: 'lost', reason: this.#lostReason };
     if (!this.#answered) return { recording: 'excluded', reason: `never answered: ${end.reason}` };
-    if (!this.#recording.asked) return { recording: 'excluded', reason: 'the call has no audio that can be recorded' };
+    if (!recording.asked) return { recording: 'excluded', reason: 'the call has no audio that can be recorded' };
     return { recording: 'lost', reason: 'no recorder had answered when the call ended' };
   }
 

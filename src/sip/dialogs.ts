@@ -30,12 +30,14 @@ export function headersToPass(message: Srf.SipMessage & { headers?: Headers }, e
 }
 
 /**
- * Proxies a request with Record-Route, its body untouched. Resolves with the final status, or undefined when
- * nobody answered.
+ * Proxies a request with Record-Route and further headers, its body untouched. Resolves with the final status,
+ * or undefined when nobody answered.
  */
-export const proxyRequest = (srf: Srf, request: SipRequest, nextHop: string): Promise<number | undefined> =>
+export const proxyRequest = (srf: Srf, request: SipRequest, nextHop: string, headers: Headers = {}): Promise<number | undefined> =>
   new Promise((resolve) => {
-    srf.proxyRequest(request, nextHop, { recordRoute: true }, (_error, results: unknown) => {
+    // The published types of drachtio-srf do not know that headers can be added.
+    const options = { recordRoute: true, headers } as { recordRoute: boolean };
+    srf.proxyRequest(request, nextHop, options, (_error, results: unknown) => {
       resolve((results as { finalStatus?: number } | undefined)?.finalStatus);
     });
   });

@@ -19,7 +19,7 @@ export interface TurnedAway {
   sourceRate: number;
 }
 
-const MEASURE_MS = 100;
+const MEASURE_MS = 50;
 
 export interface AdmissionOptions {
   readonly clock: Clock;

@@ -27,24 +27,39 @@ export interface Load {
 const AT_EASE = 0.85;
 /** Longer than that, and what waits is a queue. Peers repeat what is not answered within 500 ms (RFC 3261 §17.1.1.1). */
 const LATE_MS = 100;
-/** So many late measurements in a row before anything is turned away; one that is twice as late counts twice. */
-const IN_A_ROW = 5;
+/** After so long anything is turned away; what is twice as late is believed in half the time. */
+const BELIEVED_MS = 500;
+/** What new requests are let in at first, in shares of what came until then: the queue that has grown is to shrink. */
+const AT_FIRST = 0.7;
 /** The queue that is aimed at while requests have a rate: some, so that the thread always has work. */
-const AIM_MS = 40;
-/** In what time a queue that is too long is to be gone. */
-const DRAIN_MS = 500;
-/** The most by which one measurement lowers and raises the rate, in shares of it; a thread at ease may raise it by more. */
-const LOWER = 0.2;
-const RAISE = 0.06;
-const RAISE_AT_EASE = 0.3;
-/** Measurements in which fewer came than might. */
-const CALM = 10;
+const AIM_MS = 70;
+/**
+ * By how much the rate changes in `STEP_MS`, in shares of it. Slowly, for a call that is let in now makes work
+ * again when it ends: what answers fast swings, and in each swing the thread idles or the queue overflows.
+ */
+const STEP_MS = 100;
+const PER_MS_TOO_LONG = 0.0001;
+const MOST_TOO_LONG = 0.012;
+const MOST_TOO_SHORT = 0.006;
+const PER_GROWTH = 0.3;
+const MOST_GROWTH = 0.05;
+const PER_IDLE = 0.2;
+const MOST_IDLE = 0.1;
+/** So much of its time, at least, the thread is to be busy. */
+const WELL_BUSY = 0.95;
+/** The swings that remain: ever more is turned away at once while the queue is as long as this, all when it is too long. */
+const LONG_MS = 45;
+const TOO_LONG_MS = 170;
+/** When fewer came for so long than might, none has to be turned away any more. */
+const CALM_MS = 1_000;
 /** New requests a millisecond that are always let in, for else nothing would show that it is over. */
 const LEAST = 0.01;
 /** What may come at once. */
 const BURST_MS = 20;
 const MEMORY = 0.8;
 const LAST_MEMORY = 0.9;
+/** What so much memory in use costs, in shares of the rate. */
+const FULL = 0.2;
 
 const between = (least: number, value: number, most: number): number => Math.min(most, Math.max(least, value));
 
@@ -55,10 +70,12 @@ export class Shedding {
   #at = 0;
   #offered = 0;
   #admitted = 0;
-  /** How late it has been without a pause. */
-  #late = 0;
-  #calm = 0;
+  /** For how long it has been late without a pause. */
+  #lateMs = 0;
+  #calmMs = 0;
   #waitedMs = 0;
+  /** Of what is turned away for the length of the queue, evenly spread. */
+  #carried = 0;
 
   /** New requests a second that are let in at most; infinite as long as there is time for all. */
   get allowedPerSecond(): number {
@@ -70,17 +87,20 @@ export class Shedding {
     const [offered, admitted] = [this.#offered / elapsedMs, this.#admitted / elapsedMs];
     this.#offered = 0;
     this.#admitted = 0;
-    this.#late = busy > AT_EASE && waitMs > LATE_MS ? this.#late + waitMs / LATE_MS : 0;
+    this.#lateMs = busy > AT_EASE && waitMs > LATE_MS ? this.#lateMs + (elapsedMs * waitMs) / LATE_MS : 0;
     const growth = (waitMs - this.#waitedMs) / elapsedMs;
     this.#waitedMs = waitMs;
-    const excess = busy < AT_EASE ? -between(RAISE, AT_EASE / busy - 1, RAISE_AT_EASE) : between(-RAISE, growth + (waitMs - AIM_MS) / DRAIN_MS, LOWER);
+    const excess =
+      between(-MOST_TOO_SHORT, (waitMs - AIM_MS) * PER_MS_TOO_LONG, MOST_TOO_LONG) +
+      (waitMs > AIM_MS ? between(0, growth * PER_GROWTH, MOST_GROWTH) : 0) -
+      between(0, (WELL_BUSY - busy) * PER_IDLE, MOST_IDLE);
 
     if (memory > LAST_MEMORY) this.#allow(0);
-    else if (memory > MEMORY) this.#allow(Math.max(LEAST, Math.min(this.#allowed, admitted) * (1 - LOWER)));
+    else if (memory > MEMORY) this.#allow(Math.max(LEAST, Math.min(this.#allowed, admitted) * (1 - FULL)));
     else if (this.#allowed === Infinity) {
-      if (this.#late >= IN_A_ROW) this.#allow(Math.max(LEAST, admitted * (1 - Math.max(0, excess))));
-    } else if (excess > 0 || offered > this.#allowed) this.#allow(Math.max(LEAST, Math.min(this.#allowed, offered) * (1 - excess)));
-    else if ((this.#calm += 1) >= CALM) this.#allow(Infinity);
+      if (this.#lateMs >= BELIEVED_MS) this.#allow(Math.max(LEAST, admitted * AT_FIRST));
+    } else if (excess > 0 || offered > this.#allowed) this.#allow(Math.max(LEAST, Math.min(this.#allowed, offered) * (1 - (excess * Math.min(elapsedMs, STEP_MS)) / STEP_MS)));
+    else if ((this.#calmMs += elapsedMs) >= CALM_MS) this.#allow(Infinity);
   }
 
   /** Whether the next new request is turned away. */
@@ -91,13 +111,18 @@ export class Shedding {
       this.#at = nowMs;
       if (this.#tokens < 1) return true;
       this.#tokens -= 1;
+      this.#carried += between(0, (this.#waitedMs - LONG_MS) / (TOO_LONG_MS - LONG_MS), 1);
+      if (this.#carried >= 1) {
+        this.#carried -= 1;
+        return true;
+      }
     }
     this.#admitted += 1;
     return false;
   }
 
   #allow(perMs: number): void {
-    this.#calm = 0;
+    this.#calmMs = 0;
     this.#allowed = perMs;
   }
 }

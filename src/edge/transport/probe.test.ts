@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Probe } from './probe.js';
 
-function openProbe(): { probe: Probe; sent: Buffer[]; pass(ms: number): void } {
+function openProbe(): { probe: Probe; sent: Buffer[]; readonly pass: (ms: number) => void } {
   const sent: Buffer[] = [];
   let now = 0;
   const probe = new Probe((bytes) => sent.push(Buffer.from(bytes)), () => now);

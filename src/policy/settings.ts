@@ -1,0 +1,83 @@
+/** The policy's part of the configuration: which calls are recorded. */
+import { z } from 'zod';
+import { parseNumberPattern, type PatternReason } from './number-pattern.js';
+import { isTimeZone, weekdays } from './schedule.js';
+
+const faults: Readonly<Record<PatternReason, string>> = {
+  'empty': 'write a number, as 7100, 72. or +44!',
+  'bad-character': 'a number has digits, +, *, #, a dot for any one digit, and ! at the end for any rest; a name has letters and no spaces',
+  'rest-not-last': 'the ! for any rest stands at the end',
+  'too-long': 'a number has 64 characters at most',
+};
+
+const numberPattern = z.string().superRefine((text, context) => {
+  const parsed = parseNumberPattern(text);
+  if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: faults[parsed] });
+});
+
+const numberList = z.array(numberPattern).min(1).max(10_000);
+
+const timeOfDay = (latest: string): z.ZodString => z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/u, 'write a time as 08:00').refine((text) => text <= latest, `${latest} is the latest`);
+
+const schedule = z
+  .strictObject({
+    from: timeOfDay('23:59').default('00:00').describe('first minute of it'),
+    to: timeOfDay('24:00').default('24:00').describe('first minute that is not in it; at or before `from` it is that of the next day'),
+    days: z.array(z.enum(weekdays)).min(1).max(7).default([...weekdays]).describe('weekdays on which it begins'),
+    timeZone: z.string().refine(isTimeZone, 'write a time zone as Europe/Berlin or UTC').describe('whose days and hours these are'),
+  })
+  .describe('weekdays and hours');
+
+const headerCondition = z.strictObject({
+  name: z.string().regex(/^[-!%*+'`~.\w]{1,64}$/u, 'write the name of a header').describe('a header of the INVITE, in its long form'),
+  is: z.string().max(512).optional().describe('its value, whole; upper and lower case are one'),
+  has: z.string().min(1).max(512).optional().describe('what its value has in it; upper and lower case are one'),
+}).refine(({ is, has }) => is === undefined || has === undefined, 'say `is` or `has`, not both');
+
+/** Who is meant, by number. */
+const parties = {
+  caller: numberList.optional().describe('patterns of which one fits the caller'),
+  callee: numberList.optional().describe('patterns of which one fits the callee'),
+  party: numberList.optional().describe('patterns of which one fits the caller or the callee'),
+};
+
+const conditions = z
+  .strictObject({
+    ...parties,
+    trunk: z.array(z.string().min(1).max(64)).min(1).optional().describe('names of trunks, of which the call came by one'),
+    direction: z.enum(['inbound', 'outbound']).optional().describe('to a number of the site from outside, or from one of its numbers to outside; see `internal`'),
+    traffic: z.enum(['internal', 'external']).optional().describe('internal: both parties are numbers of the site'),
+    headers: z.array(headerCondition).max(16).default([]).describe('headers that the INVITE has, each of them'),
+    hours: schedule.optional(),
+    percent: z.number().min(0).max(100).optional().describe('a share of the calls, chosen by session ID: the same ones at every proxy'),
+  })
+  .describe('what a call must be; all of it');
+
+const outcome = {
+  record: z.enum(['always', 'never']).describe('whether its calls are recorded'),
+  mandatory: z.boolean().default(false).describe('true: a call that cannot be recorded is refused'),
+  refuseWith: z.int().min(400).max(699).default(503).describe('the status it is refused with'),
+};
+
+export const policySettings = z
+  .strictObject({
+    internal: z.array(numberPattern).max(10_000).default([]).describe('the numbers of the site, for `direction` and `traffic`'),
+    deny: z
+      .array(z.strictObject(parties).refine((entry) => Object.values(entry).some((list) => list !== undefined), 'say caller, callee or party'))
+      .max(10_000)
+      .default([])
+      .describe('calls that are never recorded, whatever the rules say'),
+    rules: z
+      .array(z.strictObject({ name: z.string().min(1).max(64).describe('what the ledger calls it'), when: conditions.prefault({}), ...outcome }))
+      .max(10_000)
+      .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, 'two rules have the same name')
+      .default([])
+      .describe('the first that fits a call decides'),
+    otherwise: z.strictObject({ ...outcome, record: outcome.record.default('always') }).prefault({}).describe('the calls that no rule fits'),
+  })
+  .describe('which calls are recorded');
+
+export type PolicySettings = z.infer<typeof policySettings>;
+export type ConditionSettings = z.infer<typeof conditions>;
+export type DenySettings = PolicySettings['deny'][number];
+export type Outcome = PolicySettings['otherwise'];
