@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { edge } from '../../src/edge/transport/test-certificates.fixture.js';
+import { tlsFiles } from '../../src/edge/transport/tls-files.fixture.js';
 import type { Report } from '../../src/ledger/index.js';
 import { parseWav } from '../../src/media/index.js';
 import { metric, startProduct, twintrack, twintrackJson, until } from '../support/product.js';
@@ -16,6 +18,17 @@ interface CallDocument {
   readonly offsetSamples: { readonly sent: number; readonly recorded: number };
   readonly report: Report;
 }
+
+t.test('where all SIP goes by TLS with client certificates: trunk, next hop and recorder, keys of SRTP included', { timeout: 120_000 }, async (t) => {
+  const workspace = await openWorkspace({ tls: tlsFiles(t, edge, { clientCertificate: 'require' }).settings });
+  t.teardown(() => workspace.remove());
+  const product = await startProduct(workspace);
+  t.teardown(() => product.kill());
+  const done = await twintrackJson<CallDocument>(workspace, 'call', '--seconds', '2', '--srtp');
+  t.strictSame([done.caller.recorded, done.callee.recorded], [{ sent: 16_000, identical: 16_000 }, { sent: 16_000, identical: 16_000 }]);
+  t.ok(done.report.channels.every((channel) => channel.encrypted && channel.packetsLost === 0));
+  t.ok(done.ok);
+});
 
 t.test('test calls through a running product', { timeout: 180_000 }, async (t) => {
   const workspace = await openWorkspace();

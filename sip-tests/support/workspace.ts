@@ -22,6 +22,8 @@ export interface WorkspaceOptions {
   readonly sources?: readonly string[];
   readonly recorderUri?: string;
   readonly relayPorts?: readonly [number, number];
+  /** SIP by TLS alone, everywhere: of trunk, next hop and recorder. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string | undefined; readonly clientCertificate: string };
 }
 
 export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
@@ -31,22 +33,26 @@ export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Wor
   // Media ranges of two workspaces at once begin at different places; a busy port is passed over.
   const media = 20_000 + 1_000 * Math.floor(Math.random() * 10);
   const relay = options.relayPorts ?? [media, media + 999];
+  const { tls } = options;
+  const transports = tls === undefined ? ['udp', 'tcp'] : ['tls'];
+  const sipAt = (port: number): string =>
+    `{listen: [${transports.map((transport) => `"${transport}:127.0.0.1:${port}"`).join(', ')}]${tls === undefined ? '' : `, tls: ${JSON.stringify(tls)}`}}`;
   await writeFile(
     configFile,
     `node: test
 dataDir: ${join(dir, 'data')}
 http: {port: ${httpPort}}
-sip: {listen: ["udp:127.0.0.1:${sipPort}", "tcp:127.0.0.1:${sipPort}"]}
+sip: ${sipAt(sipPort)}
 trunks:
   - name: loopback
     sources: [${(options.sources ?? ['127.0.0.0/8']).join(', ')}]
-    nextHop: sip:127.0.0.1:${nextHopPort}
+    nextHop: sip:127.0.0.1:${nextHopPort}${tls === undefined ? '' : ';transport=tls'}
 strangers: ${options.strangers ?? 'refuse'}
 anchor: {relay: {address: 127.0.0.1, ports: [${relay[0]}, ${relay[1]}]}}
-recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${recorderPort};transport=tcp`}"}
+recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${recorderPort};transport=${tls === undefined ? 'tcp' : 'tls'}`}"}
 recorder:
   name: recorder
-  sip: {listen: ["udp:127.0.0.1:${recorderPort}", "tcp:127.0.0.1:${recorderPort}"]}
+  sip: ${sipAt(recorderPort)}
   sources: [127.0.0.0/8]
   media: {address: 127.0.0.1, ports: [${media + 10_000}, ${media + 10_999}]}
 `,

@@ -41,6 +41,8 @@ export async function call(config: Config, options: CallOptions): Promise<boolea
     // Of another machine's proxy we do not know where its trunks lead: there the URI says it.
     answerAt: options.via !== undefined && options.to !== undefined ? options.to : nextHopOf(config),
     via: viaUri(options.via ?? proxyOf(config)),
+    // Both ends are ours: what proves the proxy proves them.
+    tls: config.sip.tls,
     srtp: options.srtp,
     codec: options.codec,
     seconds: options.seconds ?? played?.seconds ?? 5,
@@ -69,9 +71,9 @@ const nextHopOf = (config: Config): string => {
 };
 
 function proxyOf(config: Config): string {
-  const listen = config.sip.listen.find((one) => one.transport === 'udp') ?? config.sip.listen.find((one) => one.transport === 'tcp');
-  if (listen === undefined) throw new Failure('CALL_FAILED', 'the proxy listens neither on UDP nor on TCP, and a test call speaks no TLS: say where with --via');
-  return `${hostPort(listen.host, listen.port)}${listen.transport === 'tcp' ? ';transport=tcp' : ''}`;
+  const [listen] = (['udp', 'tcp', 'tls'] as const).flatMap((transport) => config.sip.listen.filter((one) => one.transport === transport));
+  if (listen === undefined) throw new Failure('CALL_FAILED', 'the configuration does not say where the proxy listens: say it with --via');
+  return `${hostPort(listen.host, listen.port)}${listen.transport === 'udp' ? '' : `;transport=${listen.transport}`}`;
 }
 
 const viaUri = (via: string): string => (/^sips?:/.test(via) ? via : `sip:${via}`);

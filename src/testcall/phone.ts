@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { Failure, messageOf } from '../errors/index.js';
 import { keySaltBytes, SrtpReceiver, SrtpSender, type CryptoLine } from '../media/index.js';
-import { connectSip, hostPort, type SipConnection, type SipDialog } from '../sip/index.js';
+import { connectSip, hostPort, type SipConnection, type SipDialog, type SipSettings } from '../sip/index.js';
 import { openMediaSockets, PortPool, type MediaSockets } from '../udp/index.js';
 import { encodePhoneSdp, readFarEnd, type FarEnd } from './phone-sdp.js';
 import { Talk, type TestCodec } from './talk.js';
@@ -15,8 +15,10 @@ import type { Voice } from './voices.js';
 
 export interface PhoneOptions {
   readonly address: string;
-  /** 0: any. */
+  /** Of UDP and TCP, or of TLS when it speaks that; 0: any. */
   readonly sipPort: number;
+  /** What it proves itself with, and whom it trusts, when it speaks TLS. */
+  readonly tls?: SipSettings['tls'];
   readonly voice: Voice;
   readonly codec: TestCodec;
   readonly srtp: boolean;
@@ -41,18 +43,14 @@ export class Phone {
 
   /** @throws Failure EDGE_LISTEN when the SIP port is taken. */
   static async open(options: PhoneOptions): Promise<Phone> {
-    const { address, sipPort } = options;
+    const { address, sipPort, tls } = options;
+    const transports = tls === undefined ? (['udp', 'tcp'] as const) : (['tls'] as const);
     // Two tests at once begin at different places of the range, and seldom meet.
     const first = firstMediaPort + 2 * Math.floor((Math.random() * (lastMediaPort - firstMediaPort)) / 4);
     const sockets = await openMediaSockets(address, new PortPool(first, lastMediaPort));
     try {
       const sip = await connectSip({
-        settings: {
-          listen: [
-            { transport: 'udp', host: address, port: sipPort },
-            { transport: 'tcp', host: address, port: sipPort },
-          ],
-        },
+        settings: { listen: transports.map((transport) => ({ transport, host: address, port: sipPort })), tls },
         onCrash: () => undefined,
         onTrouble: () => undefined,
       });

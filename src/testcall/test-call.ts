@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../errors/index.js';
-import { encodeSessionId, hangUp, newSessionUuid, nilSessionUuid, parseSipUri } from '../sip/index.js';
+import { encodeSessionId, hangUp, newSessionUuid, nilSessionUuid, parseSipUri, type SipUri } from '../sip/index.js';
 import { Phone, type Conversation, type PhoneOptions } from './phone.js';
 import type { TestCodec } from './talk.js';
 import type { Voice } from './voices.js';
@@ -16,6 +16,8 @@ export interface TestCallOptions {
   readonly answerAt: string;
   /** SIP URI of the proxy. */
   readonly via: string;
+  /** For ends that speak TLS, because `answerAt` or `via` says so. */
+  readonly tls?: PhoneOptions['tls'];
   readonly srtp: boolean;
   readonly codec: TestCodec;
   readonly seconds: number;
@@ -47,17 +49,21 @@ const packetsPerSecond = 50;
 /** The last packets are still on their way when the last one has been sent. */
 const lastPacketsMs = 100;
 
-/** @throws Failure CALL_FAILED, EDGE_LISTEN. */
+const speaksTls = (uri: SipUri | 'malformed'): boolean =>
+  uri !== 'malformed' && (uri.scheme === 'sips' || uri.params.get('transport')?.toLowerCase() === 'tls');
+
+/** @throws Failure CALL_FAILED, EDGE_LISTEN, EDGE_TLS. */
 export async function placeTestCall(options: TestCallOptions): Promise<TestCallResult> {
   if (typeof parseSipUri(options.to) === 'string') throw new Failure('CALL_FAILED', `${options.to} is no SIP URI, write sip:NAME@HOST:PORT`);
   const target = parseSipUri(options.answerAt);
   if (typeof target === 'string' || target.host === '') throw new Failure('CALL_FAILED', `no call can be answered at ${options.answerAt}: write sip:HOST:PORT`);
   const address = target.host === 'localhost' ? '127.0.0.1' : target.host;
   const common = { address, codec: options.codec, srtp: options.srtp };
-  const calleeOptions: PhoneOptions = { ...common, sipPort: target.port ?? 5060, voice: options.voices.callee, name: 'callee' };
+  const tlsFor = (uri: SipUri | 'malformed'): Pick<PhoneOptions, 'tls'> => (speaksTls(uri) ? { tls: options.tls } : {});
+  const calleeOptions: PhoneOptions = { ...common, ...tlsFor(target), sipPort: target.port ?? (speaksTls(target) ? 5061 : 5060), voice: options.voices.callee, name: 'callee' };
   const callee = await Phone.open(calleeOptions);
   try {
-    const caller = await Phone.open({ ...common, sipPort: 0, voice: options.voices.caller, name: 'caller' });
+    const caller = await Phone.open({ ...common, ...tlsFor(parseSipUri(options.via)), sipPort: 0, voice: options.voices.caller, name: 'caller' });
     try {
       return await converse(caller, callee, options);
     } finally {
