@@ -44,7 +44,7 @@ interface Bed {
   call(options?: { localSdp?: string; headers?: Record<string, string>; noAck?: boolean }, progress?: object): Promise<SipDialog>;
 }
 
-async function openBed(t: Test, options: { ports?: [number, number]; policy?: object; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
+async function openBed(t: Test, options: { ports?: [number, number]; policy?: object; limits?: { calls?: number; callsPerSecond?: number }; sources?: string[]; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
   const [caller, callee, recorder, sip] = [await openSip(), await openSip(), await openSip(), await openSip()];
   const offers: string[] = [];
   let waiting: { count: number; tell: () => void } | undefined;
@@ -72,7 +72,7 @@ async function openBed(t: Test, options: { ports?: [number, number]; policy?: ob
   const proxy = openProxy({
     settings: {
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
-      trunks: [{ name: 'one', sources: ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}` }],
+      trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}`, limits: options.limits ?? {} }],
       strangers: 'refuse',
       policy: policySettings.parse(options.policy ?? {}),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
@@ -364,6 +364,32 @@ t.test('where recording is mandatory, a call whose recorder refuses is ended on 
   const ends = [once(ours, 'destroy'), once((await answered).dialog, 'destroy')] as Promise<[SipRequest]>[];
   for (const end of ends) t.equal((await end)[0].get('reason'), 'SIP;cause=503;text="the call cannot be recorded"');
   t.match(await bed.ended(), { outcome: 'interrupted', recording: 'lost', reason: /refused with 503/ });
+});
+
+t.test('a trunk at its limit gets 503 with Retry-After, its calls go on, the ledger has the refused one too, and the next is taken', async (t) => {
+  const bed = await openBed(t, { limits: { calls: 1 } });
+  const answered = answers(bed);
+  const first = await bed.call();
+  const { dialog: theirs } = await answered;
+  const refusal = (await bed.call().catch((error: unknown) => error)) as { status: number; res: SipResponse };
+  t.equal(refusal.status, 503);
+  t.match(refusal.res.get('retry-after'), /^[1-5]$/u);
+  t.match(await bed.ended(), { outcome: 'refused', sipStatus: 503, recording: 'excluded', reason: /1 calls are in progress/ });
+  t.equal(bed.ledger.length, 2);
+  const over = once(theirs, 'destroy');
+  await hangUp(first);
+  await over;
+  while (bed.proxy.calls > 0) await new Promise((resolve) => setImmediate(resolve));
+  bed.callee.srf.removeAllListeners();
+  const again = await bed.call().catch((error: unknown) => error);
+  t.ok((again as { remote?: unknown }).remote !== undefined, 'there is room again');
+});
+
+t.test('a stranger is answered 403, and stands in the ledger as refused', async (t) => {
+  const bed = await openBed(t, { sources: ['192.0.2.1'] });
+  t.match(await bed.call().catch((error: unknown) => error), { status: 403 });
+  t.match(await bed.ended(), { outcome: 'refused', sipStatus: 403, recording: 'excluded', reason: /belongs to no trunk/ });
+  t.match(bed.ledger, [{ began: { trunk: '', from: 'sip:ann@caller.example' } }]);
 });
 
 t.test('an anchor without free ports costs the recording, not the call', async (t) => {

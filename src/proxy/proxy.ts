@@ -4,10 +4,14 @@
  * Owns       the calls that run, and who may send one.
  * Leaves to  TrunkCall each call; the edge the SIP; the anchor the media.
  */
+import { randomInt, randomUUID } from 'node:crypto';
 import { messageOf } from '../errors/index.js';
 import { Policy } from '../policy/index.js';
 import type { SipRequest, SipResponse } from '../sip/index.js';
+import { partyOf, sessionNamesOf } from './call-names.js';
 import type { ProxyContext } from './context.js';
+import { RateLimit } from './rate-limit.js';
+import { TrunkAdmission } from './trunk-admission.js';
 import { TrunkCall } from './trunk-call.js';
 import { readTrunks, trunkOf } from './trunks.js';
 
@@ -17,28 +21,45 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
+/** Refused INVITEs of strangers that the ledger takes in a second: a flood of them must not fill it. */
+const STRANGERS_PER_SECOND = 10;
+
 export function openProxy(context: ProxyContext): Proxy {
   const trunks = readTrunks(context.settings.trunks);
+  const admissions = new Map(context.settings.trunks.map(({ name, limits }) => [name, new TrunkAdmission(limits)]));
   const policy = new Policy(context.settings.policy);
+  const strangers = new RateLimit(STRANGERS_PER_SECOND);
   const running = new Map<TrunkCall, Promise<void>>();
 
   context.sip.srf.invite((request, response) => {
     const trunk = trunkOf(trunks, request.source_address);
     if (trunk === undefined) {
-      refuse(context, request, response);
+      refuseStranger(context, request, response);
+      if (strangers.take(performance.now())) noteRefused(context, request, '', 403, 'its source belongs to no trunk');
+      return;
+    }
+    const admission = admissions.get(trunk.name);
+    const full = admission?.admit();
+    if (full !== undefined) {
+      context.metrics.sipRejected('trunk-limit');
+      response.send(503, { headers: { 'Retry-After': `${1 + randomInt(5)}` } });
+      noteRefused(context, request, trunk.name, 503, full);
       return;
     }
     let call: TrunkCall;
     try {
       call = new TrunkCall(context, policy, trunk, request, response);
     } catch (error) {
+      admission?.release();
       context.log.error({ reason: messageOf(error) }, 'a call could not be taken');
       response.send(500);
+      noteRefused(context, request, trunk.name, 500, messageOf(error));
       return;
     }
     running.set(
       call,
       call.carry().finally(() => {
+        admission?.release();
         running.delete(call);
         context.metrics.callsActive(running.size);
       }),
@@ -47,7 +68,7 @@ export function openProxy(context: ProxyContext): Proxy {
   });
   // Trunks ask whether we are there; anybody else learns nothing.
   context.sip.srf.use('options', (request: SipRequest, response: SipResponse) => {
-    if (trunkOf(trunks, request.source_address) === undefined) refuse(context, request, response);
+    if (trunkOf(trunks, request.source_address) === undefined) refuseStranger(context, request, response);
     else response.send(200);
   });
 
@@ -63,8 +84,20 @@ export function openProxy(context: ProxyContext): Proxy {
   };
 }
 
-function refuse(context: ProxyContext, request: SipRequest, response: SipResponse): void {
+function refuseStranger(context: ProxyContext, request: SipRequest, response: SipResponse): void {
   context.metrics.sipRejected('no-trunk');
   context.log.warn({ source: request.source_address, method: request.method }, 'refused: the source belongs to no trunk');
   response.send(403);
+}
+
+/** A call that never came to be one stands in the ledger all the same. */
+function noteRefused(context: ProxyContext, request: SipRequest, trunk: string, sipStatus: number, reason: string): void {
+  const { ledger, log, metrics, node } = context;
+  const [callId, atMs, { sessionId }] = [randomUUID(), Date.now(), sessionNamesOf(request)];
+  metrics.callEnded('refused');
+  log.info({ sessionId, trunk, sipStatus, reason }, 'call refused');
+  ledger
+    .callBegan({ callId, sessionId, trunk, from: partyOf(request.get('from')).aor, to: partyOf(request.get('to')).aor, startedAtMs: atMs, node })
+    .then(() => ledger.callEnded(callId, { atMs, outcome: 'refused', sipStatus, recording: 'excluded', reason: `refused with ${sipStatus}: ${reason}` }))
+    .catch((error: unknown) => log.error({ sessionId, reason: messageOf(error) }, 'the ledger did not take an entry'));
 }

@@ -11,6 +11,13 @@ export const trunkSettings = z.strictObject({
   name: z.string().min(1).max(64).describe('what the ledger calls it'),
   sources: sourceList.describe('addresses and networks that its calls come from'),
   nextHop: sipUri.describe('where its calls are sent on to'),
+  limits: z
+    .strictObject({
+      calls: z.int().min(1).max(1_000_000).optional().describe('calls that may be in progress at once'),
+      callsPerSecond: z.number().min(0.1).max(100_000).optional().describe('calls that may begin in a second, in the long run'),
+    })
+    .prefault({})
+    .describe('what is beyond is answered 503 with Retry-After'),
 });
 
 export type TrunkSettings = z.infer<typeof trunkSettings>;

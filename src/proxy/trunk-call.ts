@@ -7,30 +7,26 @@
  * Owns       both dialogs, the anchored media and the recording session of this call, and their end.
  * Leaves to  pass-through.ts what happens inside the answered call.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { CallEnd } from '../ledger/index.js';
 import type { Decision, Policy } from '../policy/index.js';
 import {
-  encodeSessionId,
   hangUp,
   headersToPass,
-  newSessionUuid,
-  nilSessionUuid,
-  parseNameAddr,
-  parseSessionId,
   proxyRequest,
   readBody,
   type SipDialog,
   type SipRequest,
   type SipResponse,
 } from '../sip/index.js';
+import { partyOf, sessionNamesOf, type SessionNames } from './call-names.js';
 import { passThrough } from './pass-through.js';
 import type { ProxyContext } from './context.js';
 import { factsOf } from './facts-of.js';
-import { RecordingClient, type Party } from './recording-client.js';
+import { RecordingClient } from './recording-client.js';
 import { requestUriFor, type Trunk } from './trunks.js';
 
 /** The last packets of a call are still on their way when its BYE is here. */
@@ -60,7 +56,7 @@ export class TrunkCall {
   readonly #request: SipRequest;
   readonly #response: SipResponse;
   readonly callId = randomUUID();
-  readonly sessionId: string;
+  readonly #names: SessionNames;
   readonly #startedAt = new Date();
   readonly #decision: Decision;
   /** Absent for a call that is not recorded: its media goes past us. */
@@ -81,13 +77,16 @@ export class TrunkCall {
   /** Resolves when everything of the call is closed. */
   readonly #over = new Promise<void>((resolve) => (this.#tellOver = resolve));
 
+  get sessionId(): string {
+    return this.#names.sessionId;
+  }
+
   constructor(context: ProxyContext, policy: Policy, trunk: Trunk, request: SipRequest, response: SipResponse) {
     this.#context = context;
     this.#trunk = trunk;
     this.#request = request;
     this.#response = response;
-    const header = request.has('session-id') ? parseSessionId(request.get('session-id')) : 'malformed';
-    this.sessionId = header === 'malformed' || header.local === nilSessionUuid ? newSessionUuid(randomBytes) : header.local;
+    this.#names = sessionNamesOf(request);
     this.#decision = policy.decide(factsOf(request, trunk.name, this.sessionId, this.#startedAt.getTime()));
     this.#kept = this.#decision.record === 'never' ? undefined : this.#keep();
   }
@@ -100,7 +99,7 @@ export class TrunkCall {
       settings: settings.recording,
       media,
       sessionId: this.sessionId,
-      sipSessionId: this.#sessionIdHeader(),
+      sipSessionId: this.#names.header,
       startedAt: this.#startedAt,
       caller: partyOf(this.#request.get('from')),
       callee: partyOf(this.#request.get('to')),
@@ -194,7 +193,7 @@ export class TrunkCall {
           ...headersToPass(this.#request),
           From: withoutTag(this.#request.get('from')),
           To: withoutTag(this.#request.get('to')),
-          'Session-ID': this.#sessionIdHeader(),
+          'Session-ID': this.#names.header,
         },
         proxy: this.#trunk.nextHopText,
         proxyResponseHeaders: ['all', '-record-route', '-rseq'],
@@ -247,7 +246,7 @@ export class TrunkCall {
 
   /** Proxied with Record-Route, media untouched. */
   async #carryPast(): Promise<void> {
-    const headers = this.#request.has('session-id') ? {} : { 'Session-ID': this.#sessionIdHeader() };
+    const headers = this.#request.has('session-id') ? {} : { 'Session-ID': this.#names.header };
     const status = await proxyRequest(this.#context.sip.srf, this.#request, this.#trunk.nextHopText, headers);
     if (status === 200) await this.#end({ outcome: 'answered', sipStatus: status, reason: 'carried without the anchor' });
     else await this.#end(failedEnd({ status: status ?? 408 }));
@@ -307,24 +306,12 @@ export class TrunkCall {
     return parts.find((part) => part.contentType === 'application/sdp')?.content ?? '';
   }
 
-  #sessionIdHeader(): string {
-    const header = this.#request.has('session-id') ? parseSessionId(this.#request.get('session-id')) : 'malformed';
-    const remote = header === 'malformed' ? nilSessionUuid : header.remote;
-    return encodeSessionId({ local: this.sessionId, remote });
-  }
-
   /** The ledger follows the call; its failure is told, never felt. */
   #note(entry: Promise<void>): void {
     entry.catch((error: unknown) => {
       this.#context.log.error({ sessionId: this.sessionId, reason: messageOf(error) }, 'the ledger did not take an entry');
     });
   }
-}
-
-function partyOf(header: string): Party {
-  const parsed = parseNameAddr(header);
-  if (parsed === 'malformed') return { aor: header };
-  return { aor: parsed.uri, ...(parsed.name === undefined ? {} : { name: parsed.name }) };
 }
 
 /** The tag belongs to the dialog, not to the party (RFC 3261 §19.3). */

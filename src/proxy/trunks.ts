@@ -11,7 +11,7 @@ export interface Trunk {
 }
 
 /** @param settings checked before: a next hop that is no SIP URI is a bug here. */
-export function readTrunks(settings: readonly TrunkSettings[]): readonly Trunk[] {
+export function readTrunks(settings: readonly Pick<TrunkSettings, 'name' | 'sources' | 'nextHop'>[]): readonly Trunk[] {
   return settings.map(({ name, sources, nextHop }) => {
     const uri = parseSipUri(nextHop);
     if (typeof uri === 'string') throw new TypeError(`next hop of trunk ${name}: ${uri}`);
