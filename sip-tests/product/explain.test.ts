@@ -1,0 +1,52 @@
+/** `twintrack explain`: what the rules of a configuration make of a call. */
+import { appendFile } from 'node:fs/promises';
+import t from 'tap';
+import { twintrack, twintrackJson } from '../support/product.js';
+import { openWorkspace } from '../support/workspace.js';
+
+const policy = `policy:
+  internal: ['7...']
+  deny: [{party: ['7900']}]
+  rules:
+    - {name: trading, when: {party: ['71..'], traffic: external}, record: always, mandatory: true}
+    - {name: night, when: {hours: {from: '22:00', to: '06:00', timeZone: Europe/Berlin}, headers: [{name: X-Queue, is: sales}]}, record: always}
+  otherwise: {record: never}
+`;
+
+t.test('explain says which rule decides and why none before it does, without a running product', async (t) => {
+  const workspace = await openWorkspace();
+  t.teardown(() => workspace.remove());
+  await appendFile(workspace.configFile, policy);
+  const explained = await twintrack(workspace, 'explain', '--from', '+49 (30) 123456', '--to', 'sip:7200@pbx.example', '--at', '2026-11-25T13:30:00Z', '--header', 'X-Queue: sales');
+  t.equal(explained.status, 0);
+  t.equal(explained.stdout, [
+    '+49 (30) 123456 calls sip:7200@pbx.example by trunk loopback: external, inbound',
+    'looked at     what came of it',
+    'deny entry 1  does not fit: neither the caller +4930123456 nor the callee 7200 is 7900',
+    'rule trading  does not fit: neither the caller +4930123456 nor the callee 7200 is 71..',
+    'rule night    does not fit: it is wed 14:30 in Europe/Berlin, not 22:00 to 06:00 on mon, tue, wed, thu, fri, sat, sun',
+    'not recorded, by no rule',
+    '',
+  ].join('\n'));
+
+  const mandatory = await twintrackJson<{ decision: object; direction: string; steps: unknown[] }>(workspace, 'explain', '--from', '7100', '--to', '+4420', '--trunk', 'loopback');
+  t.match(mandatory, { direction: 'outbound', steps: { length: 2 }, decision: { record: 'always', mandatory: true, refuseWith: 503, decidedBy: 'rule trading' } });
+  const night = await twintrackJson<{ decision: object }>(workspace, 'explain', '--from', '1', '--to', '2', '--at', '2026-11-25T23:30:00Z', '--header', 'x-queue: Sales');
+  t.match(night, { decision: { decidedBy: 'rule night' } });
+});
+
+t.test('explain refuses what it cannot use, and says what to write', async (t) => {
+  const workspace = await openWorkspace();
+  t.teardown(() => workspace.remove());
+  const unknown = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--trunk', 'other');
+  t.strictSame([unknown.status, unknown.stdout], [1, '']);
+  t.match(unknown.stderr, /no trunk "other"; there are: loopback/u);
+  for (const args of [['--at', 'noon'], ['--header', 'no colon'], []]) {
+    const wrong = await twintrack(workspace, 'explain', '--from', '1', ...args, ...(args.length === 0 ? [] : ['--to', '2']));
+    t.equal(wrong.status, 2, args.join(' '));
+  }
+  await appendFile(workspace.configFile, `policy: {rules: [{name: a, record: never, when: {callee: ['7!0']}}]}\n`);
+  const faulty = await twintrack(workspace, 'explain', '--from', '1', '--to', '2');
+  t.equal(faulty.status, 1);
+  t.match(faulty.stderr, /twintrack\.yaml:\d+: policy\.rules\[0\]\.when\.callee\[0\]: the ! for any rest stands at the end/u);
+});
