@@ -87,7 +87,7 @@ export class World {
     // Neighbouring seeds must not give neighbouring numbers.
     this.#random = randomFrom(Math.imul(seed + 1, 0x9e37_79b1) ^ 0x5bd1_e995);
     this.#oneIn = [2, 4, 12][this.#random(3)] ?? 2;
-    this.#load = { busy: 0, waitMs: 0, memory: this.#random(6) === 0 ? 0.85 : 0.1 };
+    this.#load = [{ busy: 0, waitMs: 0, memory: 0.85 }, { busy: 1, waitMs: 150, memory: 0.1 }][this.#random(8)] ?? { busy: 0, waitMs: 0, memory: 0.1 };
     this.#ids.count = 100_000_000;
     this.#network.reset();
     this.#network.random = this.#random;

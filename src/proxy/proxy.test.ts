@@ -337,6 +337,7 @@ t.test('a call that a rule excludes is proxied with Record-Route, its media unto
   t.equal(invite.body, sdp(40_000, 'a=x-offer'));
   t.equal(ours.remote.sdp, sdp(41_000, 'a=x-untouched'));
   t.ok(invite.has('record-route'));
+  t.equal(invite.uri, `sip:+4420@${addressOf(bed.callee)};user=phone`, 'the number that was dialled goes on');
   t.match(invite.get('session-id'), /^[0-9a-f]{32};remote=0{32}$/u, 'the session ID is sent on all the same');
   t.match(await bed.ended(), { outcome: 'answered', recording: 'excluded', reason: 'not to be recorded: rule private' });
   const hungUp = once(theirs, 'destroy');

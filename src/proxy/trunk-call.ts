@@ -247,7 +247,8 @@ export class TrunkCall {
   /** Proxied with Record-Route, media untouched. */
   async #carryPast(): Promise<void> {
     const headers = this.#request.has('session-id') ? {} : { 'Session-ID': this.#names.header };
-    const status = await proxyRequest(this.#context.sip.srf, this.#request, this.#trunk.nextHopText, headers);
+    const target = requestUriFor(this.#request.uri, this.#trunk.nextHop);
+    const status = await proxyRequest(this.#context.sip.srf, this.#request, target.startsWith('sip') ? target : this.#trunk.nextHopText, headers);
     if (status === 200) await this.#end({ outcome: 'answered', sipStatus: status, reason: 'carried without the anchor' });
     else await this.#end(failedEnd({ status: status ?? 408 }));
   }
