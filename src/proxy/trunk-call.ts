@@ -202,7 +202,11 @@ export class TrunkCall {
         localSdpA: (sdp) => this.#exchange(kept, 'callee', sdp),
       },
       {
-        cbRequest: (_error: unknown, request?: SipRequest) => (this.#outgoing = request),
+        cbRequest: (_error: unknown, request?: SipRequest) => {
+          this.#outgoing = request;
+          // It is on its way already when we learn of it, and the call may have been ended meanwhile.
+          if (this.#closing !== undefined) request?.cancel(() => undefined);
+        },
         cbFinalizedUac: () => (this.#answering = true),
       },
     );

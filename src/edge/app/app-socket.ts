@@ -5,7 +5,6 @@
  * Leaves to  app-session what is said on it.
  */
 import type { Socket } from 'node:net';
-import { gather } from '../transport/gather.js';
 import type { Clock } from '../timing.js';
 import type { Application, Origin } from './application.js';
 import type { AppSession, Wire } from './app-session.js';
@@ -38,10 +37,9 @@ export function receive(socket: Socket, reception: Reception, receiving: Receivi
   const session = reception.begin({
     write: (text) => {
       if (socket.writableLength > reception.maxUnreadBytes) socket.destroy();
-      else {
-        gather(socket);
-        socket.write(text, 'latin1');
-      }
+      // Frame by frame: an application that finds several in one read handles them before its own code goes on,
+      // and misses what comes in a dialog that it has only just been given.
+      else socket.write(text, 'latin1');
     },
     end: () => {
       socket.end();
