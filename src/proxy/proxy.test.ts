@@ -359,10 +359,13 @@ t.test('where recording is mandatory, a call that cannot be recorded is refused 
 });
 
 t.test('where recording is mandatory, a call whose recorder refuses is ended on both sides, which learn no more than that', async (t) => {
-  const bed = await openBed(t, { recorder: (_request, response) => response.send(503), policy: { otherwise: { record: 'always', mandatory: true } } });
+  let watched: () => void = () => undefined;
+  const watching = new Promise<void>((resolve) => (watched = resolve));
+  const bed = await openBed(t, { recorder: (_request, response) => void watching.then(() => response.send(503)), policy: { otherwise: { record: 'always', mandatory: true } } });
   const answered = answers(bed);
   const ours = await bed.call();
   const ends = [once(ours, 'destroy'), once((await answered).dialog, 'destroy')] as Promise<[SipRequest]>[];
+  watched();
   for (const end of ends) t.equal((await end)[0].get('reason'), 'SIP;cause=503;text="the call cannot be recorded"');
   t.match(await bed.ended(), { outcome: 'interrupted', recording: 'lost', reason: /refused with 503/ });
 });
