@@ -8,6 +8,8 @@ import { headerOf, type SipMessage, type SipRequest } from '../../src/edge/messa
 interface Invite {
   readonly text: string;
   final: number | undefined;
+  /** What it was paid with had been sent before: it may have been late, for another that went by its branch. */
+  unsure: boolean;
 }
 
 /** The INVITE that a message belongs to, by what RFC 3261 §17.2.3 matches on. */
@@ -20,6 +22,8 @@ export class Ledger {
   readonly #invites = new Map<string, Invite>();
   /** Commands by message id: the application they came from, undefined once answered. */
   readonly #commands = new Map<string, object | undefined>();
+  /** The final responses that have gone out, whole. */
+  readonly #finals = new Set<string>();
   readonly #wrong: string[] = [];
   /** What the INVITE that is being received has been answered so far. */
   #arriving: { readonly key: string | undefined; readonly statuses: number[] } | undefined;
@@ -46,7 +50,7 @@ export class Ledger {
     const isNew = grown || (full && over && statuses.some((status) => status === 100 || (known === undefined && status !== 503)));
     if (isNew) {
       if (known !== undefined && known.final === undefined) this.#wrong.push(`an INVITE was forgotten without a final response: ${known.text}`);
-      this.#invites.set(key, { text, final: undefined });
+      this.#invites.set(key, { text, final: undefined, unsure: false });
       this.invites += 1;
     } else if (over) {
       // Without a transaction it is one again, was refused for want of room, or runs through in a dialog of others.
@@ -62,17 +66,22 @@ export class Ledger {
     const response = parseMessage(text);
     if (typeof response === 'string' || response.kind === 'request' || response.cseq.method !== 'INVITE') return;
     const key = keyOf(response);
+    const again = this.#finals.has(text);
+    if (response.status >= 200) this.#finals.add(text);
     if (this.#arriving !== undefined && (this.#arriving.key ?? key) === key) this.#arriving.statuses.push(response.status);
-    else this.#pay(key, response.status);
+    else this.#pay(key, response.status, again);
   }
 
-  #pay(key: string, status: number): void {
+  /** `again`: the very response has gone out before. */
+  #pay(key: string, status: number, again = false): void {
     if (status < 200) return;
     const invite = this.#invites.get(key);
     if (invite === undefined) return;
     const was = invite.final;
-    if (was === undefined) invite.final = status;
-    else if (was !== status && !(was < 300 && status < 300)) this.#wrong.push(`an INVITE got ${was} and then ${status}: ${invite.text}`);
+    if (was === undefined || (invite.unsure && !again)) {
+      invite.final = status;
+      invite.unsure = again;
+    } else if (!again && was !== status && !(was < 300 && status < 300)) this.#wrong.push(`an INVITE got ${was} and then ${status}: ${invite.text}`);
   }
 
   asked(messageId: string, application: object): void {
@@ -105,6 +114,7 @@ export class Ledger {
   clear(): void {
     this.#invites.clear();
     this.#commands.clear();
+    this.#finals.clear();
     this.#wrong.length = 0;
   }
 }
