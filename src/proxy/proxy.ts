@@ -1,7 +1,7 @@
 /**
  * The trunk proxy: takes calls from configured trunks and carries each to its trunk's next hop.
  *
- * Owns       the calls that run, and who may send one.
+ * Owns       the calls that run, who may send one and how many, and the ledger entries of those refused.
  * Leaves to  TrunkCall each call; the edge the SIP; the anchor the media.
  */
 import { randomInt, randomUUID } from 'node:crypto';

@@ -1,11 +1,12 @@
 /**
  * One call from INVITE to ledger entry.
  *
- * The call runs as a transparent back-to-back pair of dialogs with the media anchored in between. It
- * never waits for the record side: the recording session and the ledger follow it and may fail alone.
+ * A call that is to be recorded runs as a transparent back-to-back pair of dialogs with the media anchored
+ * in between; any other is proxied, its media past us. The call never waits for the record side: the
+ * recording session and the ledger follow it and may fail alone, unless a rule makes the recording mandatory.
  *
  * Owns       both dialogs, the anchored media and the recording session of this call, and their end.
- * Leaves to  pass-through.ts what happens inside the answered call.
+ * Leaves to  policy/ whether it is recorded; pass-through.ts what happens inside the answered call.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
