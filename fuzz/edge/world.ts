@@ -3,7 +3,7 @@
  * seed. `run` gives it messages; `settle` stops all input, lets time pass until nothing can be waiting
  * any more, and looks at what is left.
  */
-import type { Load } from '../../src/edge/admission/shedding.js';
+import type { LoadMeter } from '../../src/edge/admission/load-meter.js';
 import { EdgeCore } from '../../src/edge/edge-core.js';
 import type { Ids } from '../../src/edge/ids.js';
 import { parseMessage } from '../../src/edge/message/parse-message.js';
@@ -55,7 +55,7 @@ export class World {
   /** One of how many messages is mutated: some batches come to little, so that others come far. */
   #oneIn = 2;
   /** What the thread's load is said to be: in some batches it comes and goes. */
-  #load: Load = { busy: 0, waitMs: 0, memory: 0 };
+  #load: ReturnType<LoadMeter> = { busy: 0, waitMs: 0, memory: 0 };
   /** What has been given to the edge in this batch, if somebody wants to see it. */
   inputs: string[] | undefined;
   messages = 0;

@@ -44,7 +44,7 @@ t.test('an application whose ACK had no way to go, or never came, is not behind 
   for (const acknowledges of [true, false]) {
     const { sent, receive, app, advance } = standingEdge();
     const { told, say } = app('invite');
-    say('sip|||\r\nINVITE sip:b@192.0.2.1 SIP/2.0\r\n\r\n');
+    say('sip|||\r\nINVITE sip:b@192.0.2.1 SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n');
     receive(answerTo(last(sent), '200 OK', 'b', ['Contact: <sip:b@nowhere.example>']));
     const dialogId = told.at(-1)?.split('|')[8] ?? '';
     if (acknowledges) t.match(say(`sip||${dialogId}|\r\nACK sip:placeholder SIP/2.0\r\n\r\n`), /^NOK/u);
@@ -124,5 +124,34 @@ t.test('a proxied response goes back under the Vias of its request, whatever the
   const response = startsWith(sent, 'SIP/2.0 486')[0] ?? '';
   t.match(response, /^SIP\/2\.0 486 Busy Here\r\nVia: SIP\/2\.0\/UDP 192\.0\.2\.1:5060;branch=z9hG4bK1\r\n/u);
   t.match(response, /\r\nCall-ID: call\r\n/u);
+  t.end();
+});
+
+t.test('while there is no time for all, what has begun is still known, and the ACK to a refusal is nobody’s', (t) => {
+  const load = { busy: 0, waitMs: 0, memory: 0 };
+  const { sent, receive, app, advance, core } = standingEdge({}, { load: () => load });
+  const { told, say } = app('invite');
+  receive(invite('z9hG4bK1'));
+  say(`sip|${transactionOf(told)}|\r\nSIP/2.0 486 Busy Here\r\n\r\n`);
+  load.memory = 1;
+  advance(100);
+  receive(invite('z9hG4bK2'));
+  const { transactions, received } = { ...core.stats() };
+  sent.length = 0;
+  receive(invite('z9hG4bK1'));
+  t.match(last(sent), /^SIP\/2\.0 486 /u, 'a repeated INVITE gets its answer');
+  receive(invite('z9hG4bK3'));
+  const refusal = last(sent);
+  t.match(refusal, /^SIP\/2\.0 503 .*;branch=z9hG4bK3\r\n.*\r\nRetry-After: \d+\r\n/su);
+  receive(invite('z9hG4bK3'));
+  t.equal(/;tag=(?!a\r)[^\r]+/u.exec(last(sent))?.[0], /;tag=(?!a\r)[^\r]+/u.exec(refusal)?.[0], 'the same tag each time (RFC 3261 §8.2.7)');
+  const toldBefore = told.length;
+  receive(invite('z9hG4bK3').map((line) => line.replace(/^INVITE|INVITE$/u, 'ACK')).map((line) => (line.startsWith('To:') ? `To: ${/\r\nTo: ([^\r]+)/u.exec(refusal)?.[1] ?? ''}` : line)));
+  t.strictSame([told.length, core.stats().transactions], [toldBefore, transactions]);
+  t.equal(core.stats().received, received + 4);
+  load.memory = 0;
+  advance(60);
+  receive(invite('z9hG4bK4', 'X-Malformed\u0001: yes'));
+  t.match(last(sent), /^SIP\/2\.0 (?:400|503) /u);
   t.end();
 });

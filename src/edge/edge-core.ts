@@ -70,6 +70,7 @@ export class EdgeCore {
       clock,
       load: replaced.load,
       ...(sourceLimit === undefined ? {} : { sources: new SourceBuckets(sourceLimit, openSourceFilter(sourceLimit.except)) }),
+      lagMs: () => routes.lagMs('invite'),
       keepsUp: (verb) => routes.keepsUp(verb),
     });
     const facts = options.cdrs === true ? new CallRecords(routes) : noFacts;

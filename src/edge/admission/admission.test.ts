@@ -3,9 +3,9 @@ import { Admission } from './admission.js';
 import { Shedding, type Load } from './shedding.js';
 import { SourceBuckets } from './source-limit.js';
 
-const late: Load = { busy: 1, waitMs: 100.1, memory: 0.1 };
-const busy: Load = { busy: 1, waitMs: 70, memory: 0.1 };
-const easy: Load = { busy: 0.5, waitMs: 0, memory: 0.1 };
+const late: Load = { busy: 1, waitMs: 100.1, lagMs: 0, memory: 0.1 };
+const busy: Load = { busy: 1, waitMs: 70, lagMs: 0, memory: 0.1 };
+const easy: Load = { busy: 0.5, waitMs: 0, lagMs: 0, memory: 0.1 };
 const STEP_MS = 100;
 
 /** A shedding to which so many requests come between measurements, evenly, and how many of them it lets in. */
@@ -60,8 +60,8 @@ t.test('what is very late is believed sooner, and a queue that grows lowers the 
 
 t.test('a thread that is busy all the time turns nothing away as long as nothing waits, and neither does one with time', (t) => {
   const { shedding, step } = openShedding();
-  repeat(100, () => step({ busy: 1, waitMs: 99, memory: 0.1 }));
-  repeat(100, () => step({ busy: 0.8, waitMs: 5_000, memory: 0.1 }));
+  repeat(100, () => step({ busy: 1, waitMs: 99, lagMs: 0, memory: 0.1 }));
+  repeat(100, () => step({ busy: 0.8, waitMs: 5_000, lagMs: 0, memory: 0.1 }));
   t.equal(shedding.allowedPerSecond, Infinity);
   t.end();
 });
@@ -100,6 +100,18 @@ t.test('the rate falls away when for a second fewer came than might; of those th
   const letIn = Array.from({ length: 10 }, () => step(easy, 20));
   t.ok(letIn.every((each) => each === 20));
   t.equal(shedding.allowedPerSecond, Infinity);
+  t.end();
+});
+
+t.test('an application that lags has new calls wait, however idle the thread is', (t) => {
+  const { shedding, step } = openShedding();
+  repeat(100, () => step({ ...easy, lagMs: 90 }));
+  t.equal(shedding.allowedPerSecond, Infinity);
+  repeat(5, () => step({ ...easy, lagMs: 150 }));
+  const first = shedding.allowedPerSecond;
+  t.ok(first <= 700);
+  step({ ...easy, lagMs: 150 });
+  t.ok(shedding.allowedPerSecond < first);
   t.end();
 });
 

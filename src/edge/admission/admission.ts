@@ -26,6 +26,8 @@ export interface AdmissionOptions {
   /** Absent: load is not looked at. */
   readonly load?: LoadMeter | undefined;
   readonly sources?: SourceBuckets | undefined;
+  /** How long new calls wait at the application that takes them soonest. */
+  readonly lagMs?: () => number;
   /** Whether some application keeps up with what it gets of that verb (lower case), or none takes it. */
   readonly keepsUp: (verb: string) => boolean;
 }
@@ -52,6 +54,11 @@ export class Admission {
     return 'turned-away';
   }
 
+  /** Whether there is less time than new requests ask for. */
+  get pressed(): boolean {
+    return this.#shedding.allowedPerSecond !== Infinity;
+  }
+
   /** Seconds after which to try again: spread, so that not all come back at once. */
   get retryAfterSeconds(): number {
     return 2 + ((this.turnedAway.overload + this.turnedAway.sourceRate) % 9);
@@ -62,6 +69,6 @@ export class Admission {
     if (load === undefined || (now >= this.#measuredAt && now - this.#measuredAt < MEASURE_MS)) return;
     const elapsedMs = Math.max(1, now - this.#measuredAt);
     this.#measuredAt = now;
-    this.#shedding.measured(load(), elapsedMs);
+    this.#shedding.measured({ ...load(), lagMs: this.options.lagMs?.() ?? 0 }, elapsedMs);
   }
 }

@@ -4,7 +4,7 @@ import { getHeapStatistics } from 'node:v8';
 import type { Load } from './shedding.js';
 
 /** Measures from one call to the next. */
-export type LoadMeter = () => Load;
+export type LoadMeter = () => Omit<Load, 'lagMs'>;
 
 /** `waitMs` tells how long messages wait; it is asked once for each measurement. */
 export function openLoadMeter(waitMs: () => number): LoadMeter {

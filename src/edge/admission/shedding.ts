@@ -13,12 +13,14 @@
  * overloaded server owes, RFC 7415 why a rate serves better than a share, RFC 8289 what a standing queue is.)
  */
 
-/** One measurement. */
+/** One measurement; `busy` and `waitMs` of the thread that this is in. */
 export interface Load {
   /** Of the time since the last measurement, how much the thread was busy, in shares of 1. */
   readonly busy: number;
   /** How long a message that arrives now waits until it is looked at. */
   readonly waitMs: number;
+  /** How long what is handed on to applications waits until they look at it. */
+  readonly lagMs: number;
   /** Of the memory it may use, how much is in use, in shares of 1. */
   readonly memory: number;
 }
@@ -83,7 +85,10 @@ export class Shedding {
   }
 
   /** `elapsedMs`: since the last measurement. */
-  measured({ busy, waitMs, memory }: Load, elapsedMs: number): void {
+  measured({ busy: busyHere, waitMs: waitHere, lagMs, memory }: Load, elapsedMs: number): void {
+    // An application that has a queue is busy, whatever this thread is.
+    const waitMs = Math.max(waitHere, lagMs);
+    const busy = Math.max(busyHere, Math.min(1, lagMs / AIM_MS));
     const [offered, admitted] = [this.#offered / elapsedMs, this.#admitted / elapsedMs];
     this.#offered = 0;
     this.#admitted = 0;

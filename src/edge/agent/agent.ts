@@ -54,7 +54,7 @@ export class Agent implements Commands, TransactionUser {
       application.fail(messageId, `Unknown transaction id: ${tokens[0] ?? ''}`);
       return;
     }
-    application.promptness.tookSince(incoming.receivedAt);
+    application.promptness.decidedSince(incoming.receivedAt);
     this.proxying.begin(application, messageId, incoming.handOver(), tokens.slice(1), text);
   }
 
@@ -68,6 +68,10 @@ export class Agent implements Commands, TransactionUser {
 
   admits(request: RequestText | SipRequest, path: Path): Verdict {
     return this.#network.admits(request, path);
+  }
+
+  get pressed(): boolean {
+    return this.admission.pressed;
   }
 
   get retryAfterSeconds(): number {

@@ -202,7 +202,8 @@ export class OutgoingRequest implements ClientUser {
       this.keeper.acknowledge(this, dialog);
       this.keeper.hangUp(dialog, 'no ACK from the application');
     });
-    this.application.promptness.asked(this);
+    // Where the peer made the offer, the ACK answers it, and may wait for somebody else's answer.
+    if (this.request.body !== '') this.application.promptness.asked(this);
     const text = encodeMessage(response);
     this.#tell(text, path, dialog.id);
     if (this.dialog === undefined) this.keeper.context.facts.answered('network', 'uac', response.status, text);

@@ -7,18 +7,43 @@ t.test('an application is behind while an answer that comes by itself is late, a
   let now = 0;
   const promptness = new Promptness(() => now);
   promptness.asked('bye');
-  now = 200;
+  now = 400;
   t.equal(promptness.behind, false);
-  now = 300;
+  t.equal(promptness.lagMs, 400);
+  now = 600;
   t.equal(promptness.behind, true, 'the answer is late');
   promptness.reacted('bye');
   t.equal(promptness.behind, true, 'it was late just now');
-  now = 450;
+  now = 750;
   t.equal(promptness.behind, false, 'nothing speaks against it any more');
   promptness.asked('ack');
-  now = 460;
+  now = 760;
   promptness.reacted('ack');
-  t.equal(promptness.behind, false);
+  t.equal(promptness.lagMs, 10);
+  t.end();
+});
+
+t.test('what is withheld does not count once something later has been answered', (t) => {
+  let now = 0;
+  const promptness = new Promptness(() => now);
+  promptness.asked('an ACK that waits for somebody else');
+  now = 600;
+  t.equal(promptness.behind, true);
+  promptness.asked('bye');
+  promptness.reacted('bye');
+  now = 10_000;
+  t.equal(promptness.lagMs, 0);
+  t.end();
+});
+
+t.test('a decision may take half a second', (t) => {
+  let now = 1_000;
+  const promptness = new Promptness(() => now);
+  promptness.decidedSince(550);
+  t.equal(promptness.lagMs, 0);
+  now = 2_000;
+  promptness.decidedSince(900);
+  t.equal(promptness.lagMs, 600);
   t.end();
 });
 

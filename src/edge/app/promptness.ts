@@ -1,22 +1,28 @@
 /**
- * How far an application is behind: how long it takes for what drachtio-srf does by itself and at once,
- * such as the ACK to a 2xx or the answer to a BYE. The protocol has no other sign of it: a socket takes
- * megabytes before it fills.
+ * How far an application is behind. The protocol has no other sign of it than how long it takes for what
+ * drachtio-srf does by itself and at once, such as the ACK to a 2xx or the answer to a BYE, and for what it
+ * decides, which may take its time: a socket takes megabytes before it fills.
+ *
+ * Invariant 1: what an application reacts to shows that it has read all that it was sent before. Older things
+ * that it has not reacted to are withheld, as the ACK of a delayed offer is, and say nothing.
  */
 
 /** Later than this, and it has more than it can do. */
-const BEHIND_MS = 250;
+const BEHIND_MS = 500;
 /** How long the last reaction speaks for an application of which nothing is awaited. */
 const FRESH_MS = 100;
+/** What a decision may take for reasons of its own, such as a question to somebody else. */
+const THINKING_MS = 500;
 
 export class Promptness {
   /** What it has been asked and not reacted to, oldest first. */
   readonly #asked = new Map<unknown, number>();
-  #lagMs = 0;
-  #reactedAt = 0;
+  #tookMs = 0;
+  #reactedAt = -Infinity;
 
   constructor(private readonly now: () => number) {}
 
+  /** It is asked for what is done at once. */
   asked(what: unknown): void {
     this.#asked.set(what, this.now());
   }
@@ -25,14 +31,16 @@ export class Promptness {
   reacted(what: unknown): void {
     const at = this.#asked.get(what);
     if (at === undefined) return;
-    this.#asked.delete(what);
-    this.tookSince(at);
+    for (const older of this.#asked.keys()) {
+      this.#asked.delete(older);
+      if (older === what) break;
+    }
+    this.#took(this.now() - at);
   }
 
-  /** It reacted to something of that time. */
-  tookSince(at: number): void {
-    this.#reactedAt = this.now();
-    this.#lagMs = this.#reactedAt - at;
+  /** It decided about something of that time. */
+  decidedSince(at: number): void {
+    this.#took(Math.max(0, this.now() - at - THINKING_MS));
   }
 
   /** Nothing is awaited of it any more, for that. */
@@ -40,10 +48,19 @@ export class Promptness {
     this.#asked.delete(what);
   }
 
-  get behind(): boolean {
+  /** How long what it is sent now waits, as far as can be told. */
+  get lagMs(): number {
     const now = this.now();
-    const [oldest] = this.#asked.values();
-    if (oldest !== undefined && now - oldest > BEHIND_MS) return true;
-    return this.#lagMs > BEHIND_MS && now - this.#reactedAt < FRESH_MS;
+    const [oldest = now] = this.#asked.values();
+    return Math.max(now - oldest, now - this.#reactedAt < FRESH_MS ? this.#tookMs : 0);
+  }
+
+  get behind(): boolean {
+    return this.lagMs > BEHIND_MS;
+  }
+
+  #took(ms: number): void {
+    this.#reactedAt = this.now();
+    this.#tookMs = ms;
   }
 }

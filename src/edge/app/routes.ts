@@ -75,6 +75,13 @@ export class Routes {
     return applications[chosen];
   }
 
+  /** How long a request with that verb waits at the promptest of those that take it. */
+  lagMs(verb: string): number {
+    let least = Infinity;
+    for (const { promptness } of this.#turns.get(verb)?.applications ?? []) least = Math.min(least, promptness.lagMs);
+    return least === Infinity ? 0 : least;
+  }
+
   /** Whether one of those that take the verb is not behind; true for a verb that nobody takes. */
   keepsUp(verb: string): boolean {
     const turn = this.#turns.get(verb);

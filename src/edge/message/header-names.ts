@@ -25,16 +25,32 @@ const compact: Readonly<Record<string, string>> = {
 
 const canonical = new Map(standard.map((name) => [name.toLowerCase(), name] as const));
 
-/** Spellings seen most, so that the common message costs no case folding. */
-const known = new Map<string, string>();
-for (const [key, name] of canonical) known.set(key, key).set(name, key);
-for (const [letter, key] of Object.entries(compact)) known.set(letter, key).set(letter.toUpperCase(), key);
+/** Headers of which each member becomes a header of its own. */
+const lists: ReadonlySet<string> = new Set(['via', 'route', 'record-route', 'contact', 'path']);
 
-/** The name as headers are compared: lower case, compact forms widened. */
-export const headerKey = (name: string): string => known.get(name) ?? name.toLowerCase();
+export interface HeaderName {
+  /** As headers are compared: lower case, compact forms widened. */
+  readonly key: string;
+  /** As it is written that came off the wire: standard names as in the RFC, others as they came. */
+  readonly name: string;
+  /** Whether each member of its value stands for a header of its own. */
+  readonly isList: boolean;
+}
 
-/** How a header is written that came off the wire: standard names as in the RFC, others as they came. */
-export const receivedName = (key: string, name: string): string => canonical.get(key) ?? name;
+const named = (key: string, otherwise: string): HeaderName => ({ key, name: canonical.get(key) ?? otherwise, isList: lists.has(key) });
+
+/** Spellings seen most, so that the common message costs neither case folding nor a check of its characters. */
+const known = new Map<string, HeaderName>();
+for (const [key, name] of canonical) known.set(key, named(key, name)).set(name, named(key, name));
+for (const [letter, key] of Object.entries(compact)) known.set(letter, named(key, letter)).set(letter.toUpperCase(), named(key, letter.toUpperCase()));
+
+/** For the spellings seen most. */
+export const knownName = (written: string): HeaderName | undefined => known.get(written);
+
+/** For any name that is a token. */
+export const nameOf = (written: string): HeaderName => known.get(written) ?? named(written.toLowerCase(), written);
+
+export const headerKey = (name: string): string => nameOf(name).key;
 
 /**
  * How a header is written that an application gave in lower case: standard names as in the RFC,

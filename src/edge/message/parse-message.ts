@@ -8,10 +8,10 @@
  * Owns       the cut into start line, headers and body, and the bounds on each.
  * Leaves to  uri, name-addr and via the insides; the transport where a message ends in a stream.
  */
-import { composedName, headerKey, receivedName } from './header-names.js';
+import { composedName, knownName, nameOf } from './header-names.js';
 import { parseNameAddr, tagOf } from './name-addr.js';
 import { splitList } from './params.js';
-import { headerOf, headersOf, type CSeq, type Header, type MessageText, type SipMessage } from './sip-message.js';
+import { headerOf, type CSeq, type Header, type MessageText, type SipMessage } from './sip-message.js';
 import { parseNumber } from './uri.js';
 import { parseVia } from './via.js';
 
@@ -25,21 +25,65 @@ export type EssentialReason =
   | 'no-via' | 'bad-via' | 'no-from' | 'bad-from' | 'no-from-tag' | 'no-to' | 'bad-to' | 'no-call-id' | 'no-cseq'
   | 'bad-cseq' | 'cseq-method' | 'contradiction';
 
-/** Headers of which each member becomes a header of its own. */
-const lists = new Set(['via', 'route', 'record-route', 'contact', 'path']);
+/**
+ * The headers that a message must have, and those that can have one value only: a second that says something
+ * else leaves no way to know which is meant. Read in one pass: every message comes this way.
+ */
+class Essential {
+  via: string | undefined;
+  from: string | undefined;
+  to: string | undefined;
+  callId: string | undefined;
+  cseq: string | undefined;
+  #maxForwards: string | undefined;
+  #contentLength: string | undefined;
+  #contradiction = false;
+  #badViaBelow = false;
 
-/** Headers that can have one value only: a second that says something else leaves no way to know which is meant. */
-const singles: ReadonlySet<string> = new Set(['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-length']);
-
-function contradicts(headers: readonly Header[]): boolean {
-  const said = new Map<string, string>();
-  for (const { key, value } of headers) {
-    if (!singles.has(key)) continue;
-    const before = said.get(key);
-    if (before !== undefined && before !== value) return true;
-    said.set(key, value);
+  constructor({ kind, headers }: MessageText) {
+    for (const { key, value } of headers) {
+      switch (key) {
+        case 'via':
+          // A response brings back what others wrote; a request can still be told.
+          if (this.via === undefined) this.via = value;
+          else if (kind === 'request' && typeof parseVia(value) === 'string') this.#badViaBelow = true;
+          break;
+        case 'from':
+          this.from = this.#only(this.from, value);
+          break;
+        case 'to':
+          this.to = this.#only(this.to, value);
+          break;
+        case 'call-id':
+          this.callId = this.#only(this.callId, value);
+          break;
+        case 'cseq':
+          this.cseq = this.#only(this.cseq, value);
+          break;
+        case 'max-forwards':
+          this.#maxForwards = this.#only(this.#maxForwards, value);
+          break;
+        case 'content-length':
+          this.#contentLength = this.#only(this.#contentLength, value);
+          break;
+        default:
+      }
+    }
   }
-  return false;
+
+  get badViaBelow(): boolean {
+    return this.#badViaBelow;
+  }
+
+  get contradiction(): boolean {
+    return this.#contradiction;
+  }
+
+  #only(before: string | undefined, value: string): string {
+    if (before === undefined) return value;
+    if (before !== value) this.#contradiction = true;
+    return before;
+  }
 }
 
 /** How to take the text: off the wire, or from an application, whose Content-Length counts characters. */
@@ -85,17 +129,19 @@ function pushHeader(headers: Header[], line: string, origin: TextOrigin): 'bad-h
   if (line.length > limits.headerBytes) return 'header-too-large';
   const colon = line.indexOf(':');
   if (colon < 1) return 'bad-header';
-  const raw = line.slice(0, colon).trimEnd();
+  const written = line.slice(0, colon).trimEnd();
   const value = line.slice(colon + 1).trim();
-  if (!isToken(raw)) {
+  let known = knownName(written);
+  if (known === undefined) {
     // An application's slip is dropped; a peer's is a malformed message.
-    return origin === 'application' ? undefined : 'bad-header';
+    if (!isToken(written)) return origin === 'application' ? undefined : 'bad-header';
+    known = nameOf(written);
   }
   // A NUL may stand in a quoted string, behind a backslash only (RFC 3261 §25.1 quoted-pair).
   if (value.includes('\r') || (value.includes('\0') && /(?<!\\)\0/u.test(value))) return 'bad-header';
-  const key = headerKey(raw);
-  const name = origin === 'application' ? composedName(key, raw) : receivedName(key, raw);
-  if (lists.has(key) && value.includes(',')) {
+  const { key, isList } = known;
+  const name = origin === 'application' ? composedName(key, written) : known.name;
+  if (isList && value.includes(',')) {
     for (const member of splitList(value)) headers.push({ key, name, value: member });
   } else headers.push({ key, name, value });
   return undefined;
@@ -175,31 +221,31 @@ export function parseCSeq(value: string): CSeq | 'bad-cseq' {
 
 /** Reads the headers that every message must have (RFC 3261 §8.1.1). */
 export function readEssentials(text: MessageText): SipMessage | EssentialReason {
-  const [viaValue, ...viasBelow] = headersOf(text, 'via');
-  if (viaValue === undefined) return 'no-via';
-  const via = parseVia(viaValue);
+  const said = new Essential(text);
+  if (said.via === undefined) return 'no-via';
+  const via = parseVia(said.via);
   if (typeof via === 'string') return via;
-  // A response brings back what others wrote; a request can still be told.
-  if (text.kind === 'request' && viasBelow.some((below) => typeof parseVia(below) === 'string')) return 'bad-via';
-  const fromValue = headerOf(text, 'from');
-  if (fromValue === undefined) return 'no-from';
-  const from = parseNameAddr(fromValue);
+  if (said.badViaBelow) return 'bad-via';
+  if (said.from === undefined) return 'no-from';
+  const from = parseNameAddr(said.from);
   if (typeof from === 'string') return 'bad-from';
   const fromTag = tagOf(from);
   if (fromTag === undefined) return 'no-from-tag';
-  const toValue = headerOf(text, 'to');
-  if (toValue === undefined) return 'no-to';
-  const to = parseNameAddr(toValue);
+  if (said.to === undefined) return 'no-to';
+  const to = parseNameAddr(said.to);
   if (typeof to === 'string') return 'bad-to';
-  const callId = headerOf(text, 'call-id');
+  const { callId } = said;
   if (callId === undefined || callId === '' || callId.includes('|')) return 'no-call-id';
-  const cseqValue = headerOf(text, 'cseq');
-  if (cseqValue === undefined) return 'no-cseq';
-  const cseq = parseCSeq(cseqValue);
+  if (said.cseq === undefined) return 'no-cseq';
+  const cseq = parseCSeq(said.cseq);
   if (typeof cseq === 'string') return cseq;
   if (text.kind === 'request' && cseq.method !== text.method) return 'cseq-method';
-  if (contradicts(text.headers)) return 'contradiction';
-  return { ...text, via, from, fromTag, to, toTag: tagOf(to) ?? '', callId, cseq };
+  if (said.contradiction) return 'contradiction';
+  const { headers, body } = text;
+  const essentials = { headers, body, via, from, fromTag, to, toTag: tagOf(to) ?? '', callId, cseq };
+  return text.kind === 'request'
+    ? { kind: 'request', method: text.method, uri: text.uri, ...essentials }
+    : { kind: 'response', status: text.status, reason: text.reason, ...essentials };
 }
 
 /** A whole message off the wire, or why it is none. */

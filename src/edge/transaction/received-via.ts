@@ -1,14 +1,14 @@
 /** What a server does to the top Via of a request it receives (RFC 3261 §18.2.1, RFC 3581 §4). */
-import type { SipRequest } from '../message/sip-message.js';
+import type { RequestText } from '../message/sip-message.js';
 import { paramOf, withoutParam } from '../message/params.js';
-import { encodeVia } from '../message/via.js';
+import { encodeVia, type Via } from '../message/via.js';
 import { isReliable, type Path } from '../transport/path.js';
 
 /**
  * Fills in `rport` where it was asked for and `received` where the sender is not who it says. What the
  * sender put there itself is dropped: responses follow it.
  */
-export function stampVia(request: SipRequest, path: Path): SipRequest {
+export function stampVia<Request extends RequestText & { readonly via: Via }>(request: Request, path: Path): Request {
   const { via } = request;
   const asked = paramOf(via.params, 'rport') !== undefined;
   const differs = via.host !== path.address;
@@ -23,7 +23,7 @@ export function stampVia(request: SipRequest, path: Path): SipRequest {
 }
 
 /** The port that responses go to over UDP: the source's when `rport` was asked for, else the Via's. */
-export function replyPort(request: SipRequest, path: Path): number {
-  if (isReliable(path) || paramOf(request.via.params, 'rport') !== undefined) return path.port;
-  return request.via.port ?? 5060;
+export function replyPort({ via }: { readonly via: Via }, path: Path): number {
+  if (isReliable(path) || paramOf(via.params, 'rport') !== undefined) return path.port;
+  return via.port ?? 5060;
 }

@@ -10,6 +10,7 @@
 import assert from 'node:assert/strict';
 import type { Verdict } from '../admission/admission.js';
 import { encodeMessage, header } from '../message/encode-message.js';
+import { glanceAtCall, type Glimpse } from '../message/glance.js';
 import {
   parseText, readEssentials, type EssentialReason, type TextReason,
 } from '../message/parse-message.js';
@@ -17,7 +18,7 @@ import { salvageRequest } from '../message/salvage.js';
 import { copyOf, headerOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
 import { encodeHostPort } from '../message/uri.js';
-import { MAGIC_COOKIE } from '../message/via.js';
+import { MAGIC_COOKIE, type Via } from '../message/via.js';
 import { defaultPort, isReliable, type Path } from '../transport/path.js';
 import type { Hop } from '../transport/server-location.js';
 import type { TransportHub } from '../transport/transport-hub.js';
@@ -32,6 +33,8 @@ import type { Environment } from './transaction.js';
 export interface TransactionUser {
   /** Whether a new request, perhaps a malformed one, is let in from where it came. */
   admits(request: RequestText | SipRequest, path: Path): Verdict;
+  /** Whether new requests are being turned away, for there is no time for all of them. */
+  readonly pressed: boolean;
   /** When one that was turned away may come again. */
   readonly retryAfterSeconds: number;
   /** Takes a request that only passes through, such as one in a dialog of others; true when taken. */
@@ -56,14 +59,16 @@ const MAX_TRANSACTIONS = 200_000;
 /** What every response repeats of its request (RFC 3261 §8.2.6.2). */
 const repeated = ['via', 'from', 'to', 'call-id', 'cseq'] as const;
 
+const sentBy = (via: Via): string => `${via.host} ${via.port ?? 5060}`;
+const branchKey = (via: Via, method: string): string => `${via.branch} ${sentBy(via)} ${method}`;
+
 /** RFC 3261 §17.2.3; without the magic cookie, what RFC 2543 peers keep the same. */
 function serverKey(request: SipRequest): string {
   const { via } = request;
   const method = request.method === 'ACK' ? 'INVITE' : request.method;
-  const sentBy = `${via.host} ${via.port ?? 5060}`;
   return via.branch.startsWith(MAGIC_COOKIE) && via.branch.length > MAGIC_COOKIE.length
-    ? `${via.branch} ${sentBy} ${method}`
-    : `${request.callId} ${request.fromTag} ${request.cseq.number} ${sentBy} ${method}`;
+    ? branchKey(via, method)
+    : `${request.callId} ${request.fromTag} ${request.cseq.number} ${sentBy(via)} ${method}`;
 }
 
 export class TransactionLayer {
@@ -71,13 +76,17 @@ export class TransactionLayer {
   readonly #servers = new Map<string, ServerTransaction>();
   readonly malformed: Partial<Record<MalformedReason, number>> = {};
   received = 0;
+  /** The To tag of what is answered without state: the same each time (RFC 3261 §8.2.7), and known again in the ACK. */
+  readonly #statelessTag: string;
   #bound: { readonly hub: TransportHub; readonly user: TransactionUser } | undefined;
 
   constructor(
     private readonly environment: Environment,
     private readonly newTag: () => string,
     private readonly maxTransactions = MAX_TRANSACTIONS,
-  ) {}
+  ) {
+    this.#statelessTag = newTag();
+  }
 
   /** Connects the layers above and below; until then nothing is received. */
   bind(hub: TransportHub, user: TransactionUser): void {
@@ -107,22 +116,34 @@ export class TransactionLayer {
   receive(text: string, path: Path): void {
     if (this.#bound === undefined) return;
     this.received += 1;
+    if (text.startsWith('ACK ') && text.includes(`;tag=${this.#statelessTag}`)) return;
+    const glimpse = this.#user.pressed ? glanceAtCall(text) : undefined;
+    if (glimpse === undefined || this.#servers.has(branchKey(glimpse.via, 'INVITE'))) this.#read(text, path);
+    else {
+      const verdict = this.#user.admits(glimpse, path);
+      if (verdict === 'admitted') this.#read(text, path, verdict);
+      else if (verdict === 'turned-away') this.#turnAwayRequest(stampVia(glimpse, path), path);
+    }
+  }
+
+  /** `verdict`: when it has been judged already. */
+  #read(text: string, path: Path, verdict?: Verdict): void {
     const parts = parseText(text);
     if (typeof parts === 'string') {
       if (parts === 'empty') return;
       this.countMalformed(parts);
       const salvaged = salvageRequest(text);
-      if (salvaged !== undefined) this.#refuse(salvaged, parts === 'bad-version' ? 505 : 400, path);
+      if (salvaged !== undefined) this.#refuse(salvaged, parts === 'bad-version' ? 505 : 400, path, verdict);
       return;
     }
     const message = readEssentials(parts);
     if (typeof message === 'string') {
       this.countMalformed(message);
-      if (parts.kind === 'request') this.#refuse(parts, 400, path);
+      if (parts.kind === 'request') this.#refuse(parts, 400, path, verdict);
       return;
     }
     if (message.kind === 'response') this.#receiveResponse(message);
-    else this.#receiveRequest(stampVia(message, path), path);
+    else this.#receiveRequest(stampVia(message, path), path, verdict);
   }
 
   countMalformed(reason: MalformedReason): void {
@@ -170,7 +191,7 @@ export class TransactionLayer {
     else transaction.receive(response);
   }
 
-  #receiveRequest(request: SipRequest, path: Path): void {
+  #receiveRequest(request: SipRequest, path: Path, judged: Verdict | undefined): void {
     const key = serverKey(request);
     const existing = this.#servers.get(key);
     if (existing !== undefined) {
@@ -182,15 +203,13 @@ export class TransactionLayer {
       this.#user.ack(request);
       return;
     }
-    const verdict = this.#user.admits(request, path);
+    const verdict = judged ?? this.#user.admits(request, path);
     if (verdict === 'ignored') return;
-    const port = replyPort(request, path);
     if (verdict === 'turned-away' || this.#full()) {
-      // Back by the very connection or not at all: one must not be opened for a refusal, nor a refusal outrun the request's next attempt.
-      this.#turnAway(request, isReliable(path) ? path : this.#hub.replyTo(path, request.via, port));
+      this.#turnAwayRequest(request, path);
       return;
     }
-    const reply = this.#hub.replyTo(path, request.via, port);
+    const reply = this.#hub.replyTo(path, request.via, replyPort(request, path));
     this.#hub.learn(path, { address: request.via.host, port: request.via.port ?? defaultPort(path.protocol) });
     // A copy: what is made of parts of the message would hold on to all that arrived with it.
     const kept = copyOf(key);
@@ -206,11 +225,16 @@ export class TransactionLayer {
   }
 
   /** For requests that name enough to be answered: the answer goes back the way they came. */
-  #refuse(parts: RequestText, status: OwnStatus, path: Path): void {
+  #refuse(parts: RequestText, status: OwnStatus, path: Path, judged: Verdict | undefined): void {
     if (parts.method === 'ACK' || repeated.some((key) => headerOf(parts, key) === undefined)) return;
-    const verdict = this.#user.admits(parts, path);
+    const verdict = judged ?? this.#user.admits(parts, path);
     if (verdict === 'admitted') this.respondWithoutState(parts, status, path);
     else if (verdict === 'turned-away') this.#turnAway(parts, path);
+  }
+
+  /** Back by the very connection or not at all: one must not be opened for a refusal, nor a refusal outrun the request's next attempt. */
+  #turnAwayRequest(request: Glimpse, path: Path): void {
+    this.#turnAway(request, isReliable(path) ? path : this.#hub.replyTo(path, request.via, replyPort(request, path)));
   }
 
   #turnAway(request: RequestText, path: Path): void {
@@ -219,6 +243,6 @@ export class TransactionLayer {
 
   /** Answers a request without remembering it (RFC 3261 §8.2.7). */
   respondWithoutState(request: RequestText, status: OwnStatus, path: Path, extra: readonly Header[] = []): void {
-    path.send(encodeMessage(makeResponse(request, status, phraseOf(status), this.newTag(), extra)), () => undefined);
+    path.send(encodeMessage(makeResponse(request, status, phraseOf(status), this.#statelessTag, extra)), () => undefined);
   }
 }
