@@ -23,6 +23,7 @@ import {
   type SipRequest,
   type SipResponse,
 } from '../sip/index.js';
+import { connectBackToBack } from './back-to-back.js';
 import { partyOf, sessionNamesOf, type SessionNames } from './call-names.js';
 import { passThrough } from './pass-through.js';
 import type { ProxyContext } from './context.js';
@@ -184,35 +185,23 @@ export class TrunkCall {
       await this.#carryUnrecorded(messageOf(error));
       return;
     }
-    const delayedOffer = offer === '';
-    const { uas, uac } = await this.#context.sip.srf.createB2BUA(
-      this.#request,
-      this.#response,
-      requestUriFor(this.#request.uri, this.#trunk.nextHop),
-      {
-        headers: {
-          ...headersToPass(this.#request),
-          From: withoutTag(this.#request.get('from')),
-          To: withoutTag(this.#request.get('to')),
-          'Session-ID': this.#names.header,
-        },
-        proxy: this.#trunk.nextHopText,
-        proxyResponseHeaders: ['all', '-record-route', '-rseq'],
-        // In a delayed offer the callee offers, and the caller's answer comes with the ACK (RFC 3261 §13.2.1).
-        localSdpB: delayedOffer ? (answer) => this.#exchange(kept, 'caller', answer) : toCallee,
-        localSdpA: (sdp) => this.#exchange(kept, 'callee', sdp),
+    this.#dialogs = await connectBackToBack({
+      sip: this.#context.sip,
+      request: this.#request,
+      response: this.#response,
+      target: requestUriFor(this.#request.uri, this.#trunk.nextHop),
+      nextHop: this.#trunk.nextHopText,
+      headers: { 'Session-ID': this.#names.header },
+      offer: offer === '' ? '' : toCallee,
+      exchange: (from, sdp) => this.#exchange(kept, from, sdp),
+      onOutgoing: (request) => {
+        this.#outgoing = request;
+        // It is on its way already when we learn of it, and the call may have been ended meanwhile.
+        if (this.#closing !== undefined) request.cancel(() => undefined);
       },
-      {
-        cbRequest: (_error: unknown, request?: SipRequest) => {
-          this.#outgoing = request;
-          // It is on its way already when we learn of it, and the call may have been ended meanwhile.
-          if (this.#closing !== undefined) request?.cancel(() => undefined);
-        },
-        cbFinalizedUac: () => (this.#answering = true),
-      },
-    );
+      onAnswering: () => (this.#answering = true),
+    });
     this.#answered = true;
-    this.#dialogs = { caller: uas, callee: uac };
     this.#note(this.#context.ledger.callAnswered(this.callId, Date.now()));
     passThrough({
       dialogs: this.#dialogs,
@@ -319,9 +308,6 @@ export class TrunkCall {
     });
   }
 }
-
-/** The tag belongs to the dialog, not to the party (RFC 3261 §19.3). */
-const withoutTag = (header: string): string => header.replace(/;\s*tag=[^;,\s>]*/i, '');
 
 function failedEnd(error: unknown): Omit<CallEnd, 'atMs'> {
   const status = (error as { status?: unknown }).status;
