@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../timing.js';
 import type { Application, Origin } from './application.js';
 import type { AppSession, Wire } from './app-session.js';
+import { GatheredFrames } from './gathered-frames.js';
 
 const KEEP_ALIVE_MS = 45_000;
 
@@ -34,14 +35,14 @@ export function receive(socket: Socket, reception: Reception, receiving: Receivi
   const { clock } = reception;
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   let stopWaiting = clock.after(receiving.authenticateMs, () => socket.destroy());
+  const frames = new GatheredFrames((text) => {
+    if (socket.writableLength > reception.maxUnreadBytes) socket.destroy();
+    else socket.write(text, 'latin1');
+  });
   const session = reception.begin({
-    write: (text) => {
-      if (socket.writableLength > reception.maxUnreadBytes) socket.destroy();
-      // Frame by frame: an application that finds several in one read handles them before its own code goes on,
-      // and misses what comes in a dialog that it has only just been given.
-      else socket.write(text, 'latin1');
-    },
+    write: (frame) => frames.add(frame),
     end: () => {
+      frames.flush();
       socket.end();
       // One that does not close its side either is not waited for.
       stopWaiting();
