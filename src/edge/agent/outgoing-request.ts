@@ -11,7 +11,7 @@
 import type { Application } from '../app/application.js';
 import { contactUri } from '../dialog/dialog.js';
 import { encodeMessage } from '../message/encode-message.js';
-import { headerOf, headersOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { copyOf, headerOf, headersOf, type Header, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import { phraseOf, type OwnStatus } from '../message/statuses.js';
 import { cancelOf, type ClientUser } from '../transaction/client-transaction.js';
 import type { HopSearch } from '../transaction/hop-search.js';
@@ -134,7 +134,7 @@ export class OutgoingRequest implements ClientUser {
 
   /** Remembers the ACK to the 2xx, to repeat it whenever the 2xx is repeated. */
   acknowledged(text: string, path: Path): void {
-    this.#ack = { text, path };
+    this.#ack = { text: copyOf(text), path };
     this.#wait();
     this.search.settle(ofFurtherBranches);
   }
@@ -176,7 +176,7 @@ export class OutgoingRequest implements ClientUser {
     dialog.confirmed = true;
     dialog.target = contactUri(response) ?? dialog.target;
     if (this.dialog === undefined) {
-      dialog.routes = headersOf(response, 'record-route').reverse();
+      dialog.routes = headersOf(response, 'record-route').map(copyOf).reverse();
       if (isReliable(path)) dialog.path = path;
       this.#branches.locate(dialog);
     }

@@ -11,7 +11,7 @@ import {
   agreeAsClient, agreeAsServer, minSeOf, refreshAfterMs, refusalOf, sessionTable, startOf, yieldMs,
   type Agreement, type SessionEvent, type SessionState,
 } from '../dialog/session-timer.js';
-import { headerOf, type Header, type RequestText, type ResponseText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { copyOf, headerOf, type Header, type RequestText, type ResponseText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import type { CancelTimer } from '../timing.js';
 import type { AgentContext, AppDialog } from './context.js';
 import { RefreshRequest } from './refresh-request.js';
@@ -151,7 +151,7 @@ export class Sessions {
 
   /** Notes the session description in a message of ours that the peer has. */
   said(dialog: AppDialog, message: RequestText | ResponseText): void {
-    if (message.body !== '') dialog.offered = { type: headerOf(message, 'content-type') ?? 'application/sdp', body: message.body };
+    if (message.body !== '') dialog.offered = { type: copyOf(headerOf(message, 'content-type') ?? 'application/sdp'), body: copyOf(message.body) };
   }
 
   close(): void {

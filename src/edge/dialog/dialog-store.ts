@@ -52,6 +52,7 @@ export class DialogStore<Owner> {
     const siblings = this.#byCallId.get(dialog.callId);
     siblings?.delete(dialog);
     if (siblings?.size === 0) this.#byCallId.delete(dialog.callId);
+    dialog.offered = undefined;
     dialog.release();
   }
 

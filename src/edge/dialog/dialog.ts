@@ -4,7 +4,7 @@
  */
 import { encodeNameAddr, parseNameAddr } from '../message/name-addr.js';
 import { paramOf } from '../message/params.js';
-import { headerOf, headersOf, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
+import { copyOf, headerOf, headersOf, type RequestText, type SipRequest, type SipResponse } from '../message/sip-message.js';
 import type { Path } from '../transport/path.js';
 
 export interface Dialog<Owner> {
@@ -46,12 +46,12 @@ const fresh = (): Pick<Dialog<unknown>, 'natted' | 'offered' | 'ended' | 'releas
 /** The protocol's name for a dialog. */
 export const dialogIdOf = (callId: string, fromTag: string): string => `${callId};from-tag=${fromTag}`;
 
-/** The URI of the first Contact, or undefined. */
+/** The URI of the first Contact, or undefined; a copy, for it is kept as long as the dialog. */
 export function contactUri(message: { readonly headers: RequestText['headers'] }): string | undefined {
   const value = headerOf(message, 'contact');
   if (value === undefined) return undefined;
   const address = parseNameAddr(value);
-  return typeof address === 'string' || address.uri === '*' ? undefined : address.uri;
+  return typeof address === 'string' || address.uri === '*' ? undefined : copyOf(address.uri);
 }
 
 const withTag = (value: string, tag: string): string => {
@@ -60,22 +60,25 @@ const withTag = (value: string, tag: string): string => {
   return encodeNameAddr({ ...address, params: `${address.params};tag=${tag}` });
 };
 
+/** What a dialog keeps of a message: a copy, which does not hold on to the rest. */
+const kept = (message: Pick<RequestText, 'headers'>, key: string): string => copyOf(headerOf(message, key) ?? '');
+
 /** RFC 3261 §12.1.1. */
 export function dialogOfServer<Owner>(request: SipRequest, localTag: string, contact: string, path: Path, owner: Owner): Dialog<Owner> {
   return {
     id: dialogIdOf(request.callId, request.fromTag),
     role: 'uas',
     method: request.method,
-    callId: request.callId,
+    callId: copyOf(request.callId),
     localTag,
-    remoteTag: request.fromTag,
-    local: withTag(headerOf(request, 'to') ?? '', localTag),
-    remote: headerOf(request, 'from') ?? '',
+    remoteTag: copyOf(request.fromTag),
+    local: withTag(kept(request, 'to'), localTag),
+    remote: kept(request, 'from'),
     owner,
     localSeq: 0,
     remoteSeq: request.cseq.number,
-    routes: headersOf(request, 'record-route'),
-    target: contactUri(request) ?? request.from.uri,
+    routes: headersOf(request, 'record-route').map(copyOf),
+    target: contactUri(request) ?? copyOf(request.from.uri),
     contact,
     confirmed: false,
     path,
@@ -88,22 +91,22 @@ export function dialogOfClient<Owner>(
   request: RequestText, callId: string, localTag: string, localSeq: number, peer: SipResponse | SipRequest, path: Path, owner: Owner,
 ): Dialog<Owner> {
   const isResponse = peer.kind === 'response';
-  const recordRoutes = headersOf(peer, 'record-route');
+  const recordRoutes = headersOf(peer, 'record-route').map(copyOf);
   return {
     id: dialogIdOf(callId, localTag),
     role: 'uac',
     method: request.method,
     callId,
     localTag,
-    remoteTag: isResponse ? peer.toTag : peer.fromTag,
-    local: headerOf(request, 'from') ?? '',
-    remote: headerOf(peer, isResponse ? 'to' : 'from') ?? '',
+    remoteTag: copyOf(isResponse ? peer.toTag : peer.fromTag),
+    local: kept(request, 'from'),
+    remote: kept(peer, isResponse ? 'to' : 'from'),
     owner,
     localSeq,
     remoteSeq: undefined,
     routes: isResponse ? recordRoutes.reverse() : recordRoutes,
-    target: contactUri(peer) ?? request.uri,
-    contact: headerOf(request, 'contact') ?? '',
+    target: contactUri(peer) ?? copyOf(request.uri),
+    contact: kept(request, 'contact'),
     confirmed: isResponse && peer.status >= 200,
     path,
     ...fresh(),

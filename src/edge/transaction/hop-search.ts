@@ -177,6 +177,8 @@ export class HopSearch implements ClientUser {
     if (response.status > 100) this.#passed = true;
     if (response.status >= 200) this.left.length = 0;
     this.#user?.response(response, path);
+    // Only a 2xx to an INVITE is followed by more that its user has to hear of.
+    if (response.status >= 300 || (response.status >= 200 && response.cseq.method !== 'INVITE')) this.#user = undefined;
   }
 
   timedOut(): void {
