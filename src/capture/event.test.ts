@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeEvent, parseEvent, type CaptureCodec, type CaptureEvent, type CaptureStream } from './event.js';
+import { encodeEvent, parseEvent, type CaptureCodec, type CaptureControl, type CaptureEvent, type CaptureStream } from './event.js';
 
 const codec: fc.Arbitrary<CaptureCodec> = fc.record(
   { payloadType: fc.nat(127), name: fc.string(), clockRate: fc.constantFrom(8000, 16000, 48000), channels: fc.constantFrom(1, 2), fmtp: fc.string() },
@@ -18,7 +18,15 @@ const stream: fc.Arbitrary<CaptureStream> = fc.record({
   encrypted: fc.boolean(),
 });
 
+const control: fc.Arbitrary<CaptureControl> = fc.record({
+  keep: fc.boolean(),
+  pauses: fc.array(fc.record({ fromMs: fc.nat(), toMs: fc.nat() }, { requiredKeys: ['fromMs'] })),
+  said: fc.array(fc.record({ atMs: fc.nat(), command: fc.string(), by: fc.string() })),
+  tags: fc.dictionary(fc.stringMatching(/^[a-z]+$/), fc.string()),
+});
+
 const event: fc.Arbitrary<CaptureEvent> = fc.oneof(
+  fc.record({ type: fc.constant('control'), control }),
   fc.record({
     type: fc.constant('begin'),
     captureId: fc.string(),
@@ -57,6 +65,12 @@ t.test('what is no event is refused with its reason', (t) => {
   t.equal(parse({ type: 'begin', captureId: 'a', sessionId: 2, recorder: 'c', metadata: {} }), 'event-shape');
   t.equal(parse({ type: 'streams' }), 'event-shape');
   t.equal(parse({ type: 'streams', streams: [null] }), 'event-shape');
+  const said = { keep: true, pauses: [{ fromMs: 1 }], said: [{ atMs: 1, command: 'pause', by: 'http' }], tags: { a: 'b' } };
+  const wrongControls: Record<string, unknown> = { keep: 'yes', pauses: [{ fromMs: '1' }], said: [{ atMs: 9e15, command: 'a', by: 'b' }], tags: { a: 1 } };
+  for (const [name, value] of Object.entries(wrongControls)) {
+    t.equal(parse({ type: 'control', control: { ...said, [name]: value } }), 'event-shape', name);
+    t.equal(parse({ type: 'begin', captureId: 'a', sessionId: 'b', recorder: 'c', metadata: {}, control: { ...said, [name]: value } }), 'event-shape', name);
+  }
   const wrong = { index: -1, label: 1, role: 'agent', party: null, codecs: {}, direction: 'sendonly', sealedKeys: [1], encrypted: 'yes' };
   for (const [member, value] of Object.entries(wrong)) t.equal(streams({ [member]: value }), 'event-shape', member);
   for (const change of [{ payloadType: 0.5 }, { name: 0 }, { clockRate: '8000' }, { channels: null }, { fmtp: 1 }]) {

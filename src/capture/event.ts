@@ -33,6 +33,16 @@ export interface CaptureStream {
   readonly encrypted: boolean;
 }
 
+/** What the recording client has said of the recording; each time all of it. */
+export interface CaptureControl {
+  /** False: nobody has asked for it yet, and it is to be discarded unless somebody does. */
+  readonly keep: boolean;
+  /** Stretches that were not copied, unix ms of the client's clock; one that lasts has no end. */
+  readonly pauses: readonly { readonly fromMs: number; readonly toMs?: number }[];
+  readonly said: readonly { readonly atMs: number; readonly command: string; readonly by: string }[];
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** The first record of a capture is always a `begin`. */
 export type CaptureEvent =
   | {
@@ -41,10 +51,17 @@ export type CaptureEvent =
       readonly sessionId: string;
       readonly recorder: string;
       readonly metadata: Readonly<Record<string, unknown>>;
+      /** In the first record, so that no moment passes in which a kill would leave a capture that seems wanted. */
+      readonly control?: CaptureControl;
     }
+  /** In place of all that was said before. */
+  | { readonly type: 'control'; readonly control: CaptureControl }
   /** All streams there are from now on; at the beginning and at each change. */
   | { readonly type: 'streams'; readonly streams: readonly CaptureStream[] }
   | { readonly type: 'end'; readonly reason: string };
+
+/** The last instant that a Date can hold (ECMA-262 §21.4.1.1). */
+const latestMs = 8.64e15;
 
 export type EventReject = 'event-not-json' | 'event-unknown' | 'event-shape';
 
@@ -64,7 +81,13 @@ export function parseEvent(bytes: Buffer): CaptureEvent | EventReject {
       const { captureId, sessionId, recorder, metadata } = parsed;
       if (typeof captureId !== 'string' || typeof sessionId !== 'string') return 'event-shape';
       if (typeof recorder !== 'string' || !isObject(metadata)) return 'event-shape';
-      return { type: 'begin', captureId, sessionId, recorder, metadata };
+      if (parsed['control'] === undefined) return { type: 'begin', captureId, sessionId, recorder, metadata };
+      const control = parseControl(parsed['control']);
+      return control === undefined ? 'event-shape' : { type: 'begin', captureId, sessionId, recorder, metadata, control };
+    }
+    case 'control': {
+      const control = parseControl(parsed['control']);
+      return control === undefined ? 'event-shape' : { type: 'control', control };
     }
     case 'streams': {
       const streams = listOf(parsed['streams'], parseStream);
@@ -77,6 +100,26 @@ export function parseEvent(bytes: Buffer): CaptureEvent | EventReject {
     default:
       return 'event-unknown';
   }
+}
+
+function parseControl(value: unknown): CaptureControl | undefined {
+  if (!isObject(value)) return undefined;
+  const { keep } = value;
+  const pauses = listOf(value['pauses'], (pause) => {
+    if (!isObject(pause) || !isInstant(pause['fromMs'])) return undefined;
+    const { fromMs, toMs } = pause;
+    if (toMs === undefined) return { fromMs };
+    return isInstant(toMs) ? { fromMs, toMs } : undefined;
+  });
+  const said = listOf(value['said'], (one) => {
+    if (!isObject(one)) return undefined;
+    const { atMs, command, by } = one;
+    return isInstant(atMs) && typeof command === 'string' && typeof by === 'string' ? { atMs, command, by } : undefined;
+  });
+  const tags = isObject(value['tags']) ? Object.entries(value['tags']) : undefined;
+  if (typeof keep !== 'boolean' || pauses === undefined || said === undefined) return undefined;
+  if (tags?.every((tag): tag is [string, string] => typeof tag[1] === 'string') !== true) return undefined;
+  return { keep, pauses, said, tags: Object.fromEntries(tags) };
 }
 
 function parseStream(value: unknown): CaptureStream | undefined {
@@ -102,6 +145,8 @@ function parseCodec(value: unknown): CaptureCodec | undefined {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isInstant = (value: unknown): value is number => typeof value === 'number' && Math.abs(value) <= latestMs;
 
 const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 

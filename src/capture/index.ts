@@ -1,4 +1,4 @@
-export type { CaptureCodec, CaptureEvent, CaptureStream } from './event.js';
+export type { CaptureCodec, CaptureControl, CaptureEvent, CaptureStream } from './event.js';
 export type { CaptureRecord } from './format.js';
 export { readCapture, type CaptureOutcome, type CaptureReading, type CutCause } from './reader.js';
 export {

@@ -92,6 +92,11 @@ export interface RecordingEntry {
    * only after this entry, asks for another stitch.
    */
   readonly stitchedAtMs: number;
+  /**
+   * The captures that it was made of are discarded: the ledger forgets them. Their files are removed afterwards, so
+   * that a kill in between leaves files that the next start finds, and no entries without a file.
+   */
+  readonly capturesDiscarded?: boolean;
 }
 
 export interface StitchJob {

@@ -210,6 +210,23 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     t.notOk((await sessionsDue()).includes(sessionId));
   });
 
+  await t.test('captures that are discarded are forgotten, and the call keeps its reason; one that comes later is due by itself', async (t) => {
+    const call = newCall();
+    await ledger.callBegan(call);
+    const [early, late] = [newCapture(call.sessionId), newCapture(call.sessionId)];
+    await ledger.captureOpened(early);
+    await ledger.captureClosed(early.captureId, { state: 'closed', atMs: 100, packets: 1, bytes: 1 });
+    const excluded = newRecording(call.sessionId, { state: 'excluded', reason: 'nobody asked', objectName: '', digest: '', capturesDiscarded: true, stitchedAtMs: 200 });
+    await ledger.putRecording(excluded);
+    await ledger.callEnded(call.callId, { atMs: 300, outcome: 'answered', reason: 'hung up' });
+    t.match(await ledger.find(call.sessionId), { state: 'excluded', reason: 'nobody asked', captures: [], calls: [{ recording: 'excluded', reason: 'nobody asked' }] });
+    t.notOk((await sessionsDue()).includes(call.sessionId));
+    await ledger.captureOpened(late);
+    await ledger.captureClosed(late.captureId, { state: 'closed', atMs: 400, packets: 1, bytes: 1 });
+    const job = (await ledger.sessionsToStitch(1_000)).find((each) => each.sessionId === call.sessionId);
+    t.strictSame(job?.captures.map(({ captureId }) => captureId), [late.captureId]);
+  });
+
   await t.test('a capture that closes while its session is being stitched makes it due again', async (t) => {
     const sessionId = randomUUID();
     const [first, second] = [newCapture(sessionId), newCapture(sessionId)];

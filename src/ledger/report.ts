@@ -61,4 +61,8 @@ export interface Report {
   readonly captures: readonly ReportCapture[];
   /** The caller first. */
   readonly channels: readonly ReportChannel[];
+  /** Who asked for what while the call ran, in order. Absent in reports of versions that knew none of it. */
+  readonly control?: readonly { readonly at: string; readonly command: string; readonly by: string }[];
+  /** What was noted on the call while it ran. */
+  readonly tags?: Readonly<Record<string, string>>;
 }

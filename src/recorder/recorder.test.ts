@@ -8,7 +8,7 @@ import { readCapture, type CaptureRecord } from '../capture/index.js';
 import type { CaptureEnd, NewCapture } from '../ledger/index.js';
 import { encodeRtp, parseCryptoLine } from '../media/index.js';
 import { createLog, createMetrics } from '../ops/index.js';
-import { connectSip, encodeMultipart, hangUp, readSdp, requestInDialog, type SdpMedia, type SipConnection, type SipDialog, type SipRequest } from '../sip/index.js';
+import { connectSip, encodeMetadata, encodeMultipart, hangUp, readSdp, requestInDialog, type SdpMedia, type SipConnection, type SipDialog, type SipRequest } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
 import { loadOrCreateKeys, openSecret, type VaultKeys } from '../vault/index.js';
 import { openRecorder, type Recorder } from './index.js';
@@ -214,4 +214,26 @@ t.test('a recorder that closes hangs up and closes its captures', async (t) => {
   await bed.recorder.close();
   t.match((await bye)[0].get('reason'), /closing/);
   t.match(bed.closed, [{ end: { state: 'closed', packets: 1 } }]);
+});
+
+t.test('what the client says of the recording stands in the first record, and each change in the file before it is answered', async (t) => {
+  const bed = await openBed(t);
+  const saying = (keep: boolean) => {
+    const control = { keep, pauses: [], said: [], tags: {} };
+    const metadata = { dataMode: 'complete', associatedAt: 'now', sessions: [{ id: 'cw==', sipSessionIds: [`${sessionId};remote=${'0'.repeat(32)}`] }], participants: [], streams: [], control } as const;
+    return encodeMultipart([{ contentType: 'application/sdp', content: offer() }, { contentType: 'application/rs-metadata+xml', content: encodeMetadata(metadata) }], 'b1');
+  };
+  const first = saying(false);
+  const dialog = await bed.open(first.body, { 'Content-Type': first.contentType });
+  const eventsOf = async (): Promise<unknown[]> => (await recordsOf(bed)).flatMap((record) => (record.kind === 'event' ? [record.event] : []));
+  t.match(await eventsOf(), [{ type: 'begin', control: { keep: false } }]);
+  for (const keep of [false, true]) {
+    const { contentType, body } = saying(keep);
+    t.equal((await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': contentType }, body })).status, 200);
+    const told = (await eventsOf()).filter((event) => (event as { type: string }).type === 'control');
+    t.match(told, keep ? [{ control: { keep: true } }] : []);
+    t.equal(told.length, keep ? 1 : 0, 'only what is new');
+  }
+  await hangUp(dialog);
+  await bed.done;
 });

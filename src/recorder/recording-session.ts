@@ -7,7 +7,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openCaptureWriter, type CaptureStream, type CaptureWriter } from '../capture/index.js';
+import { openCaptureWriter, type CaptureControl, type CaptureStream, type CaptureWriter } from '../capture/index.js';
 import { encodeCryptoLine, parseCryptoLine } from '../media/index.js';
 import { encodeRecordingAnswer, hangUp, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openMediaSockets } from '../udp/index.js';
@@ -31,6 +31,8 @@ export class RecordingSession {
   readonly sessionId: string;
   readonly captureId: string;
   #answerVersion = 0;
+  /** What the client last said of the recording, to see whether it says something else. */
+  #told: string | undefined;
   #dialog: SipDialog | undefined;
   #ending: Promise<void> | undefined;
 
@@ -41,11 +43,12 @@ export class RecordingSession {
    */
   static async open(context: RecorderContext, offer: RecordingOffer): Promise<{ session: RecordingSession; answer: string }> {
     const captureId = randomUUID();
+    const control = offer.metadata?.control;
     const path = join(context.captureDir, captureFileName(captureId, offer.sessionId));
     const writer = await openCaptureWriter(
       path,
       context.sealTo,
-      { captureId, sessionId: offer.sessionId, recorder: context.settings.name, metadata: {} },
+      { captureId, sessionId: offer.sessionId, recorder: context.settings.name, metadata: {}, ...(control === undefined ? {} : { control }) },
       {
         flushMs: context.settings.flushMs,
         syncMs: context.settings.syncMs,
@@ -53,6 +56,7 @@ export class RecordingSession {
       },
     );
     const session = new RecordingSession(context, writer, offer.sessionId, captureId, path);
+    session.#told = JSON.stringify(control);
     try {
       const answer = await session.#take(offer);
       return { session, answer };
@@ -120,7 +124,18 @@ export class RecordingSession {
 
   async #change(request: SipRequest): Promise<{ sdp: string } | OfferReject> {
     const offer = readRecordingOffer(recordingRequestOf(request));
-    return typeof offer === 'string' ? offer : { sdp: await this.#take(offer) };
+    if (typeof offer === 'string') return offer;
+    const sdp = await this.#take(offer);
+    await this.#heed(offer.metadata?.control);
+    return { sdp };
+  }
+
+  /** What the client says of the recording is in the file before it is answered: a wish that was heard outlives a kill. */
+  async #heed(control: CaptureControl | undefined): Promise<void> {
+    if (control === undefined || JSON.stringify(control) === this.#told) return;
+    this.#told = JSON.stringify(control);
+    this.#writer.event({ type: 'control', control });
+    await this.#writer.flush();
   }
 
   /** Takes an offer: sockets for new lines, the streams written down, the answer made. */

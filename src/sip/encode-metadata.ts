@@ -6,9 +6,10 @@
  */
 import assert from 'node:assert/strict';
 
+import { encodeControl } from './recording-control.js';
 import { randomUuid } from './session-id.js';
 import type { MetadataParticipant, MetadataSession, RecordingMetadata } from './siprec-metadata.js';
-import { escapeXml } from './xml.js';
+import { element, open } from './xml-elements.js';
 
 export const metadataNamespace = 'urn:ietf:params:xml:ns:recording:1';
 export const metadataContentType = 'application/rs-metadata+xml';
@@ -52,6 +53,7 @@ export function encodeMetadata(metadata: RecordingMetadata & MetadataTimes): str
         associated,
       ]),
     ),
+    ...(metadata.control === undefined ? [] : [encodeControl(metadata.control)]),
   ];
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -79,13 +81,4 @@ function sessionElement(session: MetadataSession, stoppedAt: string | undefined)
 function participantElement(participant: MetadataParticipant): string {
   const name = participant.name === undefined ? [] : [element('name', participant.name)];
   return open('participant', { participant_id: participant.id }, [open('nameID', { aor: participant.aor }, name)]);
-}
-
-const element = (name: string, text: string): string => `<${name}>${escapeXml(text)}</${name}>`;
-
-function open(name: string, attributes: Record<string, string | undefined>, children: readonly string[]): string {
-  const written = Object.entries(attributes)
-    .flatMap(([key, value]) => (value === undefined ? [] : [` ${key}="${escapeXml(value)}"`]))
-    .join('');
-  return children.length === 0 ? `<${name}${written}/>` : `<${name}${written}>${children.join('')}</${name}>`;
 }

@@ -16,6 +16,7 @@ export {
   type MetadataTimes,
 } from './encode-metadata.js';
 export { bodyRejects, encodeMultipart, readBody, type BodyPart, type BodyReject } from './multipart.js';
+export { controlBounds, controlNamespace, type RecordingControl } from './recording-control.js';
 export {
   encodeRecordingAnswer,
   encodeRecordingOffer,

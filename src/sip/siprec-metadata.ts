@@ -10,6 +10,7 @@
  * Leaves to  stream-sender.ts who sends what when ids are missing; the recorder what a change of
  *            metadata means.
  */
+import { readControl, type RecordingControl } from './recording-control.js';
 import { readXml, xmlRejects, type XmlElement } from './xml.js';
 
 export interface MetadataSession {
@@ -46,6 +47,8 @@ export interface RecordingMetadata {
   sessions: readonly MetadataSession[];
   participants: readonly MetadataParticipant[];
   streams: readonly MetadataStream[];
+  /** Our own extension; absent in what other makers' clients send. */
+  control?: RecordingControl;
 }
 
 export const metadataRejects = [...xmlRejects, 'not-metadata'] as const;
@@ -74,12 +77,14 @@ export function parseMetadata(xml: string): RecordingMetadata | MetadataReject {
   const all = (name: string): readonly XmlElement[] => found.get(name) ?? [];
   const groupId = idOf(all('group')[0], 'group');
   const dataMode = all('datamode')[0]?.text.toLowerCase();
+  const control = readControl(root);
   return {
     dataMode: dataMode === 'complete' || dataMode === 'partial' ? dataMode : undefined,
     ...(groupId === '' ? {} : { groupId }),
     sessions: all('session').map((session) => readSession(session, all('sessionrecordingassoc'))),
     participants: readParticipants(all('participant'), all('participantstreamassoc')),
     streams: all('stream').map(readStream),
+    ...(control === undefined ? {} : { control }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** For tests only: speakers whose every sample is known, captures of what they said, and the recording read back. */
 import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openCaptureWriter, type CaptureStream } from '../capture/index.js';
+import { openCaptureWriter, type CaptureControl, type CaptureStream } from '../capture/index.js';
 import { decodePcmu, encodeRtcp, encodeRtp, ntpFromUnixMs, parseWav } from '../media/index.js';
 import type { ObjectStore, VaultKeys } from '../vault/index.js';
 import type { CaptureSource } from './gather.js';
@@ -78,7 +78,8 @@ export const streamOf = (index: number, fields: Partial<CaptureStream> = {}): Ca
 
 export type Happening =
   | { readonly atMs: number; readonly stream: number; readonly bytes: Buffer; readonly rtcp?: boolean }
-  | { readonly atMs: number; readonly streams: readonly CaptureStream[] };
+  | { readonly atMs: number; readonly streams: readonly CaptureStream[] }
+  | { readonly atMs: number; readonly control: CaptureControl };
 
 const byTime = (a: Happening, b: Happening): number => a.atMs - b.atMs;
 
@@ -87,17 +88,18 @@ export async function captured(
   dir: string,
   keys: VaultKeys,
   happenings: Iterable<Happening>,
-  { captureId = 'c1', streams = [streamOf(0), streamOf(1)], cut = false } = {},
+  { captureId = 'c1', streams = [streamOf(0), streamOf(1)], cut = false, control = undefined as CaptureControl | undefined } = {},
 ): Promise<CaptureSource> {
   const path = join(dir, captureId);
   let nowMs = beginMs;
-  const begin = { captureId, sessionId: 's1', recorder: `recorder of ${captureId}`, metadata: {} };
+  const begin = { captureId, sessionId: 's1', recorder: `recorder of ${captureId}`, metadata: {}, ...(control === undefined ? {} : { control }) };
   const writer = await openCaptureWriter(path, keys.public, begin, { flushMs: 1e6, now: () => nowMs });
   writer.event({ type: 'streams', streams });
   let taken = 0;
   for (const happening of Array.isArray(happenings) ? [...(happenings as Happening[])].sort(byTime) : happenings) {
     nowMs = happening.atMs;
     if ('streams' in happening) writer.event({ type: 'streams', streams: happening.streams });
+    else if ('control' in happening) writer.event({ type: 'control', control: happening.control });
     else writer.packet(happening.stream, happening.atMs, happening.rtcp ?? false, happening.bytes);
     if (++taken % 5_000 === 0) await writer.flush();
   }

@@ -40,6 +40,11 @@ export class Coverage {
     return before !== undefined && endTicks <= before.endTicks;
   }
 
+  /** How much of what lies from `startTicks` to `endTicks` is covered. */
+  coveredWithin(startTicks: number, endTicks: number): number {
+    return this.intervals.reduce((sum, interval) => sum + Math.max(0, Math.min(endTicks, interval.endTicks) - Math.max(startTicks, interval.startTicks)), 0);
+  }
+
   /** A late packet: joined with what it touches. Late ones are near the end, so the search starts there. */
   #insert(added: Interval): void {
     let at = this.intervals.length;

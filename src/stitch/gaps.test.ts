@@ -2,8 +2,9 @@ import t from 'tap';
 import { parseRtp } from '../media/index.js';
 import { beginMs, packetMs, Speaker, streamOf } from './call.fixture.js';
 import { Channel } from './channel.js';
-import { gapsOf } from './gaps.js';
+import { gapsOf, type GapMap } from './gaps.js';
 import { planRecording } from './plan.js';
+import type { Pause } from './wishes.js';
 
 const [pcmu, events] = streamOf(0).codecs;
 const give = (channel: Channel, speaker: Speaker, numbers: readonly number[], { delayMs = 0, codec = pcmu } = {}): void => {
@@ -13,8 +14,10 @@ const give = (channel: Channel, speaker: Speaker, numbers: readonly number[], { 
   }
 };
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
-const gaps = (channel: Channel, undecryptable = false, others: readonly Channel[] = []): readonly object[] =>
-  gapsOf(channel, planRecording([channel, ...others], 8_000)!, undecryptable);
+const mapOf = (channel: Channel, undecryptable: boolean, others: readonly Channel[], pauses: readonly Pause[]): GapMap =>
+  gapsOf(channel, planRecording([channel, ...others], 8_000)!, undecryptable, pauses);
+const gaps = (channel: Channel, undecryptable = false, others: readonly Channel[] = []): readonly object[] => mapOf(channel, undecryptable, others, []).gaps;
+const pause = (fromMs: number, toMs = Number.POSITIVE_INFINITY): Pause => ({ fromMs: beginMs + fromMs, toMs: beginMs + toMs });
 
 t.test('numbers that are missing are a loss', (t) => {
   const channel = new Channel('caller');
@@ -111,5 +114,53 @@ t.test('a channel of which no packet opens is one undecryptable gap; one without
   give(other, new Speaker(2), range(0, 50));
   t.strictSame(gaps(new Channel('caller'), true, [other]), [{ atMs: 0, ms: 1_000, cause: 'undecryptable' }]);
   t.strictSame(gaps(new Channel('caller'), false, [other]), []);
+  t.end();
+});
+
+t.test('what was not copied during a pause is paused, and not lost', (t) => {
+  const channel = new Channel('caller');
+  give(channel, new Speaker(1), [...range(0, 50), ...range(100, 150)]);
+  t.strictSame(mapOf(channel, false, [], [pause(1_010, 1_990)]), { gaps: [{ atMs: 1_000, ms: 1_000, cause: 'paused' }], packetsPaused: 50 });
+  t.end();
+});
+
+t.test('a pause wins over a loss and a hold where they overlap; outside of it they keep their cause', (t) => {
+  const channel = new Channel('caller');
+  const speaker = new Speaker(1);
+  channel.describe(streamOf(0), beginMs);
+  give(channel, speaker, range(0, 50));
+  give(channel, speaker, range(200, 250));
+  t.strictSame(mapOf(channel, false, [], [pause(2_000, 3_000)]), {
+    gaps: [{ atMs: 1_000, ms: 1_000, cause: 'loss' }, { atMs: 2_000, ms: 1_000, cause: 'paused' }, { atMs: 3_000, ms: 1_000, cause: 'loss' }],
+    packetsPaused: 50,
+  });
+  channel.describe(streamOf(0, { direction: 'inactive' }), beginMs + 1_000);
+  channel.describe(streamOf(0), beginMs + 4_000);
+  t.match(mapOf(channel, false, [], [pause(2_000, 3_900)]).gaps, [{ ms: 1_000, cause: 'hold' }, { atMs: 2_000, ms: 2_000, cause: 'paused' }]);
+  t.end();
+});
+
+t.test('two pauses in one gap stand apart, unless only an edge lies between them', (t) => {
+  const channel = new Channel('caller');
+  give(channel, new Speaker(1), [...range(0, 50), ...range(200, 250)]);
+  const causes = (...pauses: Pause[]): string[] => mapOf(channel, false, [], pauses).gaps.map(({ ms, cause }) => `${ms} ${cause}`);
+  t.strictSame(causes(pause(1_000, 2_000), pause(3_000, 4_000)), ['1000 paused', '1000 loss', '1000 paused']);
+  t.strictSame(causes(pause(1_000, 2_000), pause(2_100, 4_000)), ['3000 paused']);
+  t.end();
+});
+
+t.test('a pause that lasts to the end of the call, or fell where everything came, makes no gap', (t) => {
+  const channel = new Channel('caller');
+  give(channel, new Speaker(1), range(0, 50));
+  t.strictSame(mapOf(channel, false, [], [pause(500, 600), pause(1_000)]), { gaps: [], packetsPaused: 0 });
+  t.end();
+});
+
+t.test('a pause so long that the sequence numbers went round costs no packets', (t) => {
+  const channel = new Channel('caller');
+  give(channel, new Speaker(1), [...range(0, 50), ...range(70_000, 70_050)]);
+  const { gaps: found, packetsPaused } = mapOf(channel, false, [], [pause(1_000, 1_400_000)]);
+  t.strictSame(found, [{ atMs: 1_000, ms: 1_399_000, cause: 'paused' }]);
+  t.equal(channel.tracks.get(1)!.lost - packetsPaused, 0);
   t.end();
 });

@@ -4,7 +4,7 @@
  * Owns       merging captures by time, and opening their keys.
  * Leaves to  the tracks what a packet is worth: two captures of one call bring each packet twice.
  */
-import { readCapture, type CaptureCodec, type CaptureRecord, type CaptureStream } from '../capture/index.js';
+import { readCapture, type CaptureCodec, type CaptureControl, type CaptureRecord, type CaptureStream } from '../capture/index.js';
 import { Failure } from '../errors/index.js';
 import type { RtcpPacket, RtpPacket } from '../media/index.js';
 import { openSecret, type VaultKeys } from '../vault/index.js';
@@ -34,6 +34,8 @@ export interface CaptureFacts {
   /** The file is there but is refused: by the disk, or because it is sealed for other keys. */
   unreadable: boolean;
   endReason: string;
+  /** The last that the client said of the recording; undefined when it said nothing. */
+  control: CaptureControl | undefined;
 }
 
 export interface Gathering extends AsyncIterable<Gathered> {
@@ -72,7 +74,7 @@ class CaptureReader {
   constructor({ captureId, path, openedAtMs = 0 }: CaptureSource, keys: VaultKeys) {
     this.#path = path;
     this.#keys = keys;
-    this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cut: true, unreadable: false, endReason: '' };
+    this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cut: true, unreadable: false, endReason: '', control: undefined };
   }
 
   countsOf(channel: string): ClearCounts[] {
@@ -121,6 +123,10 @@ class CaptureReader {
     switch (event.type) {
       case 'begin':
         this.facts.recorder = event.recorder;
+        this.facts.control = event.control;
+        return undefined;
+      case 'control':
+        this.facts.control = event.control;
         return undefined;
       case 'end':
         this.facts.endReason = event.reason;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Report } from '../ledger/index.js';
 import { parseRtp } from '../media/index.js';
 import { beginMs, packetMs, Speaker, streamOf } from './call.fixture.js';
 import { Channel } from './channel.js';
@@ -6,9 +7,10 @@ import type { ClearCounts } from './clear-stream.js';
 import type { CaptureFacts } from './gather.js';
 import { planRecording } from './plan.js';
 import { makeReport } from './report.js';
+import { wishesOf } from './wishes.js';
 
 const none: ClearCounts = { authFailures: 0, duplicates: 0, malformed: 0, keyless: 0 };
-const closed: CaptureFacts = { captureId: 'c1', recorder: 'r1', fromMs: beginMs, toMs: beginMs + 2_000, openedAtMs: beginMs, cut: false, unreadable: false, endReason: 'bye' };
+const closed: CaptureFacts = { captureId: 'c1', recorder: 'r1', fromMs: beginMs, toMs: beginMs + 2_000, openedAtMs: beginMs, cut: false, unreadable: false, endReason: 'bye', control: undefined };
 
 function channelOf(name: string, numbers: Iterable<number>, codec = streamOf(0).codecs[0]!): Channel {
   const channel = new Channel(name);
@@ -22,10 +24,10 @@ function channelOf(name: string, numbers: Iterable<number>, codec = streamOf(0).
 }
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
 
-function reportOf(channels: readonly Channel[], { captures = [closed], counts = {} }: { captures?: readonly CaptureFacts[]; counts?: Record<string, Partial<ClearCounts>> } = {}) {
+function reportOf(channels: readonly Channel[], { captures = [closed], counts = {} }: { captures?: readonly CaptureFacts[]; counts?: Record<string, Partial<ClearCounts>> } = {}): Report {
   const plan = planRecording(channels, 8_000);
   const countsOf = (name: string): ClearCounts => ({ ...none, ...counts[name] });
-  return makeReport({ recordingId: 'r', sessionId: 's', channels, countsOf, captures, plan });
+  return makeReport({ recordingId: 'r', sessionId: 's', channels, countsOf, captures, wishes: wishesOf(captures), plan });
 }
 const bothWhole = (): Channel[] => [channelOf('caller', range(0, 100)), channelOf('callee', range(5, 100))];
 
@@ -92,5 +94,22 @@ t.test('a capture that holds nothing is told by when it was opened', (t) => {
 t.test('sound from before the first packet to arrive counts as the channel\'s', (t) => {
   const report = reportOf([channelOf('caller', [1, 0, 2, 3]), channelOf('callee', range(1, 4))]);
   t.match(report, { durationMs: 80, channels: [{ offsetMs: 0, durationMs: 80 }, { offsetMs: 20, durationMs: 60 }] });
+  t.end();
+});
+
+t.test('what a pause left out is counted neither as expected nor as lost, and the reason says so', (t) => {
+  const said = [{ atMs: beginMs + 1_000, command: 'pause', by: 'http' }, { atMs: beginMs + 1_400, command: 'resume', by: 'http' }];
+  const control = { keep: true, pauses: [{ fromMs: beginMs + 1_000, toMs: beginMs + 1_400 }], said, tags: { ticket: '7' } };
+  const paused = [...range(0, 50), ...range(70, 100)];
+  const report = reportOf([channelOf('caller', paused), channelOf('callee', paused)], { captures: [{ ...closed, control }] });
+  t.match(report, { state: 'complete', reason: /but for those of the pauses/, tags: { ticket: '7' } });
+  t.match(report.channels, [{ packetsExpected: 80, packetsReceived: 80, packetsLost: 0, gaps: [{ atMs: 1_000, ms: 400, cause: 'paused' }] }, { packetsLost: 0 }]);
+  t.strictSame(report.control, said.map(({ atMs, command, by }) => ({ at: new Date(atMs).toISOString(), command, by })));
+  t.end();
+});
+
+t.test('what nobody asked for is excluded, whatever is wrong with it', (t) => {
+  const control = { keep: false, pauses: [], said: [], tags: {} };
+  t.match(reportOf(bothWhole(), { captures: [{ ...closed, cut: true, control }] }), { state: 'excluded', reason: 'on demand: nobody asked' });
   t.end();
 });

@@ -8,6 +8,10 @@ import { gapsOf } from './gaps.js';
 import type { CaptureFacts } from './gather.js';
 import { framesIn, segmentsOf, type Plan } from './plan.js';
 import type { Segment, Track } from './track.js';
+import type { Wishes } from './wishes.js';
+
+/** Why a session of which there are captures has no recording, in the words of the ledger. */
+export const nobodyAsked = 'on demand: nobody asked';
 
 export interface ReportInput {
   readonly recordingId: string;
@@ -15,13 +19,14 @@ export interface ReportInput {
   readonly channels: readonly Channel[];
   readonly countsOf: (channel: string) => ClearCounts;
   readonly captures: readonly CaptureFacts[];
+  readonly wishes: Wishes;
   /** Undefined when no sample arrived. */
   readonly plan: Plan | undefined;
 }
 
 export function makeReport(input: ReportInput): Report {
-  const { recordingId, sessionId, plan, captures } = input;
-  const channels = input.channels.map((channel) => channelReport(channel, input.countsOf(channel.name), plan));
+  const { recordingId, sessionId, plan, captures, wishes } = input;
+  const channels = input.channels.map((channel) => channelReport(channel, input.countsOf(channel.name), plan, input.wishes));
   const { state, reason } = judge(input, channels);
   const startedMs = plan?.originMs ?? Math.min(...captures.map(({ fromMs, openedAtMs }) => (Number.isFinite(fromMs) ? fromMs : openedAtMs)));
   return {
@@ -40,10 +45,12 @@ export function makeReport(input: ReportInput): Report {
       state: cut ? 'cut' : 'closed',
     })),
     channels,
+    control: wishes.said.map(({ atMs, command, by }) => ({ at: iso(atMs), command, by })),
+    tags: wishes.tags,
   };
 }
 
-function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undefined): ReportChannel {
+function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undefined, wishes: Wishes): ReportChannel {
   const tracks = [...channel.tracks.values()];
   const sum = (pick: (track: Track) => number): number => tracks.reduce((total, one) => total + pick(one), 0);
   const segments = plan === undefined ? [] : segmentsOf(channel);
@@ -53,26 +60,28 @@ function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undef
   const ends = segments.map(({ segment, clockRate }) => frameOf(segment, segment.endTicks, clockRate));
   const firstFrame = starts.length === 0 ? 0 : Math.min(...starts);
   const lastFrame = ends.length === 0 ? 0 : Math.max(...ends);
+  const { gaps, packetsPaused } = plan === undefined ? { gaps: [], packetsPaused: 0 } : gapsOf(channel, plan, counts.keyless + counts.authFailures > 0, wishes.pauses);
   return {
     label: channel.label,
     party: channel.party,
     codec: [...channel.codecs, ...channel.undecodable].join(', '),
     encrypted: channel.encrypted,
-    packetsExpected: sum((one) => one.expected),
+    packetsExpected: sum((one) => one.expected) - packetsPaused,
     packetsReceived: sum((one) => one.reception.received),
-    packetsLost: sum((one) => one.lost),
+    packetsLost: Math.max(0, sum((one) => one.lost) - packetsPaused),
     duplicates: sum((one) => one.reception.duplicates) + counts.duplicates,
     authFailures: counts.authFailures,
     jitterMs: round(Math.max(0, ...tracks.map((one) => one.reception.jitterMs))),
     durationMs: plan === undefined ? 0 : toMs(lastFrame - firstFrame, plan),
     driftMs: round(tracks.find((track) => track.driftMs !== 0)?.driftMs ?? 0),
     offsetMs: plan === undefined ? 0 : toMs(firstFrame, plan),
-    gaps: plan === undefined ? [] : gapsOf(channel, plan, counts.keyless + counts.authFailures > 0),
+    gaps,
   };
 }
 
-/** Whole, partial with its reasons, or lost. */
-function judge({ channels, captures, plan, countsOf }: ReportInput, reports: readonly ReportChannel[]): { state: RecordingState; reason: string } {
+/** Not to be kept, whole, partial with its reasons, or lost. */
+function judge({ channels, captures, plan, countsOf, wishes }: ReportInput, reports: readonly ReportChannel[]): { state: RecordingState; reason: string } {
+  if (!wishes.keep) return { state: 'excluded', reason: nobodyAsked };
   const faults: string[] = [];
   const unreadable = captures.filter((capture) => capture.unreadable).length;
   if (unreadable > 0) faults.push(`${unreadable} of ${captures.length} captures could not be read`);
@@ -95,7 +104,7 @@ function judge({ channels, captures, plan, countsOf }: ReportInput, reports: rea
     // A party on hold, or one that never spoke, shows in the counts; the recording of the other is whole.
   });
   if (plan === undefined) return { state: 'lost', reason: faults.length === 0 ? 'no media arrived' : faults.join('; ') };
-  return faults.length === 0 ? { state: 'complete', reason: 'every packet that was sent is in it' } : { state: 'partial', reason: faults.join('; ') };
+  return faults.length === 0 ? { state: 'complete', reason: wishes.pauses.length === 0 ? 'every packet that was sent is in it' : 'every packet that was sent is in it, but for those of the pauses that were asked for' } : { state: 'partial', reason: faults.join('; ') };
 }
 
 const toMs = (frames: number, plan: Plan): number => (frames * 1000) / plan.sampleRate;

@@ -159,7 +159,7 @@ t.test('stitched again a session has the same recording, which replaces the one 
 t.test('a session without sound is lost, and nothing is put into the vault', async (t) => {
   const { report, ...kept } = await stitch('silent', [await captured(t.testdir(), keys, [])], keys, store);
   t.match(report, { state: 'lost', reason: 'no media arrived', startedAt: new Date(beginMs).toISOString() });
-  t.strictSame(kept, { objectName: '', digest: '', sealedBytes: 0 });
+  t.strictSame(kept, { discarded: false, objectName: '', digest: '', sealedBytes: 0 });
 });
 
 t.test('a capture that cannot be read fails the stitch, unless another has the call', async (t) => {
@@ -200,4 +200,35 @@ t.test('an hour with both clocks drifting is stitched within 100 MB, and the dri
   const drifts = report.channels.map((channel) => Math.round(channel.driftMs));
   t.ok(Math.abs(drifts[0]! - 180) < 2 && Math.abs(drifts[1]! + 180) < 2, drifts.join(' and '));
   t.ok(sealedBytes > packets * packetTicks * 4);
+});
+
+t.test('on demand: without a wish, whole or cut, there is nothing to keep; with one the recording is whole from its beginning', async (t) => {
+  const unasked = { keep: false, pauses: [], said: [], tags: {} };
+  const anna = new Speaker(1);
+  const spokenByAnna = spoken(anna, 0, [0, 100]);
+  for (const cut of [false, true]) {
+    const source = await captured(t.testdir(), keys, spokenByAnna, { control: unasked, cut });
+    t.match(await stitch(`unasked ${cut}`, [source], keys, store), { discarded: true, objectName: '', report: { state: 'excluded', durationMs: 0 } });
+  }
+  const asked: Happening = { atMs: beginMs + 1_500, control: { ...unasked, keep: true } };
+  const source = await captured(t.testdir(), keys, [...spokenByAnna, asked], { control: unasked, cut: true });
+  const { discarded, objectName, report } = await stitch('asked', [source], keys, store);
+  t.match({ discarded, report }, { discarded: false, report: { state: 'partial', durationMs: 2_000 } });
+  t.ok(same((await heard(store, objectName))[0], expected(anna, 100 * packetTicks, 0, range(0, 100))));
+});
+
+t.test('beside a capture that cannot be read, one that nobody asked for is neither discarded nor heard', async (t) => {
+  const dir = t.testdir();
+  const source = await captured(dir, keys, spoken(new Speaker(1), 0, [0, 10]), { control: { keep: false, pauses: [], said: [], tags: {} } });
+  await t.rejects(stitch('half read', [source, { captureId: 'gone', path: join(dir, 'gone') }], keys, store), { code: 'CAPTURE_INVALID' });
+});
+
+t.test('a pause asked for before the recorder had answered: what was kept comes in one burst, its place is silent', async (t) => {
+  const anna = new Speaker(1);
+  const control = { keep: true, pauses: [{ fromMs: beginMs + 400, toMs: beginMs + 1_000 }], said: [], tags: {} };
+  const burst = [...spoken(anna, 0, [0, 20]), ...spoken(anna, 0, [50, 75])].map((one) => ({ ...one, atMs: beginMs + 1_500 }));
+  const source = await captured(t.testdir(), keys, [...burst, ...spoken(anna, 0, [75, 150])], { control });
+  const { objectName, report } = await stitch('paused early', [source], keys, store);
+  t.ok(same((await heard(store, objectName))[0], expected(anna, 150 * packetTicks, 0, [...range(0, 20), ...range(50, 150)])));
+  t.match(report, { state: 'complete', channels: [{ packetsLost: 0, gaps: [{ atMs: 400, ms: 600, cause: 'paused' }] }, {}] });
 });

@@ -16,6 +16,7 @@ import { channelOf, gather, type CaptureSource, type Gathered, type Gathering } 
 import { Mixer } from './mixer.js';
 import { framesIn, planRecording, type Plan } from './plan.js';
 import { makeReport } from './report.js';
+import { wishesOf } from './wishes.js';
 
 /** G.711's own rate: nothing is resampled. */
 const sampleRate = 8_000;
@@ -24,6 +25,8 @@ const longestPacketSamples = 65_536;
 
 export interface Stitched {
   readonly report: Report;
+  /** True when nobody asked for the recording: its captures are to be removed. */
+  readonly discarded: boolean;
   /** Empty when there was nothing to keep. */
   readonly objectName: string;
   readonly digest: string;
@@ -38,27 +41,31 @@ export function recordingIdOf(sessionId: string): string {
 
 /**
  * @param sources all captures of the session
- * @throws Failure CAPTURE_INVALID when no capture gives sound and one cannot be read or is of other keys, VAULT_WRITE when the vault does not take the recording.
+ * @throws Failure CAPTURE_INVALID when no capture gives sound, or none says that it is to be kept, and one cannot be read or is of other keys, VAULT_WRITE when the vault does not take the recording.
  */
 export async function stitch(sessionId: string, sources: readonly CaptureSource[], keys: VaultKeys, store: ObjectStore): Promise<Stitched> {
   const recordingId = recordingIdOf(sessionId);
   const first = gather(sources, keys);
   const channels = await survey(first);
-  const plan = planRecording([...channels.values()], sampleRate);
+  const wishes = wishesOf(first.captures);
+  // What cannot be read may say that it is to be kept: neither discarded nor heard.
+  if (!wishes.keep && first.failure !== undefined) throw first.failure;
+  const plan = wishes.keep ? planRecording([...channels.values()], sampleRate) : undefined;
   const report = makeReport({
     recordingId,
     sessionId,
     channels: [...channels.values()],
     countsOf: (channel) => first.counts(channel),
     captures: first.captures,
+    wishes,
     plan,
   });
   if (plan === undefined && first.failure !== undefined) throw first.failure;
-  if (plan === undefined) return { report, objectName: '', digest: '', sealedBytes: 0 };
+  if (plan === undefined) return { report, discarded: !wishes.keep, objectName: '', digest: '', sealedBytes: 0 };
   const name = `recordings/${report.startedAt.slice(0, 10).replaceAll('-', '/')}/${recordingId}`;
   const { digest, sealedBytes } = await store.put(`${name}.wav`, wav(sources, keys, channels, plan));
   await store.putDocument(`${name}.json`, { recordingId, sessionId, digest, sealedBytes, report });
-  return { report, objectName: `${name}.wav`, digest, sealedBytes };
+  return { report, discarded: false, objectName: `${name}.wav`, digest, sealedBytes };
 }
 
 /** The first reading. Caller and callee are always there, so that they keep their sides. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { RecordingEntry, StitchJob } from '../ledger/index.js';
@@ -225,4 +226,24 @@ t.test('a recording that moves to another day leaves nothing behind', async (t) 
   const left: string[] = [];
   for await (const name of vault.list('recordings/')) if (name.includes(after!.recordingId)) left.push(name);
   t.strictSame(left.sort(), [after!.objectName.replace('.wav', '.json'), after!.objectName]);
+});
+
+t.test('captures that nobody asked for are removed once the ledger has forgotten them, and the session is told excluded', async (t) => {
+  const ledger = new FakeLedger();
+  const source = await captured(t.testdir(), keys, spoken(new Speaker(1), 0, [0, 5]), { control: { keep: false, pauses: [], said: [], tags: {} } });
+  ledger.jobs = [jobOf('unasked', source)];
+  const { putRecording } = ledger.door;
+  let thereWhenTold = false;
+  Object.assign(ledger.door, {
+    putRecording: (entry: RecordingEntry) => {
+      thereWhenTold = existsSync(source.path);
+      return putRecording(entry);
+    },
+  });
+  const { stitcher, counted } = open(ledger);
+  await ledger.until(() => ledger.recordings.length === 1);
+  await stitcher.close();
+  t.match(ledger.recordings, [{ state: 'excluded', reason: 'on demand: nobody asked', objectName: '', capturesDiscarded: true }]);
+  t.strictSame([thereWhenTold, existsSync(source.path)], [true, false]);
+  t.strictSame(counted.states, ['excluded']);
 });

@@ -1,10 +1,11 @@
 /**
- * The stitcher: makes recordings of sessions whose captures are all closed.
+ * The stitcher: makes recordings of sessions whose captures are all closed, and discards what nobody asked to keep.
  *
  * What is to be done stands in the ledger, so nothing is forgotten by a restart; a poke only makes it sooner.
  *
  * Owns       the loop, one session at a time, and what the ledger learns of each.
  */
+import { rm } from 'node:fs/promises';
 import { messageOf } from '../errors/index.js';
 import type { Ledger, StitchJob } from '../ledger/index.js';
 import type { Log, Metrics } from '../ops/index.js';
@@ -74,7 +75,7 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures }: 
   const { ledger, keys, store, log, metrics } = options;
   const startedAtMs = Date.now();
   try {
-    const { report, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store);
+    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store);
     const before = await ledger.find(report.recordingId);
     await ledger.putRecording({
       recordingId: report.recordingId,
@@ -90,14 +91,16 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures }: 
       report,
       sealedBytes,
       stitchedAtMs: listedAtMs,
+      capturesDiscarded: discarded,
     });
+    if (discarded) await Promise.all(captures.map(({ path }) => rm(path, { force: true })));
     // Only now does nothing point to the one before; an earlier start may have moved it to another day.
     const stale = before?.recording?.objectName;
     if (stale !== undefined && stale !== '' && stale !== objectName) await removeRecording(store, stale);
     metrics.stitchSeconds((Date.now() - startedAtMs) / 1000);
     metrics.recordingEnded(report.state);
     metrics.recorderPacketsLost(report.channels.reduce((lost, channel) => lost + channel.packetsLost, 0));
-    log.info({ sessionId, recordingId: report.recordingId, state: report.state, durationMs: report.durationMs, reason: report.reason }, 'recording made');
+    log.info({ sessionId, recordingId: report.recordingId, state: report.state, durationMs: report.durationMs, reason: report.reason }, discarded ? 'captures discarded' : 'recording made');
   } catch (error) {
     metrics.stitchFailed();
     log.error({ sessionId, reason: messageOf(error) }, 'a session could not be stitched; it is tried again');

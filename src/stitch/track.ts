@@ -115,6 +115,12 @@ export class Track {
     return lastSequence - firstSequence <= 1 || this.#came.covers(firstSequence, lastSequence + 1);
   }
 
+  /** How many numbers between two that came did not come. */
+  missingBetween(firstSequence: number, lastSequence: number): number {
+    const came = this.#came.coveredWithin(firstSequence + 1, lastSequence);
+    return Math.max(0, lastSequence - firstSequence - 1 - came);
+  }
+
   /** A sender report of this source: what its own clock says of its timestamps (RFC 3550 §6.4.1). */
   senderReport(unixMs: number, rtpTimestamp: number): void {
     const segment = this.segments.at(-1);
