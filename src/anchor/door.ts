@@ -24,6 +24,9 @@ export interface AnchoredCall {
   recordingOffer(): Promise<RecordingOffer | undefined>;
   /** The recorder's answer: copies of both directions go there, those kept since the call began first. */
   startFork(answer: string): void;
+  /** Until resumeFork, packets are neither copied nor kept for later; offers say inactive. Idempotent, at any time. */
+  pauseFork(): void;
+  resumeFork(): void;
   /** No more copies; those kept are dropped. The call goes on. */
   stopFork(): void;
   /** Ends the call's media. Idempotent. */
@@ -36,13 +39,16 @@ export interface RecordingOffer {
   readonly holdsKeys: boolean;
 }
 
+/** Told of each key that a party presses, as far as the media tells in clear: 0 to 9, *, #, A to D. A secret of the party's. */
+export type DigitListener = (from: Side, digit: string) => void;
+
 export interface AnchorStats {
   readonly calls: number;
   readonly freePortPairs: number;
 }
 
 export interface Anchor {
-  openCall(sessionId: string): AnchoredCall;
+  openCall(sessionId: string, listener?: DigitListener): AnchoredCall;
   stats(): AnchorStats;
   close(): Promise<void>;
 }

@@ -34,6 +34,8 @@ function headersOf(lines: readonly string[]): CallFacts['headers'] {
   return headers;
 }
 
+const words = { 'always': 'recorded', 'on-demand': 'recorded when somebody asks', 'never': 'not recorded' } as const;
+
 /** @throws Failure CONFIG_INVALID for a trunk that the configuration does not have. */
 export function explain(config: Config, { from, to, trunk = config.trunks[0]?.name ?? '', header, at, sessionId, json }: ExplainOptions): void {
   if (!config.trunks.some(({ name }) => name === trunk)) {
@@ -47,6 +49,6 @@ export function explain(config: Config, { from, to, trunk = config.trunks[0]?.na
   }
   print(`${from} calls ${to} by trunk ${trunk}: ${bearing.traffic}${bearing.direction === undefined ? '' : `, ${bearing.direction}`}`);
   if (steps.length > 0) print(table(['looked at', 'what came of it'], steps.map(({ what, why }) => [what, why === undefined ? 'it fits and decides' : `does not fit: ${why}`])));
-  const { record, decidedBy, mandatory, refuseWith } = decision;
-  print(`${record === 'always' ? 'recorded' : 'not recorded'}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}`);
+  const { record, pausable, decidedBy, mandatory, refuseWith } = decision;
+  print(`${words[record]}${pausable && record !== 'never' ? ', with pauses allowed' : ''}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}`);
 }

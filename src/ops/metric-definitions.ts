@@ -51,6 +51,16 @@ export const definitions = {
     help: 'Sessions that came to their end, by the state of their recording.',
     label: { name: 'state', values: ['complete', 'partial', 'lost', 'excluded'] },
   },
+  twintrack_recording_commands_total: {
+    kind: 'counter',
+    help: 'Commands to the recordings of running calls that were obeyed, by where they came from.',
+    label: { name: 'source', values: ['api', 'link', 'sip', 'dtmf'] },
+  },
+  twintrack_recording_commands_refused_total: {
+    kind: 'counter',
+    help: 'Commands to the recordings of running calls that were refused, by where they came from.',
+    label: { name: 'source', values: ['api', 'link', 'sip', 'dtmf'] },
+  },
   twintrack_stitch_seconds: {
     kind: 'histogram',
     help: 'Time from taking up a session to its recording being in the vault, in seconds.',
@@ -78,5 +88,6 @@ export type RelayDirection = LabelOf<'twintrack_relay_packets_total'>;
 export type RelayDroppedReason = LabelOf<'twintrack_relay_dropped_total'>;
 export type PacketRejectReason = LabelOf<'twintrack_recorder_packets_rejected_total'>;
 export type MetricRecordingState = LabelOf<'twintrack_recordings_total'>;
+export type RecordingCommandSource = LabelOf<'twintrack_recording_commands_total'>;
 export type TlsFailureReason = LabelOf<'twintrack_sip_tls_failures_total'>;
 export type SipRejectReason = LabelOf<'twintrack_sip_rejected_total'>;

@@ -12,6 +12,7 @@ import {
   type MetricDefinition,
   type MetricRecordingState,
   type PacketRejectReason,
+  type RecordingCommandSource,
   type RelayDirection,
   type RelayDroppedReason,
   type SipRejectReason,
@@ -30,6 +31,7 @@ export interface Metrics {
   /** Expected less received, when a recording is stitched. */
   recorderPacketsLost(by: number): void;
   recorderPacketsRejected(reason: PacketRejectReason, by: number): void;
+  recordingCommand(source: RecordingCommandSource, obeyed: boolean): void;
   recordingEnded(state: MetricRecordingState): void;
   stitchSeconds(seconds: number): void;
   stitchFailed(): void;
@@ -71,6 +73,8 @@ export const createMetrics = (): Metrics => {
   const received = counter('twintrack_recorder_packets_received_total');
   const lost = counter('twintrack_recorder_packets_lost_total');
   const rejected = counter('twintrack_recorder_packets_rejected_total');
+  const commands = counter('twintrack_recording_commands_total');
+  const commandsRefused = counter('twintrack_recording_commands_refused_total');
   const recordings = counter('twintrack_recordings_total');
   const { help, buckets } = definitions.twintrack_stitch_seconds;
   const stitchSeconds = new Histogram({ name: 'twintrack_stitch_seconds', help, buckets: [...buckets], registers: [registry] });
@@ -89,6 +93,7 @@ export const createMetrics = (): Metrics => {
     recorderPacketsReceived: (by) => received(by),
     recorderPacketsLost: (by) => lost(by),
     recorderPacketsRejected: (reason, by) => rejected(by, reason),
+    recordingCommand: (source, obeyed) => (obeyed ? commands : commandsRefused)(1, source),
     recordingEnded: (state) => recordings(1, state),
     stitchSeconds: (seconds) => stitchSeconds.observe(seconds),
     stitchFailed: () => stitchFailures(1),

@@ -6,6 +6,7 @@
  */
 import type { CallFacts } from './call-facts.js';
 import { openConditions, openNumbers, type Bearing, type Condition, type Numbers } from './conditions.js';
+import type { RecordingCommand } from './recording-commands.js';
 import type { Outcome, PolicySettings } from './settings.js';
 
 export interface Decision extends Outcome {
@@ -33,7 +34,7 @@ interface Entry {
   readonly outcome: Outcome;
 }
 
-const denied: Outcome = { record: 'never', mandatory: false, refuseWith: 503 };
+const denied: Outcome = { record: 'never', pausable: false, commandsFrom: [], mandatory: false, refuseWith: 503 };
 
 export class Policy {
   readonly #internal: Numbers;
@@ -80,4 +81,11 @@ export class Policy {
     const [from, to] = [this.#internal.has(caller), this.#internal.has(callee)];
     return { direction: from === to ? undefined : from ? 'outbound' : 'inbound', traffic: from && to ? 'internal' : 'external' };
   }
+}
+
+/** What the rule lets people say of the recording while the call runs. */
+export function allowedCommands({ record, pausable, commands }: Outcome): ReadonlySet<RecordingCommand> {
+  if (record === 'never') return new Set();
+  if (commands !== undefined) return new Set(commands);
+  return new Set([...(record === 'on-demand' ? (['start', 'stop'] as const) : []), ...(pausable ? (['pause', 'resume'] as const) : []), 'tag']);
 }

@@ -1,6 +1,7 @@
 /** The policy's part of the configuration: which calls are recorded. */
 import { z } from 'zod';
 import { parseNumberPattern, type PatternReason } from './number-pattern.js';
+import { commandSources, recordingCommands } from './recording-commands.js';
 import { isTimeZone, weekdays } from './schedule.js';
 
 const faults: Readonly<Record<PatternReason, string>> = {
@@ -54,10 +55,32 @@ const conditions = z
   .describe('what a call must be; all of it');
 
 const outcome = {
-  record: z.enum(['always', 'never']).describe('whether its calls are recorded'),
+  record: z.enum(['always', 'on-demand', 'never']).describe('whether its calls are recorded; on-demand: kept from the beginning once somebody asks, else discarded'),
+  pausable: z.boolean().default(false).describe('true: the recording may be paused and resumed while the call runs'),
+  commands: z.array(z.enum(recordingCommands)).max(recordingCommands.length).optional().describe('what may be said of the recording while the call runs, in place of what `record` and `pausable` allow'),
+  commandsFrom: z.array(z.enum(commandSources)).max(commandSources.length).default([...commandSources]).describe('from where it may be said'),
   mandatory: z.boolean().default(false).describe('true: a call that cannot be recorded is refused'),
   refuseWith: z.int().min(400).max(699).default(503).describe('the status it is refused with'),
 };
+
+const keySequence = z.string().regex(/^[0-9*#A-D]{1,8}$/u, 'write one to eight keys out of 0 to 9, *, # and A to D').optional();
+
+/** A sequence within another would be taken before the other is complete. */
+const apart = (sequences: Readonly<Record<string, string | undefined>>): boolean => {
+  const said = Object.values(sequences).filter((sequence) => sequence !== undefined);
+  return said.every((one, at) => said.every((other, where) => at === where || !other.includes(one)));
+};
+
+const dtmf = z
+  .strictObject({
+    start: keySequence.describe('keys that say start'),
+    stop: keySequence.describe('keys that say stop'),
+    pause: keySequence.describe('keys that say pause'),
+    resume: keySequence.describe('keys that say resume'),
+  })
+  .refine(apart, 'one sequence is, or is within, another')
+  .prefault({})
+  .describe('key sequences by which a party commands the recording of its call');
 
 export const policySettings = z
   .strictObject({
@@ -74,6 +97,7 @@ export const policySettings = z
       .default([])
       .describe('the first that fits a call decides'),
     otherwise: z.strictObject({ ...outcome, record: outcome.record.default('always') }).prefault({}).describe('the calls that no rule fits'),
+    dtmf,
   })
   .describe('which calls are recorded');
 

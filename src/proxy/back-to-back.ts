@@ -17,6 +17,8 @@ export interface BackToBackOptions {
   readonly nextHop: string;
   /** Headers of the outgoing INVITE in addition to those of the incoming one, or in their place. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Headers of the incoming INVITE that do not go on, in lower case. */
+  readonly withheld: readonly string[];
   /** The SDP that the callee is offered; empty for a delayed offer. */
   readonly offer: string;
   /** Takes an SDP of one side and gives what the other side is to have; never rejects. */
@@ -35,7 +37,7 @@ export async function connectBackToBack(options: BackToBackOptions): Promise<Rea
     response,
     options.target,
     {
-      headers: { ...headersToPass(request), From: withoutTag(request.get('from')), To: withoutTag(request.get('to')), ...options.headers },
+      headers: { ...headersToPass(request, options.withheld), From: withoutTag(request.get('from')), To: withoutTag(request.get('to')), ...options.headers },
       proxy: options.nextHop,
       proxyResponseHeaders: ['all', '-record-route', '-rseq'],
       // In a delayed offer the callee offers, and the caller's answer comes with the ACK (RFC 3261 §13.2.1).

@@ -11,7 +11,7 @@ export interface ProxyContext {
   readonly anchor: Anchor;
   readonly ledger: Pick<Ledger, 'callBegan' | 'callAnswered' | 'callEnded'>;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'callEnded' | 'callsActive' | 'recordingEnded' | 'sipRejected'>;
+  readonly metrics: Pick<Metrics, 'callEnded' | 'callsActive' | 'recordingCommand' | 'recordingEnded' | 'sipRejected'>;
   /** The name of this machine in the ledger. */
   readonly node: string;
 }

@@ -12,6 +12,10 @@ export interface PassThroughOptions {
   readonly dialogs: Readonly<Record<Side, SipDialog>>;
   readonly media: AnchoredCall;
   readonly onMediaChanged: () => void;
+  /** Headers that do not go on, in lower case. */
+  readonly withheld: readonly string[];
+  /** Looks at each request before it goes on; true: it has been answered and does not. */
+  readonly onRequest: (side: Side, request: SipRequest, response: SipResponse) => boolean;
   /** A request of `side` could not be passed on and was answered with 5xx. */
   readonly onTrouble: (side: Side, method: string, reason: string) => void;
 }
@@ -23,6 +27,7 @@ export function passThrough(options: PassThroughOptions): void {
   for (const side of ['caller', 'callee'] as const) {
     const dialog = options.dialogs[side];
     const cross = (pass: (side: Side, request: SipRequest, response: SipResponse) => Promise<void>) => (request: SipRequest, response: SipResponse) => {
+      if (options.onRequest(side, request, response)) return;
       pass(side, request, response).catch((error: unknown) => {
         options.onTrouble(side, request.method, messageOf(error));
         if (!response.finalResponseSent) response.send(500);
@@ -38,7 +43,7 @@ export function passThrough(options: PassThroughOptions): void {
 async function passRequest(options: PassThroughOptions, from: Side, request: SipRequest, response: SipResponse): Promise<void> {
   const answer = await requestInDialog(options.dialogs[otherSide(from)], {
     method: request.method,
-    headers: withContentType(request),
+    headers: withContentType(request, options.withheld),
     body: request.body,
   });
   response.send(answer.status, answer.reason, { headers: withContentType(answer.message), body: answer.body });
@@ -49,7 +54,7 @@ async function passOffer(options: PassThroughOptions, method: 'INVITE' | 'UPDATE
   const { dialogs, media } = options;
   const to = otherSide(from);
   const offer = request.body === '' ? '' : await media.exchange(from, request.body);
-  const answer = await requestInDialog(dialogs[to], { method, headers: headersToPass(request), body: offer });
+  const answer = await requestInDialog(dialogs[to], { method, headers: headersToPass(request, options.withheld), body: offer });
   if (answer.status >= 300 || answer.body === '') {
     response.send(answer.status, answer.reason, { headers: headersToPass(answer.message) });
     return;
@@ -71,8 +76,8 @@ async function passOffer(options: PassThroughOptions, method: 'INVITE' | 'UPDATE
   if (offer !== '') options.onMediaChanged();
 }
 
-function withContentType(message: SipRequest | SipResponse): Record<string, string> {
-  const headers = headersToPass(message);
+function withContentType(message: SipRequest | SipResponse, except: readonly string[] = []): Record<string, string> {
+  const headers = headersToPass(message, except);
   if (message.body !== '' && message.has('content-type')) headers['Content-Type'] = message.get('content-type');
   return headers;
 }

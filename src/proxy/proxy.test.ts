@@ -5,7 +5,7 @@ import { openRelay } from '../anchor/index.js';
 import type { CallEnd, NewCall } from '../ledger/index.js';
 import { createLog, createMetrics } from '../ops/index.js';
 import { policySettings } from '../policy/index.js';
-import { connectSip, hangUp, readBody, readSdp, requestInDialog, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
+import { connectSip, hangUp, readBody, readSdp, requestInDialog, type DialogResponse, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
 import { openProxy, type Proxy } from './index.js';
 
@@ -44,7 +44,7 @@ interface Bed {
   call(options?: { localSdp?: string; headers?: Record<string, string>; noAck?: boolean }, progress?: object): Promise<SipDialog>;
 }
 
-async function openBed(t: Test, options: { ports?: [number, number]; policy?: object; limits?: { calls?: number; callsPerSecond?: number }; sources?: string[]; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
+async function openBed(t: Test, options: { ports?: [number, number]; policy?: object; limits?: { calls?: number; callsPerSecond?: number }; sources?: string[]; recordingControl?: ('caller' | 'callee')[]; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
   const [caller, callee, recorder, sip] = [await openSip(), await openSip(), await openSip(), await openSip()];
   const offers: string[] = [];
   let waiting: { count: number; tell: () => void } | undefined;
@@ -72,7 +72,7 @@ async function openBed(t: Test, options: { ports?: [number, number]; policy?: ob
   const proxy = openProxy({
     settings: {
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
-      trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}`, limits: options.limits ?? {} }],
+      trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}`, limits: options.limits ?? {}, recordingControl: options.recordingControl ?? [] }],
       strangers: 'refuse',
       policy: policySettings.parse(options.policy ?? {}),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
@@ -473,4 +473,53 @@ t.test('a proxy that closes does not wait for a far end that is gone', async (t)
   await bed.proxy.close();
   t.ok(performance.now() - startedAt < 10_000, 'seconds, not the 32 that a BYE is repeated for');
   t.match(await bed.ended(), { outcome: 'interrupted' });
+});
+
+t.test('on demand: the wish and its change travel to the recorder; a party that is trusted says it in headers, which go no further', async (t) => {
+  const bed = await openBed(t, { policy: { otherwise: { record: 'on-demand', pausable: true } }, recordingControl: ['caller'] });
+  const answered = answers(bed);
+  const ours = await bed.call({ headers: { 'X-Recording': 'pause' } });
+  const { invite, dialog } = await answered;
+  t.notOk(invite.has('x-recording'));
+  await bed.offered(1);
+  t.match(bed.offers[0], /a=inactive[^]*keep="false"[^]*<pause from=[^]*by="sip caller"/);
+  const info = (headers: Record<string, string>, body = ''): Promise<DialogResponse> => requestInDialog(ours, { method: 'INFO', headers, body });
+  t.match(await info({ 'X-Recording': 'start' }), { status: 200 });
+  const resumed = await info({ 'X-Recording': 'resume' });
+  t.equal(resumed.message.get('x-recording'), 'recording');
+  t.match(await info({ 'X-Recording': 'louder' }), { status: 403 });
+  await bed.offered(2);
+  while (!/a=sendonly[^]*keep="true"/.test(bed.offers.at(-1) ?? '')) await bed.offered(bed.offers.length + 1);
+  t.match(bed.proxy.running.list(), [{ recording: 'recording', trunk: 'one' }]);
+  const [sessionId = ''] = bed.proxy.running.list().map((call) => call.sessionId);
+  ours.on('info', (request, response) => response.send(request.has('x-recording') ? 400 : 202));
+  t.equal((await requestInDialog(dialog, { method: 'INFO', headers: { 'X-Recording': 'stop' } })).status, 202, 'the callee is not trusted: its INFO goes on, without the header');
+  t.match(bed.proxy.running.list(), [{ recording: 'recording' }]);
+  t.match(bed.proxy.running.command(sessionId, { command: 'stop' }, 'api'), { state: 'stopped' });
+  await hangUp(ours);
+  await bed.ended();
+});
+
+t.test('key sequences by INFO command the recording, and the keys go on to the other side', async (t) => {
+  const bed = await openBed(t, { policy: { otherwise: { record: 'always', pausable: true }, dtmf: { pause: '*3', resume: '*4' } } });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { dialog } = await answered;
+  const keys: string[] = [];
+  dialog.on('info', (request, response) => {
+    keys.push(request.body.replace(/[^]*Signal=(.).*[^]*/, '$1'));
+    response.send(200);
+  });
+  for (const key of ['*', '3']) await requestInDialog(ours, { method: 'INFO', headers: { 'Content-Type': 'application/dtmf-relay' }, body: `Signal=${key}\r\nDuration=100\r\n` });
+  t.match(bed.proxy.running.list(), [{ recording: 'paused' }]);
+  t.strictSame(keys, ['*', '3']);
+});
+
+t.test('a call on demand that no recorder took and nobody asked for is not lost but excluded', async (t) => {
+  const bed = await openBed(t, { policy: { otherwise: { record: 'on-demand' } }, recorder: (_request, response) => response.send(503) });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  await answered;
+  await hangUp(ours);
+  t.match(await bed.ended(), { outcome: 'answered', recording: 'excluded', reason: 'on demand: nobody asked' });
 });

@@ -11,12 +11,14 @@ import type { SipRequest, SipResponse } from '../sip/index.js';
 import { partyOf, sessionNamesOf } from './call-names.js';
 import type { ProxyContext } from './context.js';
 import { RateLimit } from './rate-limit.js';
+import { RunningCalls } from './running-calls.js';
 import { TrunkAdmission } from './trunk-admission.js';
 import { TrunkCall } from './trunk-call.js';
 import { readTrunks, trunkOf } from './trunks.js';
 
 export interface Proxy {
   readonly calls: number;
+  readonly running: RunningCalls;
   /** Hangs up what still runs. */
   close(): Promise<void>;
 }
@@ -76,6 +78,7 @@ export function openProxy(context: ProxyContext): Proxy {
     get calls() {
       return running.size;
     },
+    running: new RunningCalls(() => [...running.keys()].map((call) => call.controlled)),
     async close() {
       const calls = [...running];
       await Promise.all(calls.map(([call]) => call.hangUp('the proxy is closing')));

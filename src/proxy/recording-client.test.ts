@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import t from 'tap';
 import type { AnchoredCall, RecordingOffer } from '../anchor/index.js';
-import { parseMetadata, readBody, senderOf, type SipConnection, type SipDialog } from '../sip/index.js';
+import { parseMetadata, readBody, senderOf, type RecordingControl, type SipConnection, type SipDialog } from '../sip/index.js';
 import { RecordingClient } from './recording-client.js';
 
 const sdpOf = (version: number, port = 4_000): string => `v=0\r\no=- 1 ${version} IN IP4 127.0.0.1\r\ns=-\r\nm=audio ${port} RTP/AVP 0\r\na=label:1\r\n`;
@@ -42,6 +42,7 @@ t.afterEach(() => {
 function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; keysInClear: boolean }> = {}, verifiesTls = false) {
   const invites: Invite[] = [];
   const said = { lost: [] as string[], forks: [] as string[], stops: 0, cancels: 0 };
+  let wished: RecordingControl | undefined;
   let offer: RecordingOffer | undefined = { sdp: sdpOf(1), holdsKeys: false };
   const media: AnchoredCall = {
     exchange: (_from, sdp) => Promise.resolve(sdp),
@@ -50,6 +51,8 @@ function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; key
       if (answer === 'unusable') throw new Error('the answer is of no use');
       said.forks.push(answer);
     },
+    pauseFork: () => undefined,
+    resumeFork: () => undefined,
     stopFork: () => (said.stops += 1),
     close: () => Promise.resolve(),
   };
@@ -77,15 +80,16 @@ function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; key
     startedAt: new Date(1_800_000_000_000),
     caller: { aor: 'sip:anna@example.net', name: 'Anna' },
     callee: { aor: 'sip:bob@example.net' },
+    wishes: () => wished,
     onLost: (reason) => said.lost.push(reason),
   });
-  return { client, invites, said, offers: (next: RecordingOffer | undefined) => (offer = next) };
+  return { client, invites, said, wishes: (next: RecordingControl) => (wished = next), offers: (next: RecordingOffer | undefined) => (offer = next) };
 }
 
 /** A client whose recorder has answered. */
 async function live() {
   const opened = open();
-  const changed = opened.client.mediaChanged();
+  const changed = opened.client.changed();
   await settled();
   const dialog = opened.invites[0]!.accept();
   await changed;
@@ -111,16 +115,16 @@ t.test('RFC 7866 §6: the INVITE has offer and metadata, asks for siprec, and th
 
 t.test('when nothing changed nothing is sent, a new version of the same SDP included', async (t) => {
   const { client, dialog, offers } = await live();
-  await client.mediaChanged();
+  await client.changed();
   offers({ sdp: sdpOf(2), holdsKeys: false });
-  await client.mediaChanged();
+  await client.changed();
   t.strictSame(dialog.reinvites, []);
 });
 
 t.test('a change is told in a re-INVITE whose answer the fork follows', async (t) => {
   const { client, dialog, offers, said } = await live();
   offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
-  const changed = client.mediaChanged();
+  const changed = client.changed();
   await settled();
   t.match(dialog.reinvites, [{ body: /m=audio 4002/ }]);
   dialog.reinvites[0]!.answer(200);
@@ -131,10 +135,10 @@ t.test('a change is told in a re-INVITE whose answer the fork follows', async (t
 t.test('RFC 3261 §14.1: of two changes the second waits for the answer to the first', async (t) => {
   const { client, dialog, offers } = await live();
   offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
-  void client.mediaChanged();
+  void client.changed();
   await settled();
   offers({ sdp: sdpOf(3, 4_004), holdsKeys: false });
-  const last = client.mediaChanged();
+  const last = client.changed();
   await settled();
   t.equal(dialog.reinvites.length, 1);
   dialog.reinvites[0]!.answer(200);
@@ -146,10 +150,10 @@ t.test('RFC 3261 §14.1: of two changes the second waits for the answer to the f
 
 t.test('a change while the recorder is still answering is told once it has', async (t) => {
   const { client, invites, offers } = open();
-  void client.mediaChanged();
+  void client.changed();
   await settled();
   offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
-  void client.mediaChanged();
+  void client.changed();
   await settled();
   t.equal(invites.length, 1);
   const dialog = invites[0]!.accept();
@@ -161,17 +165,17 @@ t.test('a change while the recorder is still answering is told once it has', asy
 t.test('RFC 3261 §13.2.1: in a delayed offer the first SDP is of one side; the session begins with the second', async (t) => {
   const { client, invites, offers, said } = open();
   offers(undefined);
-  await client.mediaChanged();
+  await client.changed();
   t.strictSame([invites.length, said.lost], [0, []]);
   offers({ sdp: sdpOf(1), holdsKeys: false });
-  void client.mediaChanged();
+  void client.changed();
   await settled();
   t.equal(invites.length, 1);
 });
 
 t.test('when the call ends while the recorder is answering, the INVITE is cancelled and nothing is told lost', async (t) => {
   const { client, said } = open();
-  const changed = client.mediaChanged();
+  const changed = client.changed();
   await settled();
   client.end();
   await changed;
@@ -181,7 +185,7 @@ t.test('when the call ends while the recorder is answering, the INVITE is cancel
 
 t.test('a 200 that crosses the CANCEL is ended with BYE, and nothing is copied', async (t) => {
   const { client, invites, said } = open();
-  const changed = client.mediaChanged();
+  const changed = client.changed();
   await settled();
   const dialog = invites[0]!.accept();
   client.end();
@@ -193,11 +197,11 @@ t.test('a 200 that crosses the CANCEL is ended with BYE, and nothing is copied',
 
 t.test('when the call ends before the INVITE is out, none is sent', async (t) => {
   const { client, invites } = open();
-  const changed = client.mediaChanged();
+  const changed = client.changed();
   client.end();
   await changed;
   t.equal(invites.length, 0);
-  await client.mediaChanged();
+  await client.changed();
   t.equal(invites.length, 0);
 });
 
@@ -213,14 +217,14 @@ t.test('the end of a call ends the session with one BYE', async (t) => {
 t.test('a recorder that refuses, or cannot be reached, is told once and ends the copies', async (t) => {
   for (const [error, reason] of [[{ status: 503 }, /refused with 503/], [new Error('ECONNREFUSED'), /could not be reached: ECONNREFUSED/]] as const) {
     const { client, invites, said } = open();
-    const changed = client.mediaChanged();
+    const changed = client.changed();
     await settled();
     invites[0]!.refuse(error);
     await changed;
     t.match(said.lost, [reason]);
     t.match(said, { stops: 1, forks: [] });
     client.end();
-    await client.mediaChanged();
+    await client.changed();
     t.equal(invites.length, 1);
     t.equal(said.lost.length, 1);
   }
@@ -228,7 +232,7 @@ t.test('a recorder that refuses, or cannot be reached, is told once and ends the
 
 t.test('a recorder that does not answer in time is cancelled', async (t) => {
   const { client, said } = open({ answerTimeoutMs: 1 });
-  await client.mediaChanged();
+  await client.changed();
   t.match(said, { cancels: 1, lost: [/did not answer in time/], stops: 1 });
 });
 
@@ -244,14 +248,14 @@ t.test('a recorder that leaves is told once, and gets no BYE', async (t) => {
 t.test('a recorder that refuses a change, or answers what cannot be used, is lost and gets its BYE', async (t) => {
   const { client, dialog, offers, said } = await live();
   offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
-  const changed = client.mediaChanged();
+  const changed = client.changed();
   await settled();
   dialog.reinvites[0]!.answer(488);
   await changed;
   t.match(said, { lost: [/refused a change: 488/], stops: 1 });
   t.equal(dialog.byes, 1);
   const other = open();
-  const opening = other.client.mediaChanged();
+  const opening = other.client.changed();
   await settled();
   const unusable = Object.assign(new FakeDialog(), { remote: { sdp: 'unusable' } });
   other.invites[0]!.accept(unusable);
@@ -274,7 +278,7 @@ t.test('keys are not sent to a recorder on another machine, unless by TLS to one
   ] as const) {
     const { client, invites, offers, said } = open({ recorder, keysInClear }, verifiesTls);
     offers({ sdp: sdpOf(1), holdsKeys: true });
-    const changed = client.mediaChanged();
+    const changed = client.changed();
     await settled();
     t.equal(invites.length, sent ? 1 : 0, recorder);
     if (sent) continue;
@@ -285,13 +289,50 @@ t.test('keys are not sent to a recorder on another machine, unless by TLS to one
 
 t.test('without keys any recorder will do; when keys come later they are held back and the session is ended', async (t) => {
   const { client, invites, offers, said } = open({ recorder: 'sip:r@192.0.2.1' });
-  void client.mediaChanged();
+  void client.changed();
   await settled();
   const dialog = invites[0]!.accept();
   await settled();
   offers({ sdp: sdpOf(2, 4_002), holdsKeys: true });
-  await client.mediaChanged();
+  await client.changed();
   t.strictSame(dialog.reinvites, []);
   t.equal(dialog.byes, 1);
   t.match(said.lost, [/keys are not sent unencrypted/]);
+});
+
+t.test('what is wished travels in the metadata of the INVITE, and each change of it in a re-INVITE, the media unchanged', async (t) => {
+  const { client, invites, wishes } = open();
+  wishes({ keep: false, pauses: [], said: [], tags: {} });
+  void client.changed();
+  await settled();
+  t.match(invites[0]!.options.localSdp, 'keep="false"');
+  const dialog = invites[0]!.accept();
+  await settled();
+  await client.changed();
+  t.strictSame(dialog.reinvites, [], 'nothing new');
+  wishes({ keep: true, pauses: [], said: [{ atMs: 1, command: 'start', by: 'api' }], tags: {} });
+  const changed = client.changed();
+  await settled();
+  t.match(dialog.reinvites, [{ body: /keep="true".*command="start"/ }]);
+  dialog.reinvites[0]!.answer(200);
+  await changed;
+});
+
+t.test('however many changes come while one is under way, one re-INVITE tells the last of them', async (t) => {
+  const { client, dialog, wishes, said } = await live();
+  const say = (n: number): Promise<void> => {
+    wishes({ keep: true, pauses: [], said: [], tags: { n: String(n) } });
+    return client.changed();
+  };
+  void say(0);
+  await settled();
+  const all = Array.from({ length: 50 }, (_, n) => say(n + 1));
+  await settled();
+  t.equal(dialog.reinvites.length, 1);
+  dialog.reinvites[0]!.answer(200);
+  await settled();
+  t.match(dialog.reinvites[1]?.body, '<value>50</value>');
+  dialog.reinvites[1]!.answer(200);
+  await Promise.all(all);
+  t.strictSame([dialog.reinvites.length, said.lost], [2, []]);
 });

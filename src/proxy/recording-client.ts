@@ -19,6 +19,7 @@ import {
   newMetadataId,
   parseSipUri,
   requestInDialog,
+  type RecordingControl,
   type SipConnection,
   type SipDialog,
   type SipRequest,
@@ -41,6 +42,8 @@ export interface RecordingClientOptions {
   readonly startedAt: Date;
   readonly caller: Party;
   readonly callee: Party;
+  /** What the recorder is to know beside the media; undefined: nothing. Told with each change. */
+  readonly wishes?: () => RecordingControl | undefined;
   /** The recording ended although the call goes on. Told once. */
   readonly onLost: (reason: string) => void;
 }
@@ -70,6 +73,8 @@ export class RecordingClient {
   #offered = '';
   /** One change at a time: no second INVITE while one is unanswered (RFC 3261 §14.1). */
   #changes: Promise<void> = Promise.resolve();
+  /** The change that waits for the one under way. */
+  #next: Promise<void> | undefined;
 
   constructor(options: RecordingClientOptions) {
     this.#options = options;
@@ -85,10 +90,16 @@ export class RecordingClient {
     return this.#dialog !== undefined;
   }
 
-  /** The media of the call changed or became known: opens the session, or tells the recorder. */
-  mediaChanged(): Promise<void> {
-    this.#changes = this.#changes.then(() => this.#change());
-    return this.#changes;
+  /**
+   * The media of the call, or what is wished of its recording, changed or became known: opens the session, or tells
+   * the recorder. Whoever comes while another change waits is told with that one.
+   */
+  changed(): Promise<void> {
+    this.#next ??= this.#changes = this.#changes.then(() => {
+      this.#next = undefined;
+      return this.#change();
+    });
+    return this.#next;
   }
 
   async #change(): Promise<void> {
@@ -172,15 +183,16 @@ export class RecordingClient {
   async #body(): Promise<Body | undefined> {
     const offer = await this.#options.media.recordingOffer();
     if (offer === undefined) return undefined;
+    const wishes = this.#options.wishes?.();
     // Only the version differs (RFC 8866 §5.2): nothing to tell.
-    const content = offer.sdp.replace(/^o=.*$/m, '');
+    const content = offer.sdp.replace(/^o=.*$/m, '') + JSON.stringify(wishes ?? {});
     if (content === this.#offered) return undefined;
     this.#offered = content;
     if (offer.holdsKeys) this.#checkKeysMayTravel();
     return encodeMultipart(
       [
         { contentType: 'application/sdp', content: offer.sdp },
-        { contentType: metadataContentType, disposition: 'recording-session', content: this.#metadata() },
+        { contentType: metadataContentType, disposition: 'recording-session', content: this.#metadata(wishes) },
       ],
       `twintrack-${randomBytes(12).toString('hex')}`,
     );
@@ -198,7 +210,7 @@ export class RecordingClient {
     );
   }
 
-  #metadata(): string {
+  #metadata(control: RecordingControl | undefined): string {
     const { caller, callee, sipSessionId, startedAt } = this.#options;
     const ids = this.#ids;
     return encodeMetadata({
@@ -213,6 +225,7 @@ export class RecordingClient {
         { id: ids.callerStream, label: '1', sessionId: ids.session },
         { id: ids.calleeStream, label: '2', sessionId: ids.session },
       ],
+      ...(control === undefined ? {} : { control }),
     });
   }
 

@@ -18,6 +18,11 @@ export const trunkSettings = z.strictObject({
     })
     .prefault({})
     .describe('what is beyond is answered 503 with Retry-After'),
+  recordingControl: z
+    .array(z.enum(['caller', 'callee']))
+    .max(2)
+    .default([])
+    .describe('sides of its calls whose X-Recording headers are obeyed: caller, the trunk itself; callee, what answers at the next hop'),
 });
 
 export type TrunkSettings = z.infer<typeof trunkSettings>;

@@ -24,11 +24,15 @@ import {
   type SipResponse,
 } from '../sip/index.js';
 import { connectBackToBack } from './back-to-back.js';
+import { CallControl } from './call-control.js';
 import { partyOf, sessionNamesOf, type SessionNames } from './call-names.js';
 import { passThrough } from './pass-through.js';
 import type { ProxyContext } from './context.js';
 import { factsOf } from './facts-of.js';
 import { RecordingClient } from './recording-client.js';
+import type { Controlled } from './running-calls.js';
+import { commandHeaders } from './sip-commands.js';
+import { SipControl } from './sip-control.js';
 import { requestUriFor, type Trunk } from './trunks.js';
 
 /** The last packets of a call are still on their way when its BYE is here. */
@@ -50,6 +54,9 @@ interface Closing {
 interface Kept {
   readonly media: AnchoredCall;
   readonly recording: RecordingClient;
+  readonly control: CallControl;
+  /** What the parties' own messages say of the recording. */
+  readonly sipControl: SipControl;
 }
 
 export class TrunkCall {
@@ -83,6 +90,13 @@ export class TrunkCall {
     return this.#names.sessionId;
   }
 
+  /** As it is looked at, and commanded, from outside. */
+  get controlled(): Controlled {
+    const [from, to] = [partyOf(this.#request.get('from')).aor, partyOf(this.#request.get('to')).aor];
+    const facts = { sessionId: this.sessionId, trunk: this.#trunk.name, from, to, startedAtMs: this.#startedAt.getTime() };
+    return { facts, control: this.#lostReason === undefined && !this.#ended ? this.#kept?.control : undefined };
+  }
+
   constructor(context: ProxyContext, policy: Policy, trunk: Trunk, request: SipRequest, response: SipResponse) {
     this.#context = context;
     this.#trunk = trunk;
@@ -95,7 +109,18 @@ export class TrunkCall {
 
   #keep(): Kept {
     const { anchor, sip, settings } = this.#context;
-    const media = anchor.openCall(this.sessionId);
+    const sipControl: SipControl = new SipControl({ dtmf: settings.policy.dtmf, obeys: this.#trunk.obeys, control: () => control, now: Date.now });
+    const media = anchor.openCall(this.sessionId, sipControl.listener);
+    const control = new CallControl({
+      decision: this.#decision,
+      media,
+      now: Date.now,
+      onChanged: () => void recording.changed(),
+      onCommand: (command, source, { state, refused }) => {
+        this.#context.metrics.recordingCommand(source, refused === undefined);
+        this.#context.log.info({ sessionId: this.sessionId, command, source, state, refused }, refused === undefined ? 'recording commanded' : 'a command to the recording was refused');
+      },
+    });
     const recording = new RecordingClient({
       sip,
       settings: settings.recording,
@@ -105,9 +130,11 @@ export class TrunkCall {
       startedAt: this.#startedAt,
       caller: partyOf(this.#request.get('from')),
       callee: partyOf(this.#request.get('to')),
+      wishes: () => control.wishes,
       onLost: (reason) => this.#lost(reason),
     });
-    return { media, recording };
+    sipControl.look('caller', this.#request);
+    return { media, recording, control, sipControl };
   }
 
   #lost(reason: string): void {
@@ -192,6 +219,7 @@ export class TrunkCall {
       target: requestUriFor(this.#request.uri, this.#trunk.nextHop),
       nextHop: this.#trunk.nextHopText,
       headers: { 'Session-ID': this.#names.header },
+      withheld: this.#withheld,
       offer: offer === '' ? '' : toCallee,
       exchange: (from, sdp) => this.#exchange(kept, from, sdp),
       onOutgoing: (request) => {
@@ -206,7 +234,9 @@ export class TrunkCall {
     passThrough({
       dialogs: this.#dialogs,
       media: kept.media,
-      onMediaChanged: () => void kept.recording.mediaChanged(),
+      withheld: this.#withheld,
+      onRequest: (side, request, response) => kept.sipControl.answer(side, request, response),
+      onMediaChanged: () => void kept.recording.changed(),
       onTrouble: (side, method, reason) =>
         this.#context.log.warn({ sessionId: this.sessionId, side, method, reason }, 'a request inside the call could not be passed on'),
     });
@@ -252,7 +282,7 @@ export class TrunkCall {
     if (this.#pastAnchor) return sdp;
     try {
       const passed = await media.exchange(from, sdp);
-      void recording.mediaChanged();
+      void recording.changed();
       return passed;
     } catch (error) {
       this.#pastAnchor = true;
@@ -285,11 +315,18 @@ export class TrunkCall {
     const recording = this.#kept?.recording;
     if (recording === undefined) return { recording: 'excluded', reason: `not to be recorded: ${this.#decision.decidedBy}` };
     if (recording.accepted) return { reason: end.reason };
+    // Nothing is lost that nobody wanted.
+    if (this.#kept?.control.kept === false && this.#answered) return { recording: 'excluded', reason: 'on demand: nobody asked' };
     if (end.outcome === 'refused') return { recording: 'excluded', reason: end.reason };
     if (this.#lostReason !== undefined) return { recording: 'lost', reason: this.#lostReason };
     if (!this.#answered) return { recording: 'excluded', reason: `never answered: ${end.reason}` };
     if (!recording.asked) return { recording: 'excluded', reason: 'the call has no audio that can be recorded' };
     return { recording: 'lost', reason: 'no recorder had answered when the call ended' };
+  }
+
+  /** Where one side's word counts, the other's must not reach who else may obey it. */
+  get #withheld(): readonly string[] {
+    return this.#trunk.obeys.length === 0 ? [] : commandHeaders;
   }
 
   /** The SDP of the INVITE: its whole body, or that part of a multipart body; empty when it has none. */

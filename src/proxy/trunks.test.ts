@@ -10,14 +10,14 @@ const uri = (text: string): SipUri => {
 
 t.test('a call is of the first trunk whose sources hold its address', (t) => {
   const trunks = readTrunks([
-    { name: 'carrier', sources: ['192.0.2.7', '10.1.0.0/16'], nextHop: 'sip:198.51.100.1' },
-    { name: 'rest', sources: ['10.0.0.0/8', '2001:db8::/32'], nextHop: 'sip:198.51.100.2:5062;transport=tcp' },
+    { name: 'carrier', sources: ['192.0.2.7', '10.1.0.0/16'], nextHop: 'sip:198.51.100.1', recordingControl: [] },
+    { name: 'rest', sources: ['10.0.0.0/8', '2001:db8::/32'], nextHop: 'sip:198.51.100.2:5062;transport=tcp', recordingControl: [] },
   ]);
   for (const [address, name] of [['192.0.2.7', 'carrier'], ['192.0.2.8', undefined], ['10.1.2.3', 'carrier'], ['10.2.0.1', 'rest'], ['2001:db8::9', 'rest'], ['2001:db9::9', undefined], ['', undefined], ['nonsense', undefined]] as const) {
     t.equal(trunkOf(trunks, address)?.name, name, address);
   }
   t.match(trunks[1], { nextHopText: 'sip:198.51.100.2:5062;transport=tcp', nextHop: { host: '198.51.100.2', port: 5_062 } });
-  t.throws(() => readTrunks([{ name: 'x', sources: ['10.0.0.1'], nextHop: 'nowhere' }]), TypeError, 'the configuration was checked before');
+  t.throws(() => readTrunks([{ name: 'x', sources: ['10.0.0.1'], nextHop: 'nowhere', recordingControl: [] }]), TypeError, 'the configuration was checked before');
   t.end();
 });
 

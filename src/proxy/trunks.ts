@@ -1,4 +1,5 @@
 /** Which trunk a call came from and where it goes: pure. */
+import type { Side } from '../anchor/index.js';
 import { encodeSipUri, parseSipUri, SourceSet, type SipUri } from '../sip/index.js';
 import type { TrunkSettings } from './settings.js';
 
@@ -8,14 +9,16 @@ export interface Trunk {
   /** The same, as the configuration has it. */
   readonly nextHopText: string;
   readonly sources: SourceSet;
+  /** Sides whose headers command the recording. */
+  readonly obeys: readonly Side[];
 }
 
 /** @param settings checked before: a next hop that is no SIP URI is a bug here. */
-export function readTrunks(settings: readonly Pick<TrunkSettings, 'name' | 'sources' | 'nextHop'>[]): readonly Trunk[] {
-  return settings.map(({ name, sources, nextHop }) => {
+export function readTrunks(settings: readonly Pick<TrunkSettings, 'name' | 'sources' | 'nextHop' | 'recordingControl'>[]): readonly Trunk[] {
+  return settings.map(({ name, sources, nextHop, recordingControl }) => {
     const uri = parseSipUri(nextHop);
     if (typeof uri === 'string') throw new TypeError(`next hop of trunk ${name}: ${uri}`);
-    return { name, nextHop: uri, nextHopText: nextHop, sources: new SourceSet(sources) };
+    return { name, nextHop: uri, nextHopText: nextHop, sources: new SourceSet(sources), obeys: recordingControl };
   });
 }
 

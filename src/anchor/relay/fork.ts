@@ -30,6 +30,7 @@ export class Fork {
   #target: ForkTarget | undefined;
   #kept: { bytes: Buffer; rtcp: boolean }[] = [];
   #stopped = false;
+  #paused = false;
   #nextBurst: NodeJS.Timeout | undefined;
 
   constructor(sockets: MediaSockets, observer: AnchorObserver) {
@@ -43,7 +44,7 @@ export class Fork {
 
   /** `bytes` must not be changed afterwards: it may be kept. */
   copy(bytes: Buffer, rtcp: boolean): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#paused) return;
     if (this.#target !== undefined && this.#kept.length === 0) {
       this.#send(bytes, rtcp, this.#target);
     } else if (this.#kept.length < keptPackets) {
@@ -57,6 +58,15 @@ export class Fork {
     this.#target = target;
     this.#stopped = false;
     if (this.#nextBurst === undefined) this.#sendKept();
+  }
+
+  /** What comes from now on is not for the recorder; what was kept before is. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
   }
 
   stop(): void {

@@ -13,11 +13,12 @@ export function openRelay({ settings, observer }: RelayOptions): Anchor {
   const calls = new Set<RelayCall>();
   let origin = Date.now();
   return {
-    openCall() {
+    openCall(_sessionId, listener) {
       const call: RelayCall = new RelayCall({
         address: settings.address,
         pool,
         observer,
+        ...(listener === undefined ? {} : { listener }),
         origin: String(++origin),
         onClosed: () => calls.delete(call),
       });

@@ -17,11 +17,11 @@ export interface OfferedStream {
 }
 
 /** The streams of caller and callee, in this order, from the latest SDP of each. */
-export function offeredStreams(caller: SdpMedia, callee: SdpMedia): readonly [OfferedStream, OfferedStream] {
-  return [stream('1', caller, callee), stream('2', callee, caller)];
+export function offeredStreams(caller: SdpMedia, callee: SdpMedia, paused = false): readonly [OfferedStream, OfferedStream] {
+  return [stream('1', caller, callee, paused), stream('2', callee, caller, paused)];
 }
 
-function stream(label: string, sender: SdpMedia, receiver: SdpMedia): OfferedStream {
+function stream(label: string, sender: SdpMedia, receiver: SdpMedia, paused: boolean): OfferedStream {
   const crypto = usedCrypto(sender.crypto, receiver.crypto);
   const sends = sender.direction === 'sendrecv' || sender.direction === 'sendonly';
   const wanted = receiver.direction === 'sendrecv' || receiver.direction === 'recvonly';
@@ -30,7 +30,7 @@ function stream(label: string, sender: SdpMedia, receiver: SdpMedia): OfferedStr
     protocol: sender.protocol.includes('SAVP') ? 'RTP/SAVP' : 'RTP/AVP',
     codecs: receiver.codecs.filter((codec) => sender.codecs.some((other) => sameCodec(codec, other))),
     crypto: crypto === undefined ? [] : [crypto],
-    direction: sends && wanted ? 'sendonly' : 'inactive',
+    direction: sends && wanted && !paused ? 'sendonly' : 'inactive',
     ...(receiver.ptimeMs === undefined ? {} : { ptimeMs: receiver.ptimeMs }),
   };
 }

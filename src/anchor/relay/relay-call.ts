@@ -11,9 +11,10 @@ import { Failure } from '../../errors/index.js';
 import { isRtcp } from '../../media/index.js';
 import { encodeRecordingOffer, readSdp, rewriteSdp, type Sdp, type SdpMedia } from '../../sip/index.js';
 import { openMediaSockets, type PortPool } from '../../udp/index.js';
-import { otherSide, type AnchoredCall, type AnchorObserver, type RecordingOffer, type Side } from '../door.js';
+import { otherSide, type AnchoredCall, type AnchorObserver, type DigitListener, type RecordingOffer, type Side } from '../door.js';
 import { Face } from './face.js';
 import { Fork } from './fork.js';
+import { PressedKeys } from './pressed-keys.js';
 import { offeredStreams } from './recording-offer.js';
 
 /** More media lines than any call we have seen uses; each costs sockets. */
@@ -25,6 +26,7 @@ export interface RelayCallOptions {
   readonly address: string;
   readonly pool: PortPool;
   readonly observer: AnchorObserver;
+  readonly listener?: DigitListener;
   /** The numeric origin of the SDPs made here (RFC 8866 §5.2). */
   readonly origin: string;
   readonly onClosed: () => void;
@@ -33,16 +35,20 @@ export interface RelayCallOptions {
 export class RelayCall implements AnchoredCall {
   readonly #options: RelayCallOptions;
   readonly #lines = new Map<number, Promise<BySide<Face>>>();
+  /** Absent when nobody listens. */
+  readonly #digits: PressedKeys | undefined;
   readonly #said: Partial<Record<Side, Sdp>> = {};
   #forks: Promise<BySide<Fork>> | undefined;
   /** The forks once they are open: the packet path must not wait for a promise. */
   #openForks: BySide<Fork> | undefined;
   #audioLine: number | undefined;
+  #paused = false;
   #sessionVersion = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: RelayCallOptions) {
     this.#options = options;
+    this.#digits = options.listener === undefined ? undefined : new PressedKeys(options.listener);
   }
 
   async exchange(from: Side, text: string): Promise<string> {
@@ -63,6 +69,8 @@ export class RelayCall implements AnchoredCall {
         return { address: this.#options.address, rtpPort: face.rtpPort, rtcpPort: face.rtcpPort };
       }),
     );
+    // Packets of this side's peer have the payload types that this side asks for (RFC 3264 §5.1).
+    this.#digits?.describe(otherSide(from), this.#audioOf(from));
     // The first packet may come as soon as this SDP is out; a fork that cannot be opened costs the recording, not the call.
     await this.#forks?.catch(() => undefined);
     return rewriteSdp(text, anchored);
@@ -73,7 +81,7 @@ export class RelayCall implements AnchoredCall {
     const callee = this.#audioOf('callee');
     if (caller === undefined || callee === undefined || this.#forks === undefined) return undefined;
     const forks = await this.#forks;
-    const streams = offeredStreams(caller, callee);
+    const streams = offeredStreams(caller, callee, this.#paused);
     if (streams.some((stream) => stream.codecs.length === 0)) return undefined;
     return {
       sdp: encodeRecordingOffer({
@@ -101,6 +109,18 @@ export class RelayCall implements AnchoredCall {
       if (media === undefined || media.port === 0) fork?.stop();
       else fork?.start({ address: media.address, rtpPort: media.port, rtcpPort: media.rtcpMux ? media.port : media.rtcpPort });
     });
+  }
+
+  pauseFork(): void {
+    this.#paused = true;
+    this.#openForks?.caller.pause();
+    this.#openForks?.callee.pause();
+  }
+
+  resumeFork(): void {
+    this.#paused = false;
+    this.#openForks?.caller.resume();
+    this.#openForks?.callee.resume();
   }
 
   stopFork(): void {
@@ -132,7 +152,10 @@ export class RelayCall implements AnchoredCall {
       this.#audioLine = media.index;
       this.#forks = this.#openAll((sockets) => new Fork(sockets, this.#options.observer));
       this.#forks.then(
-        (forks) => (this.#openForks = forks),
+        (forks) => {
+          this.#openForks = forks;
+          if (this.#paused) this.pauseFork();
+        },
         () => undefined,
       );
     }
@@ -152,7 +175,9 @@ export class RelayCall implements AnchoredCall {
     const through = (from: Side) => (bytes: Buffer, onRtcpPort: boolean): void => {
       faces[otherSide(from)]?.send(bytes, onRtcpPort);
       observer.relayed(from);
-      if (index === this.#audioLine) this.#openForks?.[from].copy(bytes, onRtcpPort || isRtcp(bytes));
+      if (index !== this.#audioLine) return;
+      this.#openForks?.[from].copy(bytes, onRtcpPort || isRtcp(bytes));
+      if (!onRtcpPort) this.#digits?.hear(from, bytes);
     };
     const sides: Side[] = ['caller', 'callee'];
     const opened = await this.#openAll((sockets, index) => new Face(sockets, observer, through(sides[index] ?? 'caller')));

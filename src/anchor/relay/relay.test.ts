@@ -397,3 +397,52 @@ t.test('an SDP without an address is served when its side speaks', async (t) => 
   callee.send('found', forCallee.port);
   t.strictSame(await caller.heard(1), ['found']);
 });
+
+t.test('while the copies are paused nothing is copied or kept for later, before the recorder has answered and after', async (t) => {
+  const { anchor } = relay(t);
+  const [caller, callee] = [await peer(t), await peer(t)];
+  const call = anchor.openCall('s');
+  const { forCaller } = await callBetween(call, caller, callee);
+  let sent = 0;
+  const say = async (n: number): Promise<void> => {
+    caller.send(rtp(n), forCaller.port);
+    await callee.heard((sent += 1));
+  };
+  await say(1);
+  call.pauseFork();
+  await say(2);
+  const paused = await call.recordingOffer();
+  t.match([audioOf(paused!.sdp, 0).direction, audioOf(paused!.sdp, 1).direction], ['inactive', 'inactive'], 'the offer says so');
+  call.resumeFork();
+  await say(3);
+  const { streams, answer } = await recorder(t);
+  t.equal(audioOf((await call.recordingOffer())!.sdp).direction, 'sendonly');
+  call.startFork(answer);
+  await streams[0].heard(2);
+  await say(4);
+  call.pauseFork();
+  await say(5);
+  call.startFork(answer);
+  await say(6);
+  call.resumeFork();
+  await say(7);
+  await streams[0].heard(4);
+  t.strictSame(streams[0].came.map(({ bytes }) => bytes.readUInt16BE(2)), [1, 3, 4, 7]);
+});
+
+t.test('a call that was paused before its media was known is paused from its first packet on', async (t) => {
+  const { anchor } = relay(t);
+  const [caller, callee] = [await peer(t), await peer(t)];
+  const call = anchor.openCall('s');
+  call.pauseFork();
+  const { forCaller } = await callBetween(call, caller, callee);
+  caller.send(rtp(1), forCaller.port);
+  await callee.heard(1);
+  call.resumeFork();
+  caller.send(rtp(2), forCaller.port);
+  await callee.heard(2);
+  const { streams, answer } = await recorder(t);
+  call.startFork(answer);
+  await streams[0].heard(1);
+  t.strictSame(streams[0].came.map(({ bytes }) => bytes.readUInt16BE(2)), [2]);
+});
