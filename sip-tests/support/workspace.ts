@@ -21,6 +21,10 @@ export interface WorkspaceOptions {
   /** Sources of the trunk. */
   readonly sources?: readonly string[];
   readonly recorderUri?: string;
+  /** The key `policy`. */
+  readonly policy?: object;
+  /** Sides of the trunk whose headers command the recording. */
+  readonly recordingControl?: readonly ('caller' | 'callee')[];
   readonly relayPorts?: readonly [number, number];
   /** SIP by TLS alone, everywhere: of trunk, next hop and recorder. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string | undefined; readonly clientCertificate: string };
@@ -47,6 +51,8 @@ trunks:
   - name: loopback
     sources: [${(options.sources ?? ['127.0.0.0/8']).join(', ')}]
     nextHop: sip:127.0.0.1:${nextHopPort}${tls === undefined ? '' : ';transport=tls'}
+    recordingControl: ${JSON.stringify(options.recordingControl ?? [])}
+policy: ${JSON.stringify(options.policy ?? {})}
 strangers: ${options.strangers ?? 'refuse'}
 anchor: {relay: {address: 127.0.0.1, ports: [${relay[0]}, ${relay[1]}]}}
 recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${recorderPort};transport=${tls === undefined ? 'tcp' : 'tls'}`}"}

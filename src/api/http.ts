@@ -2,14 +2,17 @@
  * The HTTP server: health and metrics for machines, and with a library the recordings for people.
  *
  * Owns       the listening socket and its limits.
- * Leaves to  recording-routes.ts what is under /v1; ops/ what health and metrics say.
+ * Leaves to  recording-routes.ts and control-routes.ts what is under /v1; ops/ what health and metrics say.
  *
- * It listens where it is told and nowhere else. Without a library there is no /v1; with a library and
+ * It listens where it is told and nowhere else. Without a library or calls there is no /v1; with one and
  * no token everything under /v1 is refused.
  */
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { Failure, messageOf } from '../errors/index.js';
 import type { Health, Log, Metrics } from '../ops/index.js';
+import type { CallControl } from './call-control.js';
+import { ControlLinks } from './control-links.js';
+import { controlRoutes, linkRoutes } from './control-routes.js';
 import { notFound, problemOf } from './http-error.js';
 import type { Library } from './library.js';
 import { recordingRoutes } from './recording-routes.js';
@@ -25,6 +28,8 @@ export interface HttpOptions {
   readonly token?: string;
   /** Not closed with the server. */
   readonly library?: Library;
+  /** The calls that run here. */
+  readonly calls?: CallControl;
 }
 
 export interface HttpServer {
@@ -47,7 +52,7 @@ const maxConnections = 256;
 
 /** Failure HTTP_LISTEN when the address cannot be listened on. */
 export const openHttp = async (options: HttpOptions): Promise<HttpServer> => {
-  const { host, port, log, health, metrics, library, token } = options;
+  const { host, port, log, health, metrics, library, calls, token } = options;
   const server = fastify({
     ...limits,
     logger: false,
@@ -75,6 +80,19 @@ export const openHttp = async (options: HttpOptions): Promise<HttpServer> => {
       },
       { prefix: '/v1' },
     );
+  }
+
+  if (calls !== undefined) {
+    const links = new ControlLinks(Date.now);
+    for (const routes of [(scope: FastifyInstance) => controlRoutes(scope, calls, links, token), (scope: FastifyInstance) => linkRoutes(scope, calls, links)]) {
+      await server.register(
+        (scope, _options, done) => {
+          routes(scope);
+          done();
+        },
+        { prefix: '/v1' },
+      );
+    }
   }
 
   try {

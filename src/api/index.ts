@@ -1,3 +1,4 @@
+export type { CallControl } from './call-control.js';
 export { openHttp, type HttpOptions, type HttpServer } from './http.js';
 export type { Audio, Library, Verification, VerificationCheck } from './library.js';
 export { maxListed } from './list-query.js';

@@ -5,9 +5,9 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from '../errors/index.js';
 import type { Log } from '../ops/index.js';
-import { bearerCheck } from './bearer.js';
+import { requireBearer } from './bearer.js';
 import { withFirstPiece } from './first-piece.js';
-import { badRequest, unauthorized, type HttpProblem } from './http-error.js';
+import { badRequest, type HttpProblem } from './http-error.js';
 import type { Library } from './library.js';
 import { parseListQuery } from './list-query.js';
 import { unknownRecording } from './local-library.js';
@@ -18,12 +18,7 @@ interface ById {
 }
 
 export const recordingRoutes = (scope: FastifyInstance, library: Library, token: string | undefined, log: Log): void => {
-  const isAllowed = bearerCheck(token);
-  scope.addHook('onRequest', async (request, reply) => {
-    if (!isAllowed(request.headers.authorization)) {
-      await reply.code(unauthorized.status).header('www-authenticate', 'Bearer realm="twintrack"').send(unauthorized.body);
-    }
-  });
+  requireBearer(scope, token);
   scope.addHook('preHandler', async (request, reply) => {
     const problem = request.routeOptions.url === '/v1/recordings' ? undefined : unwantedQuery(request.query);
     if (problem !== undefined) await reply.code(problem.status).send(problem.body);

@@ -8,7 +8,7 @@ import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { messageOf } from '../errors/index.js';
 import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
-import { openProxy } from '../proxy/index.js';
+import { openProxy, type RunningCalls } from '../proxy/index.js';
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
@@ -83,13 +83,18 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
     stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics });
     owe(() => stitcher?.close());
   }
-  if (roles.includes('proxy')) addresses.push(...(await openProxyRole(parts)));
+  let calls: RunningCalls | undefined;
+  if (roles.includes('proxy')) {
+    const proxy = await openProxyRole(parts);
+    calls = proxy.running;
+    addresses.push(...proxy.addresses);
+  }
   const http = await openHttp({
     ...config.http,
     log: log.child({ role: 'http' }),
     health,
     metrics,
-    ...(roles.includes('api') ? { token: await makeToken(site.paths), library: localLibrary(site.ledger, site.store) } : {}),
+    ...(roles.includes('api') ? { token: await makeToken(site.paths), library: localLibrary(site.ledger, site.store), ...(calls === undefined ? {} : { calls }) } : {}),
   });
   owe(() => http.close());
   return [...addresses, { what: 'health, metrics, API', where: `http://${http.host}:${http.port}` }];
@@ -117,7 +122,7 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
   return [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }];
 }
 
-async function openProxyRole(parts: Parts): Promise<Product['addresses']> {
+async function openProxyRole(parts: Parts): Promise<{ addresses: Product['addresses']; running: RunningCalls }> {
   const { config, log, metrics, counters, site, owe } = parts;
   const anchor = openRelay({ settings: config.anchor.relay, observer: counters.relay });
   owe(() => anchor.close());
@@ -133,7 +138,7 @@ async function openProxyRole(parts: Parts): Promise<Product['addresses']> {
     node: config.node,
   });
   owe(() => proxy.close());
-  return [{ what: 'trunks (SIP)', where: sip.contacts.join(' ') }];
+  return { addresses: [{ what: 'trunks (SIP)', where: sip.contacts.join(' ') }], running: proxy.running };
 }
 
 async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources): Promise<SipConnection> {
