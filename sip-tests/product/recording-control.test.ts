@@ -41,7 +41,9 @@ async function callWith({ workspace }: Site, seconds: number, meanwhile: (sessio
     codec: 'PCMU',
     seconds,
     voices: { caller: tune('caller'), callee: tune('callee') },
-    onConnected: (sessionId) => (happening = meanwhile(sessionId)),
+    onConnected: (sessionId) => {
+      happening = meanwhile(sessionId);
+    },
   });
   await happening;
   return result;

@@ -5,7 +5,7 @@ const sequences = { start: '*1', stop: '*2', pause: '*33', resume: undefined };
 /** What keys say that come one every `everyMs`. */
 const said = (keys: string, everyMs = 200): (string | undefined)[] => {
   const matcher = new DtmfMatcher(sequences);
-  return [...keys].map((key, at) => matcher.press(key, at * everyMs)).filter((step) => step !== undefined);
+  return Array.from(keys).map((key, at) => matcher.press(key, at * everyMs)).filter((step) => step !== undefined);
 };
 
 t.test('sequences are found wherever they stand among other keys, each once', (t) => {

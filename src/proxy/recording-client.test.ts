@@ -336,3 +336,16 @@ t.test('however many changes come while one is under way, one re-INVITE tells th
   await Promise.all(all);
   t.strictSame([dialog.reinvites.length, said.lost], [2, []]);
 });
+
+t.test('when the call ends while a wish is being told, the BYE waits for its answer: what was asked for is not discarded', async (t) => {
+  const { client, dialog, wishes } = await live();
+  wishes({ keep: true, pauses: [], said: [], tags: {} });
+  void client.changed();
+  await settled();
+  client.end();
+  client.end();
+  t.strictSame([dialog.reinvites.length, dialog.byes], [1, 0]);
+  dialog.reinvites[0]!.answer(200);
+  await settled();
+  t.equal(dialog.byes, 1);
+});

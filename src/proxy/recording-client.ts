@@ -9,6 +9,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { isIPv4 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AnchoredCall } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import {
@@ -48,6 +49,9 @@ export interface RecordingClientOptions {
   readonly onLost: (reason: string) => void;
 }
 
+/** How long the BYE waits for the answer to what is being told. */
+const lastWordMs = 2_000;
+
 interface Body {
   readonly contentType: string;
   readonly body: string;
@@ -73,6 +77,8 @@ export class RecordingClient {
   #offered = '';
   /** One change at a time: no second INVITE while one is unanswered (RFC 3261 §14.1). */
   #changes: Promise<void> = Promise.resolve();
+  /** Changes under way or waiting. */
+  #untold = 0;
   /** The change that waits for the one under way. */
   #next: Promise<void> | undefined;
 
@@ -95,9 +101,12 @@ export class RecordingClient {
    * the recorder. Whoever comes while another change waits is told with that one.
    */
   changed(): Promise<void> {
-    this.#next ??= this.#changes = this.#changes.then(() => {
+    if (this.#next !== undefined) return this.#next;
+    this.#untold += 1;
+    this.#next = this.#changes = this.#changes.then(async () => {
       this.#next = undefined;
-      return this.#change();
+      await this.#change();
+      this.#untold -= 1;
     });
     return this.#next;
   }
@@ -119,8 +128,16 @@ export class RecordingClient {
     }
   }
 
-  /** The call is over: ends the session, or gives it up when the recorder has not answered yet. */
+  /**
+   * The call is over: ends the session, or gives it up when the recorder has not answered yet. What is being told, that
+   * somebody asked for the recording perhaps, is told before the BYE, for as long as that may take.
+   */
   end(): void {
+    if (this.#state !== 'live' || this.#untold === 0) this.#end();
+    else void Promise.race([this.#changes, delay(lastWordMs, undefined, { ref: false })]).then(() => this.#end());
+  }
+
+  #end(): void {
     const before = this.#state;
     if (!this.#step('ended')) return;
     if (before === 'inviting') this.#invite?.cancel(() => undefined);

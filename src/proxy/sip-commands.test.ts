@@ -44,6 +44,7 @@ t.test('keys in INFO', (t) => {
 });
 
 t.test('any text is a key or none', (t) => {
-  fc.assert(fc.property(fc.string(), fc.string(), (type, body) => [undefined, ...'0123456789*#ABCD'].includes(keyOf(type, body)) && [undefined, ...'0123456789*#ABCD'].includes(keyOf('application/dtmf-relay', body))));
+  const outcomes = [undefined, ...'0123456789*#ABCD'.split('')];
+  fc.assert(fc.property(fc.string(), fc.string(), (type, body) => outcomes.includes(keyOf(type, body)) && outcomes.includes(keyOf('application/dtmf-relay', body))));
   t.end();
 });

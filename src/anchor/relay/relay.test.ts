@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { encodeRtcp, encodeRtp } from '../../media/index.js';
+import { encodeRtcp, encodeRtp, encodeTelephoneEvent } from '../../media/index.js';
 import { readSdp, type SdpMedia } from '../../sip/index.js';
 import type { Anchor, AnchoredCall, RelayDropReason, Side } from '../door.js';
 import { openRelay } from './index.js';
@@ -445,4 +445,20 @@ t.test('a call that was paused before its media was known is paused from its fir
   call.startFork(answer);
   await streams[0].heard(1);
   t.strictSame(streams[0].came.map(({ bytes }) => bytes.readUInt16BE(2)), [2]);
+});
+
+t.test('who listens is told the keys that each party presses, and they go on to the other', async (t) => {
+  const { anchor } = relay(t);
+  const [caller, callee] = [await peer(t), await peer(t)];
+  const told: string[] = [];
+  const call = anchor.openCall('s', (from, key) => told.push(`${from} ${key}`));
+  const withEvents = (port: number, payloadType: number): string => sdpOf(port, { more: [`a=rtpmap:${payloadType} telephone-event/8000`] }).replace('RTP/AVP 0', `RTP/AVP 0 ${payloadType}`);
+  const forCallee = audioOf(await call.exchange('caller', withEvents(caller.port, 101)));
+  const forCaller = audioOf(await call.exchange('callee', withEvents(callee.port, 96)));
+  const event = (payloadType: number, number: number): Buffer =>
+    encodeRtp({ payloadType, sequenceNumber: 1, timestamp: 1, ssrc: 7, payload: encodeTelephoneEvent({ event: number, end: false, volume: 0, durationTicks: 0 }) });
+  caller.send(event(96, 10), forCaller.port);
+  callee.send(event(101, 11), forCallee.port);
+  await Promise.all([caller.heard(1), callee.heard(1)]);
+  t.strictSame(told.sort(), ['callee #', 'caller *']);
 });
