@@ -43,6 +43,7 @@ const rows: readonly [what: string, settings: object, call: Call, decided: strin
   ['a rule without conditions', { rules: [{ name: 'all', record: 'never' }] }, {}, 'never: rule all'],
   ['the first that fits', { rules: [{ name: 'a', record: 'never' }, { name: 'b', record: 'always' }] }, {}, 'never: rule a'],
   ['one that does not fit is passed over', { rules: [{ name: 'a', when: { callee: ['9!'] }, record: 'never' }, { name: 'b', record: 'always' }] }, {}, 'always: rule b'],
+  ['recorded when somebody asks', { rules: [{ name: 'a', record: 'on-demand', pausable: true }] }, {}, 'on-demand: rule a'],
   ['no rule fits', { rules: [{ name: 'a', when: { callee: ['9!'] }, record: 'never' }] }, {}, 'always: no rule'],
   ['the callee', when({ callee: ['7100'] }), {}, ONE],
   ['the callee, another', when({ callee: ['7101'] }), {}, REST],
@@ -187,6 +188,11 @@ t.test('settings that mean nothing are refused, and say what to write', (t) => {
     [{ deny: [{}] }, /caller, callee or party/u],
     [{ otherwise: { record: 'sometimes' } }, /always/u],
     [{ rule: [] }, /rule/u],
+    [{ otherwise: { record: 'always', commands: ['erase'] } }, /commands/u],
+    [{ dtmf: { start: '*1', stop: '*1' } }, /is within, another/u],
+    [{ dtmf: { start: '*1', stop: '9*12' } }, /is within, another/u],
+    [{ dtmf: { start: 'x' } }, /one to eight keys/u],
+    [{ dtmf: { start: '' } }, /one to eight keys/u],
   ];
   for (const [settings, message] of faults) t.throws(() => policySettings.parse(settings), message);
   t.end();
