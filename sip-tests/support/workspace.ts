@@ -52,7 +52,7 @@ trunks:
     sources: [${(options.sources ?? ['127.0.0.0/8']).join(', ')}]
     nextHop: sip:127.0.0.1:${nextHopPort}${tls === undefined ? '' : ';transport=tls'}
     recordingControl: ${JSON.stringify(options.recordingControl ?? [])}
-policy: ${JSON.stringify(options.policy ?? {})}
+${options.policy === undefined ? '' : `policy: ${JSON.stringify(options.policy)}`}
 strangers: ${options.strangers ?? 'refuse'}
 anchor: {relay: {address: 127.0.0.1, ports: [${relay[0]}, ${relay[1]}]}}
 recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${recorderPort};transport=${tls === undefined ? 'tcp' : 'tls'}`}"}
