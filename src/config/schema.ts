@@ -22,6 +22,11 @@ export const configSchema = z.strictObject({
       port: z.int().min(0).max(65_535).default(8060),
     })
     .prefault({}),
+  drain: z
+    .strictObject({
+      seconds: z.int().min(0).max(86_400).default(20).describe('how long running calls may go on after the signal to stop, which ends new ones; a second signal ends them at once'),
+    })
+    .prefault({}),
   ...proxySettings,
   recorder: recorderSchema,
 });

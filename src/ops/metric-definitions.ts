@@ -61,7 +61,7 @@ export const definitions = {
   twintrack_sip_rejected_total: {
     kind: 'counter',
     help: 'SIP requests that were refused or dropped before a call came of them, by reason.',
-    label: { name: 'reason', values: ['malformed', 'unknown-source', 'rate-limited', 'overload', 'no-trunk', 'trunk-limit', 'not-acceptable'] },
+    label: { name: 'reason', values: ['malformed', 'unknown-source', 'rate-limited', 'overload', 'no-trunk', 'trunk-limit', 'draining', 'not-acceptable'] },
   },
   twintrack_sip_tls_failures_total: {
     kind: 'counter',

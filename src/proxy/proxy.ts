@@ -17,6 +17,9 @@ import { readTrunks, trunkOf } from './trunks.js';
 
 export interface Proxy {
   readonly calls: number;
+  readonly draining: boolean;
+  /** Takes no new calls from now on: they are answered 503. Resolves when the last of the old has ended. */
+  drain(): Promise<void>;
   /** Hangs up what still runs. */
   close(): Promise<void>;
 }
@@ -30,6 +33,7 @@ export function openProxy(context: ProxyContext): Proxy {
   const policy = new Policy(context.settings.policy);
   const strangers = new RateLimit(STRANGERS_PER_SECOND);
   const running = new Map<TrunkCall, Promise<void>>();
+  let draining = false;
 
   context.sip.srf.invite((request, response) => {
     const trunk = trunkOf(trunks, request.source_address);
@@ -39,11 +43,11 @@ export function openProxy(context: ProxyContext): Proxy {
       return;
     }
     const admission = admissions.get(trunk.name);
-    const full = admission?.admit();
-    if (full !== undefined) {
-      context.metrics.sipRejected('trunk-limit');
-      response.send(503, { headers: { 'Retry-After': `${1 + randomInt(5)}` } });
-      noteRefused(context, request, trunk.name, 503, full);
+    const refused = draining ? 'this node takes no new calls, it is about to stop' : admission?.admit();
+    if (refused !== undefined) {
+      context.metrics.sipRejected(draining ? 'draining' : 'trunk-limit');
+      response.send(503, { headers: retrySoon() });
+      noteRefused(context, request, trunk.name, 503, refused);
       return;
     }
     let call: TrunkCall;
@@ -69,6 +73,7 @@ export function openProxy(context: ProxyContext): Proxy {
   // Trunks ask whether we are there; anybody else learns nothing.
   context.sip.srf.use('options', (request: SipRequest, response: SipResponse) => {
     if (trunkOf(trunks, request.source_address) === undefined) refuseStranger(context, request, response);
+    else if (draining) response.send(503, { headers: retrySoon() });
     else response.send(200);
   });
 
@@ -76,13 +81,24 @@ export function openProxy(context: ProxyContext): Proxy {
     get calls() {
       return running.size;
     },
+    get draining() {
+      return draining;
+    },
+    async drain() {
+      draining = true;
+      await Promise.all(running.values());
+    },
     async close() {
+      draining = true;
       const calls = [...running];
       await Promise.all(calls.map(([call]) => call.hangUp('the proxy is closing')));
       await Promise.all(calls.map(([, end]) => end));
     },
   };
 }
+
+/** Spread, so that not all come back at once. */
+const retrySoon = (): Record<string, string> => ({ 'Retry-After': `${1 + randomInt(5)}` });
 
 function refuseStranger(context: ProxyContext, request: SipRequest, response: SipResponse): void {
   context.metrics.sipRejected('no-trunk');

@@ -8,7 +8,7 @@ import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { messageOf } from '../errors/index.js';
 import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
-import { openProxy } from '../proxy/index.js';
+import { openProxy, type Proxy } from '../proxy/index.js';
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
@@ -28,6 +28,10 @@ export interface ProductOptions {
 export interface Product {
   /** Where it can be reached, for a person to read. */
   readonly addresses: readonly { readonly what: string; readonly where: string }[];
+  /** Calls that run. */
+  readonly calls: number;
+  /** Takes no new calls; resolves when the last of the old has ended. Health says so meanwhile, that others send theirs elsewhere. */
+  drain(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -55,14 +59,22 @@ export async function openProduct({ config, roles, log, version }: ProductOption
     }
   };
   try {
-    return { addresses: await openParts({ config, roles, log, version }, (debt) => debts.push(debt)), close };
+    const { addresses, proxy } = await openParts({ config, roles, log, version }, (debt) => debts.push(debt));
+    return {
+      addresses,
+      get calls() {
+        return proxy?.calls ?? 0;
+      },
+      drain: async () => proxy?.drain(),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function openParts({ config, roles, log, version }: ProductOptions, owe: Parts['owe']): Promise<Product['addresses']> {
+async function openParts({ config, roles, log, version }: ProductOptions, owe: Parts['owe']): Promise<{ addresses: Product['addresses']; proxy: Proxy | undefined }> {
   const metrics = createMetrics();
   const health = createHealth({ version });
   const counters = openPacketCounters(metrics);
@@ -83,7 +95,8 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
     stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics });
     owe(() => stitcher?.close());
   }
-  if (roles.includes('proxy')) addresses.push(...(await openProxyRole(parts)));
+  const proxy = roles.includes('proxy') ? await openProxyRole(parts) : undefined;
+  if (proxy !== undefined) addresses.push({ what: 'trunks (SIP)', where: proxy.where });
   const http = await openHttp({
     ...config.http,
     log: log.child({ role: 'http' }),
@@ -92,7 +105,8 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
     ...(roles.includes('api') ? { token: await makeToken(site.paths), library: localLibrary(site.ledger, site.store) } : {}),
   });
   owe(() => http.close());
-  return [...addresses, { what: 'health, metrics, API', where: `http://${http.host}:${http.port}` }];
+  addresses.push({ what: 'health, metrics, API', where: `http://${http.host}:${http.port}` });
+  return { addresses, proxy: proxy?.proxy };
 }
 
 async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Promise<Product['addresses']> {
@@ -117,8 +131,8 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
   return [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }];
 }
 
-async function openProxyRole(parts: Parts): Promise<Product['addresses']> {
-  const { config, log, metrics, counters, site, owe } = parts;
+async function openProxyRole(parts: Parts): Promise<{ proxy: Proxy; where: string }> {
+  const { config, log, metrics, health, counters, site, owe } = parts;
   const anchor = openRelay({ settings: config.anchor.relay, observer: counters.relay });
   owe(() => anchor.close());
   const sources = config.trunks.flatMap((trunk) => trunk.sources);
@@ -133,7 +147,11 @@ async function openProxyRole(parts: Parts): Promise<Product['addresses']> {
     node: config.node,
   });
   owe(() => proxy.close());
-  return [{ what: 'trunks (SIP)', where: sip.contacts.join(' ') }];
+  health.register('calls', () => {
+    const { calls, draining } = proxy;
+    return Promise.resolve(draining ? { ok: false, detail: `no new calls are taken; ${calls} run` } : { ok: true, detail: `${calls} calls run` });
+  });
+  return { proxy, where: sip.contacts.join(' ') };
 }
 
 async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources): Promise<SipConnection> {
