@@ -68,6 +68,22 @@ export const definitions = {
     help: 'TLS connections of the embedded SIP edge that failed, and times that a changed certificate could not be used, by reason.',
     label: { name: 'reason', values: ['handshake', 'not-trusted', 'reload'] },
   },
+  twintrack_policy_decisions_total: {
+    kind: 'counter',
+    help: 'Calls decided where a policy service is configured: by its answer, by one cached, by an expired one because it gave none, by the rules for the same reason, or by the deny list.',
+    label: { name: 'by', values: ['fresh', 'cached', 'stale', 'rules', 'denied'] },
+  },
+  twintrack_policy_unanswered_total: {
+    kind: 'counter',
+    help: 'Calls for which the policy service gave no answer, by reason: those decided by `stale` and `rules`.',
+    label: { name: 'reason', values: ['timeout', 'connection', 'redirect', 'status', 'content-type', 'too-large', 'malformed', 'breaker-open', 'busy'] },
+  },
+  twintrack_policy_service_seconds: {
+    kind: 'histogram',
+    help: 'Time from asking the policy service to its answer, or to giving up, in seconds.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2],
+  },
+  twintrack_policy_breaker_state: { kind: 'gauge', help: 'Whether the policy service is asked: 0 yes, 1 a trial is under way after failures, 2 it is left alone.' },
 } as const satisfies Record<string, MetricDefinition>;
 
 type LabelOf<N extends keyof typeof definitions> = (typeof definitions)[N] extends { label: { values: readonly (infer Value)[] } } ? Value : never;
@@ -79,4 +95,6 @@ export type RelayDroppedReason = LabelOf<'twintrack_relay_dropped_total'>;
 export type PacketRejectReason = LabelOf<'twintrack_recorder_packets_rejected_total'>;
 export type MetricRecordingState = LabelOf<'twintrack_recordings_total'>;
 export type TlsFailureReason = LabelOf<'twintrack_sip_tls_failures_total'>;
+export type PolicyDecider = LabelOf<'twintrack_policy_decisions_total'>;
+export type PolicyUnansweredReason = LabelOf<'twintrack_policy_unanswered_total'>;
 export type SipRejectReason = LabelOf<'twintrack_sip_rejected_total'>;

@@ -32,6 +32,10 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
   metrics.stitchFailed();
   metrics.edgeRestarted();
   metrics.sipRejected('no-trunk');
+  metrics.policyDecided('stale');
+  metrics.policyUnanswered('timeout');
+  metrics.policyServiceSeconds(0.15);
+  metrics.policyBreaker('open');
   const text = await metrics.text();
   for (const line of [
     'twintrack_calls_total{outcome="answered"} 1',
@@ -50,6 +54,11 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
     'twintrack_stitch_failures_total 1',
     'twintrack_edge_restarts_total 1',
     'twintrack_sip_rejected_total{reason="no-trunk"} 1',
+    'twintrack_policy_decisions_total{by="stale"} 1',
+    'twintrack_policy_unanswered_total{reason="timeout"} 1',
+    'twintrack_policy_service_seconds_bucket{le="0.1"} 0',
+    'twintrack_policy_service_seconds_bucket{le="0.15"} 1',
+    'twintrack_policy_breaker_state 2',
   ]) {
     t.ok(text.split('\n').includes(line), line);
   }

@@ -53,7 +53,8 @@ const conditions = z
   })
   .describe('what a call must be; all of it');
 
-const outcome = {
+/** What a rule decides, or whoever decides in its place. */
+export const outcomeShape = {
   record: z.enum(['always', 'never']).describe('whether its calls are recorded'),
   mandatory: z.boolean().default(false).describe('true: a call that cannot be recorded is refused'),
   refuseWith: z.int().min(400).max(699).default(503).describe('the status it is refused with'),
@@ -68,12 +69,12 @@ export const policySettings = z
       .default([])
       .describe('calls that are never recorded, whatever the rules say'),
     rules: z
-      .array(z.strictObject({ name: z.string().min(1).max(64).describe('what the ledger calls it'), when: conditions.prefault({}), ...outcome }))
+      .array(z.strictObject({ name: z.string().min(1).max(64).describe('what the ledger calls it'), when: conditions.prefault({}), ...outcomeShape }))
       .max(10_000)
       .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, 'two rules have the same name')
       .default([])
       .describe('the first that fits a call decides'),
-    otherwise: z.strictObject({ ...outcome, record: outcome.record.default('always') }).prefault({}).describe('the calls that no rule fits'),
+    otherwise: z.strictObject({ ...outcomeShape, record: outcomeShape.record.default('always') }).prefault({}).describe('the calls that no rule fits'),
   })
   .describe('which calls are recorded');
 
