@@ -1,15 +1,18 @@
 /**
  * The trunk proxy: takes calls from configured trunks and carries each to its trunk's next hop.
  *
- * Owns       the calls that run, who may send one and how many, and the ledger entries of those refused.
- * Leaves to  TrunkCall each call; the edge the SIP; the anchor the media.
+ * Owns       the calls that run, who may send one and how many, and the ledger entries of those that are not carried.
+ * Leaves to  policy/ and policy-service/ whether a call is recorded; TrunkCall each call; the edge the SIP; the anchor the media.
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { messageOf } from '../errors/index.js';
-import { Policy } from '../policy/index.js';
+import type { CallEnd } from '../ledger/index.js';
+import { Policy, type Decision } from '../policy/index.js';
 import type { SipRequest, SipResponse } from '../sip/index.js';
 import { partyOf, sessionNamesOf } from './call-names.js';
 import type { ProxyContext } from './context.js';
+import { factsOf } from './facts-of.js';
+import { PendingDecisions } from './pending-decisions.js';
 import { RateLimit } from './rate-limit.js';
 import { TrunkAdmission } from './trunk-admission.js';
 import { TrunkCall } from './trunk-call.js';
@@ -34,6 +37,7 @@ export function openProxy(context: ProxyContext): Proxy {
   const strangers = new RateLimit(STRANGERS_PER_SECOND);
   const running = new Map<TrunkCall, Promise<void>>();
   let draining = false;
+  const pending = context.policyService === undefined ? undefined : new PendingDecisions(context.policyService);
 
   context.sip.srf.invite((request, response) => {
     const trunk = trunkOf(trunks, request.source_address);
@@ -50,25 +54,43 @@ export function openProxy(context: ProxyContext): Proxy {
       noteRefused(context, request, trunk.name, 503, refused);
       return;
     }
-    let call: TrunkCall;
-    try {
-      call = new TrunkCall(context, policy, trunk, request, response);
-    } catch (error) {
+    const [names, startedAt] = [sessionNamesOf(request), new Date()];
+    const carry = (decision: Decision): void => {
+      const call = new TrunkCall(context, { names, startedAt, decision }, trunk, request, response);
+      running.set(
+        call,
+        call.carry().finally(() => {
+          admission?.release();
+          running.delete(call);
+          context.metrics.callsActive(running.size);
+        }),
+      );
+      context.metrics.callsActive(running.size);
+    };
+    const failed = (error: unknown): void => {
       admission?.release();
       context.log.error({ reason: messageOf(error) }, 'a call could not be taken');
       response.send(500);
       noteRefused(context, request, trunk.name, 500, messageOf(error));
-      return;
+    };
+    try {
+      const facts = factsOf(request, trunk.name, names.sessionId, startedAt.getTime());
+      if (pending === undefined) carry(policy.decide(facts));
+      else {
+        pending.await(request, facts, failed, (decided) => {
+          if (typeof decided !== 'string') {
+            carry(decided);
+            return;
+          }
+          noteUncarried(context, request, trunk.name, names.sessionId, { outcome: decided, ...undecided[decided] });
+          // A caller who gave up has been answered: the edge did that together with the CANCEL.
+          if (decided === 'interrupted') response.send(503, { headers: { 'Retry-After': '5' } });
+          admission?.release();
+        });
+      }
+    } catch (error) {
+      failed(error);
     }
-    running.set(
-      call,
-      call.carry().finally(() => {
-        admission?.release();
-        running.delete(call);
-        context.metrics.callsActive(running.size);
-      }),
-    );
-    context.metrics.callsActive(running.size);
   });
   // Trunks ask whether we are there; anybody else learns nothing.
   context.sip.srf.use('options', (request: SipRequest, response: SipResponse) => {
@@ -86,10 +108,12 @@ export function openProxy(context: ProxyContext): Proxy {
     },
     async drain() {
       draining = true;
+      await pending?.settled();
       await Promise.all(running.values());
     },
     async close() {
       draining = true;
+      await pending?.close();
       const calls = [...running];
       await Promise.all(calls.map(([call]) => call.hangUp('the proxy is closing')));
       await Promise.all(calls.map(([, end]) => end));
@@ -106,14 +130,23 @@ function refuseStranger(context: ProxyContext, request: SipRequest, response: Si
   response.send(403);
 }
 
+/** What becomes of a call that ended before it was decided whether it is recorded. */
+const undecided = {
+  cancelled: { sipStatus: 487, reason: 'never answered: the caller gave up' },
+  interrupted: { sipStatus: 503, reason: 'never answered: the proxy is closing' },
+} as const;
+
+const noteRefused = (context: ProxyContext, request: SipRequest, trunk: string, sipStatus: number, reason: string): void =>
+  noteUncarried(context, request, trunk, sessionNamesOf(request).sessionId, { outcome: 'refused', sipStatus, reason: `refused with ${sipStatus}: ${reason}` });
+
 /** A call that never came to be one stands in the ledger all the same. */
-function noteRefused(context: ProxyContext, request: SipRequest, trunk: string, sipStatus: number, reason: string): void {
+function noteUncarried(context: ProxyContext, request: SipRequest, trunk: string, sessionId: string, end: Pick<CallEnd, 'outcome' | 'reason'> & { sipStatus: number }): void {
   const { ledger, log, metrics, node } = context;
-  const [callId, atMs, { sessionId }] = [randomUUID(), Date.now(), sessionNamesOf(request)];
-  metrics.callEnded('refused');
-  log.info({ sessionId, trunk, sipStatus, reason }, 'call refused');
+  const [callId, atMs] = [randomUUID(), Date.now()];
+  metrics.callEnded(end.outcome);
+  log.info({ sessionId, trunk, ...end }, 'call not carried');
   ledger
     .callBegan({ callId, sessionId, trunk, from: partyOf(request.get('from')).aor, to: partyOf(request.get('to')).aor, startedAtMs: atMs, node })
-    .then(() => ledger.callEnded(callId, { atMs, outcome: 'refused', sipStatus, recording: 'excluded', reason: `refused with ${sipStatus}: ${reason}` }))
+    .then(() => ledger.callEnded(callId, { atMs, ...end, recording: 'excluded' }))
     .catch((error: unknown) => log.error({ sessionId, reason: messageOf(error) }, 'the ledger did not take an entry'));
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { anchorSettings } from '../anchor/index.js';
 import { policySettings } from '../policy/index.js';
+import { policyServiceSettings } from '../policy-service/index.js';
 import { parseSipUri, sipSettings, sourceList } from '../sip/index.js';
 
 const sipUri = z
@@ -35,7 +36,7 @@ export const proxySettings = {
     .enum(['refuse', 'ignore'])
     .default('refuse')
     .describe('requests from no trunk: refuse answers 403; ignore answers nothing (embedded edge only)'),
-  policy: policySettings.prefault({}),
+  policy: policySettings.extend({ service: policyServiceSettings.optional() }).describe('which calls are recorded').prefault({}),
   anchor: anchorSettings.describe('what carries the media of recorded calls'),
   recording: z
     .strictObject({

@@ -6,14 +6,14 @@
  * recording session and the ledger follow it and may fail alone, unless a rule makes the recording mandatory.
  *
  * Owns       both dialogs, the anchored media and the recording session of this call, and their end.
- * Leaves to  policy/ whether it is recorded; pass-through.ts what happens inside the answered call.
+ * Leaves to  its opener whether it is recorded; pass-through.ts what happens inside the answered call.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { CallEnd } from '../ledger/index.js';
-import type { Decision, Policy } from '../policy/index.js';
+import type { Decision } from '../policy/index.js';
 import {
   hangUp,
   headersToPass,
@@ -24,10 +24,9 @@ import {
   type SipResponse,
 } from '../sip/index.js';
 import { connectBackToBack } from './back-to-back.js';
-import { partyOf, sessionNamesOf, type SessionNames } from './call-names.js';
+import { partyOf, type SessionNames } from './call-names.js';
 import { passThrough } from './pass-through.js';
 import type { ProxyContext } from './context.js';
-import { factsOf } from './facts-of.js';
 import { RecordingClient } from './recording-client.js';
 import { requestUriFor, type Trunk } from './trunks.js';
 
@@ -52,6 +51,13 @@ interface Kept {
   readonly recording: RecordingClient;
 }
 
+/** What is settled of a call before it is carried. */
+export interface Entry {
+  readonly names: SessionNames;
+  readonly startedAt: Date;
+  readonly decision: Decision;
+}
+
 export class TrunkCall {
   readonly #context: ProxyContext;
   readonly #trunk: Trunk;
@@ -59,7 +65,7 @@ export class TrunkCall {
   readonly #response: SipResponse;
   readonly callId = randomUUID();
   readonly #names: SessionNames;
-  readonly #startedAt = new Date();
+  readonly #startedAt: Date;
   readonly #decision: Decision;
   /** Absent for a call that is not recorded: its media goes past us. */
   readonly #kept: Kept | undefined;
@@ -83,13 +89,14 @@ export class TrunkCall {
     return this.#names.sessionId;
   }
 
-  constructor(context: ProxyContext, policy: Policy, trunk: Trunk, request: SipRequest, response: SipResponse) {
+  constructor(context: ProxyContext, entry: Entry, trunk: Trunk, request: SipRequest, response: SipResponse) {
     this.#context = context;
     this.#trunk = trunk;
     this.#request = request;
     this.#response = response;
-    this.#names = sessionNamesOf(request);
-    this.#decision = policy.decide(factsOf(request, trunk.name, this.sessionId, this.#startedAt.getTime()));
+    this.#names = entry.names;
+    this.#startedAt = entry.startedAt;
+    this.#decision = entry.decision;
     this.#kept = this.#decision.record === 'never' ? undefined : this.#keep();
   }
 

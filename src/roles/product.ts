@@ -8,6 +8,8 @@ import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { messageOf } from '../errors/index.js';
 import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
+import { Policy } from '../policy/index.js';
+import { openPolicyService } from '../policy-service/index.js';
 import { openProxy, type Proxy } from '../proxy/index.js';
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
@@ -137,11 +139,18 @@ async function openProxyRole(parts: Parts): Promise<{ proxy: Proxy; where: strin
   owe(() => anchor.close());
   const sources = config.trunks.flatMap((trunk) => trunk.sources);
   const sip = await openSip(parts, 'proxy', config.sip, { sources, answersOthers: config.strangers !== 'ignore' });
+  const { service } = config.policy;
+  const policyService =
+    service === undefined
+      ? undefined
+      : await openPolicyService(service, { local: new Policy(config.policy), log: log.child({ role: 'policy' }), metrics, now: () => performance.now(), random: Math.random });
+  owe(() => policyService?.close());
   const proxy = openProxy({
     settings: config,
     sip,
     anchor,
     ledger: site.ledger,
+    ...(policyService === undefined ? {} : { policyService }),
     log: log.child({ role: 'proxy' }),
     metrics,
     node: config.node,
