@@ -1,7 +1,9 @@
 /** `twintrack explain`: which rule decides whether a call is recorded, and why. */
 import type { Config } from '../config/index.js';
 import { Failure } from '../errors/index.js';
-import { Policy, plainUser, type CallFacts, type Subscriber } from '../policy/index.js';
+import { createLog } from '../ops/index.js';
+import { Policy, plainUser, type CallFacts, type Decision, type Subscriber } from '../policy/index.js';
+import { openPolicyService } from '../policy-service/index.js';
 import { parseSipUri } from '../sip/index.js';
 import { print, printJson, table } from './terminal.js';
 
@@ -14,6 +16,8 @@ export interface ExplainOptions {
   /** In ms since 1970. */
   readonly at: number;
   readonly sessionId: string;
+  /** Whether the policy service is asked too. */
+  readonly ask: boolean;
   readonly json: boolean;
 }
 
@@ -34,19 +38,36 @@ function headersOf(lines: readonly string[]): CallFacts['headers'] {
   return headers;
 }
 
-/** @throws Failure CONFIG_INVALID for a trunk that the configuration does not have. */
-export function explain(config: Config, { from, to, trunk = config.trunks[0]?.name ?? '', header, at, sessionId, json }: ExplainOptions): void {
+/** Asks the policy service once; why an answer is of no use goes to the log, which is standard error. */
+async function askService({ policy }: Config, facts: CallFacts): Promise<Decision> {
+  if (policy.service === undefined) throw new Failure('CONFIG_INVALID', 'there is no policy service to ask: the configuration has no policy.service');
+  const metrics = { policyDecided: () => undefined, policyUnanswered: () => undefined, policyServiceSeconds: () => undefined, policyBreaker: () => undefined };
+  const log = createLog({ level: 'warn', name: 'twintrack', pretty: true });
+  const service = await openPolicyService(policy.service, { local: new Policy(policy), log, metrics, now: () => performance.now(), random: Math.random });
+  try {
+    return await service.decide(facts);
+  } finally {
+    service.close();
+  }
+}
+
+const inWords = ({ record, decidedBy, mandatory, refuseWith }: Decision): string =>
+  `${record === 'always' ? 'recorded' : 'not recorded'}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}`;
+
+/** @throws Failure CONFIG_INVALID for a trunk or a policy service that the configuration does not have. */
+export async function explain(config: Config, { from, to, trunk = config.trunks[0]?.name ?? '', header, at, sessionId, ask, json }: ExplainOptions): Promise<void> {
   if (!config.trunks.some(({ name }) => name === trunk)) {
     throw new Failure('CONFIG_INVALID', `there is no trunk "${trunk}"; there are: ${config.trunks.map(({ name }) => name).join(', ')}`, { facts: { trunk } });
   }
   const facts: CallFacts = { sessionId, trunk, caller: subscriberOf(from), callee: subscriberOf(to), headers: headersOf(header), atMs: at };
   const { bearing, steps, decision } = new Policy(config.policy).explain(facts);
+  const asked = ask ? await askService(config, facts) : undefined;
   if (json) {
-    printJson({ facts: { ...facts, at: new Date(at).toISOString() }, ...bearing, steps, decision });
+    printJson({ facts: { ...facts, at: new Date(at).toISOString() }, ...bearing, steps, decision, ...(asked === undefined ? {} : { asked }) });
     return;
   }
   print(`${from} calls ${to} by trunk ${trunk}: ${bearing.traffic}${bearing.direction === undefined ? '' : `, ${bearing.direction}`}`);
   if (steps.length > 0) print(table(['looked at', 'what came of it'], steps.map(({ what, why }) => [what, why === undefined ? 'it fits and decides' : `does not fit: ${why}`])));
-  const { record, decidedBy, mandatory, refuseWith } = decision;
-  print(`${record === 'always' ? 'recorded' : 'not recorded'}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}`);
+  print(inWords(decision));
+  if (asked !== undefined) print(`with the policy service: ${inWords(asked)}`);
 }

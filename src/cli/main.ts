@@ -85,6 +85,7 @@ command('explain', 'say which rule decides whether a call is recorded, and why')
   .option('--header <line>', 'a header of its INVITE, as "Name: value"; may be said again', parseHeader, [])
   .option('--at <time>', 'when it comes, as 2026-11-25T13:30:00Z (default: now)', parseInstant, Date.now())
   .option('--session-id <id>', 'its session ID, for rules that record a share', '00000000000000000000000000000000')
+  .option('--ask', 'ask the policy service too, once', false)
   .option('--json', 'print one JSON document', false)
   .action(async (options: WithConfig & ExplainOptions) => explain(await configOf(options), options));
 
