@@ -54,7 +54,7 @@ export class EdgeCore {
   /** Throws Failure CONFIG_INVALID for an entry of `silentUnless` or `sourceLimit.except` that is no address. */
   constructor(
     hub: TransportHub,
-    options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit' | 'natDetection' | 'cdrs'>,
+    options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit' | 'natDetection' | 'tellTlsIdentity' | 'cdrs'>,
     replaced: EdgeEnvironment,
     elsewhere: Elsewhere = nowhereElse,
   ) {
@@ -72,8 +72,8 @@ export class EdgeCore {
     });
     const facts = options.cdrs === true ? new CallRecords(routes) : noFacts;
     const proxy = new Proxy(environment, hub, layer, ids, facts);
-    const natDetection = options.natDetection ?? true;
-    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes, natDetection, facts }, proxy, (address) => this.#heard(address), admission, elsewhere);
+    const { natDetection = true, tellTlsIdentity = false } = options;
+    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes, natDetection, tellTlsIdentity, facts }, proxy, (address) => this.#heard(address), admission, elsewhere);
     layer.bind(hub, agent);
     this.#admission = admission;
     this.#hub = hub;

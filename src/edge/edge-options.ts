@@ -78,6 +78,8 @@ export interface EdgeOptions extends SourceOptions {
    * place and no proxy stands between. On unless set to false.
    */
   readonly natDetection?: boolean;
+  /** Whether applications are told whom a peer has proved to be over TLS, see app/extensions. Off unless set. */
+  readonly tellTlsIdentity?: boolean;
   /** Needed where `listen` has a tls address. */
   readonly tls?: TlsSettings | undefined;
   /** DNS servers to ask in place of the system's, as `192.0.2.1` or `192.0.2.1:53`. */

@@ -5,6 +5,7 @@
  * Leaves to  calls the register; the proxy its own command.
  */
 import type { Application } from '../app/application.js';
+import { answerWithin, keyOf, millisecondsOf } from '../app/extensions.js';
 import { encodeMessage } from '../message/encode-message.js';
 import { parseNameAddr, tagOf } from '../message/name-addr.js';
 import { parseCSeq, parseText } from '../message/parse-message.js';
@@ -171,12 +172,14 @@ export class AppRequests {
   #sendOutside(application: Application, messageId: string, message: RequestText, hops: readonly Hop[]): void {
     const { context } = this.calls;
     const given = parseCSeq(headerOf(message, 'cseq') ?? '');
+    const withinMs = message.method === 'INVITE' ? millisecondsOf(headerOf(message, keyOf(answerWithin))) : undefined;
+    const wish = withinMs === undefined ? message : { ...message, headers: message.headers.filter(({ key }) => key !== keyOf(answerWithin)) };
     const cseq = typeof given === 'string' ? context.ids.cseq() : given.number;
     const tag = context.ids.tag();
     const callId = context.ids.uuid();
     const search = context.layer.along(hops, (path) => {
       const branch = context.ids.branch();
-      const request = composeOutside(message, { via: context.layer.viaFor(path, branch), tag, callId, cseq }, path);
+      const request = composeOutside(wish, { via: context.layer.viaFor(path, branch), tag, callId, cseq }, path);
       return typeof request === 'string' ? request : { request, branch };
     });
     if (typeof search === 'string') {
@@ -193,7 +196,7 @@ export class AppRequests {
     this.#send(application, messageId, new OutgoingRequest(
       this.calls, application,
       { transactionId: context.ids.uuid(), callId: headerOf(request, 'call-id') ?? '', localTag, cseq },
-      search, undefined,
+      search, undefined, withinMs,
     ));
   }
 
