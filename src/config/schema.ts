@@ -7,7 +7,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { logLevels } from '../ops/index.js';
-import { proxySettings } from '../proxy/index.js';
+import { checkProxy, proxySettings } from '../proxy/index.js';
 import { recorderSchema } from '../recorder/index.js';
 
 export const configSchema = z.strictObject({
@@ -29,7 +29,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   ...proxySettings,
   recorder: recorderSchema,
-});
+}).superRefine(checkProxy);
 
 export type Config = z.infer<typeof configSchema>;
 

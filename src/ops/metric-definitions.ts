@@ -1,8 +1,8 @@
 /**
  * Every metric of ours: name, help, labels. docs/metrics.md is held against this by a test.
  *
- * Label values come out of the closed unions here, never a number, URI or Call-ID, so the number of
- * series is known beforehand; each exists from the start, at zero.
+ * Label values come out of the closed unions here, never a number, URI or Call-ID of a call, so the number of
+ * series is known beforehand; each exists from the start, at zero. Only next hops are named as the configuration has them.
  */
 
 export interface MetricDefinition {
@@ -10,6 +10,8 @@ export interface MetricDefinition {
   readonly help: string;
   /** At most one; its values in the order they are shown. */
   readonly label?: { readonly name: string; readonly values: readonly string[] };
+  /** Labels whose values are what the configuration names, and so are as few as it has. */
+  readonly configured?: readonly string[];
   readonly buckets?: readonly number[];
 }
 
@@ -20,6 +22,11 @@ export const definitions = {
     label: { name: 'outcome', values: ['answered', 'cancelled', 'rejected', 'failed', 'refused', 'interrupted'] },
   },
   twintrack_calls_active: { kind: 'gauge', help: 'Calls in progress: entered at the trunk and not ended.' },
+  twintrack_next_hop_up: {
+    kind: 'gauge',
+    help: '1 while a next hop is up, 0 while its checks fail or it has asked for a pause.',
+    configured: ['trunk', 'hop'],
+  },
   twintrack_captures_total: {
     kind: 'counter',
     help: 'Captures that ended, by state: closed whole, cut off because the recorder died, or failed while being written.',

@@ -24,6 +24,8 @@ import {
 export interface Metrics {
   callEnded(outcome: MetricCallOutcome): void;
   callsActive(now: number): void;
+  /** `trunk` and `hop` as the configuration names them. */
+  nextHopUp(trunk: string, hop: string, up: boolean): void;
   captureEnded(state: MetricCaptureState): void;
   capturesOpen(now: number): void;
   relayPackets(direction: RelayDirection, by: number): void;
@@ -70,10 +72,14 @@ export const createMetrics = (): Metrics => {
     const { help, buckets } = definitions[name];
     return new Histogram({ name, help, buckets: [...buckets], registers: [registry] });
   };
-  const gauge = (name: keyof typeof definitions): Gauge => new Gauge({ name, help: definitions[name].help, registers: [registry] });
+  const gauge = (name: keyof typeof definitions): Gauge => {
+    const { help, configured = [] }: MetricDefinition = definitions[name];
+    return new Gauge({ name, help, labelNames: [...configured], registers: [registry] });
+  };
 
   const calls = counter('twintrack_calls_total');
   const callsActive = gauge('twintrack_calls_active');
+  const nextHops = gauge('twintrack_next_hop_up');
   const captures = counter('twintrack_captures_total');
   const capturesOpen = gauge('twintrack_captures_open');
   const relayed = counter('twintrack_relay_packets_total');
@@ -96,6 +102,7 @@ export const createMetrics = (): Metrics => {
   return {
     callEnded: (outcome) => calls(1, outcome),
     callsActive: (now) => callsActive.set(now),
+    nextHopUp: (trunk, hop, up) => nextHops.set({ trunk, hop }, up ? 1 : 0),
     captureEnded: (state) => captures(1, state),
     capturesOpen: (now) => capturesOpen.set(now),
     relayPackets: (direction, by) => relayed(by, direction),

@@ -10,12 +10,12 @@ const faults: Readonly<Record<PatternReason, string>> = {
   'too-long': 'a number has 64 characters at most',
 };
 
-const numberPattern = z.string().superRefine((text, context) => {
+export const numberPattern = z.string().superRefine((text, context) => {
   const parsed = parseNumberPattern(text);
   if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: faults[parsed] });
 });
 
-const numberList = z.array(numberPattern).min(1).max(10_000);
+export const numberList = z.array(numberPattern).min(1).max(10_000);
 
 const timeOfDay = (latest: string): z.ZodString => z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/u, 'write a time as 08:00').refine((text) => text <= latest, `${latest} is the latest`);
 

@@ -14,7 +14,7 @@ export interface ProxyContext {
   /** Asked whether a call is recorded, in place of the rules alone. */
   readonly policyService?: Pick<PolicyService, 'decide'>;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'callEnded' | 'callsActive' | 'recordingEnded' | 'sipRejected'>;
+  readonly metrics: Pick<Metrics, 'callEnded' | 'callsActive' | 'recordingEnded' | 'sipRejected' | 'nextHopUp'>;
   /** The name of this machine in the ledger. */
   readonly node: string;
 }

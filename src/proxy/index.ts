@@ -1,4 +1,4 @@
 /** The trunk proxy. */
 export type { ProxyContext } from './context.js';
-export { openProxy, type Proxy } from './proxy.js';
-export { proxySchema, proxySettings, trunkSettings, type ProxySettings } from './settings.js';
+export { asksForIdentity, openProxy, type Proxy } from './proxy.js';
+export { checkProxy, proxySchema, proxySettings, type ProxySettings } from './settings.js';

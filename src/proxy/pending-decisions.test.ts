@@ -10,6 +10,7 @@ import { Policy, policySettings } from '../policy/index.js';
 import { openPolicyService, policyServiceSettings } from '../policy-service/index.js';
 import { connectSip, type SipConnection, type SipRequest } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
+import { failoverSettings, healthSettings } from './trunk-settings.js';
 import { openProxy, type Proxy } from './index.js';
 
 const openSip = async (): Promise<SipConnection> =>
@@ -57,6 +58,9 @@ async function openBed(t: Test, { settings = {}, limits = {}, answer }: { settin
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: [{ name: 'one', sources: ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}`, limits }],
       strangers: 'refuse',
+      routes: [],
+      failover: failoverSettings.parse({}),
+      health: healthSettings.parse({}),
       policy,
       anchor: { relay: { address: '127.0.0.1', ports: [59_000, 59_100] } },
       recording: { recorder: 'sip:nobody@127.0.0.1', answerTimeoutMs: 4_000, keysInClear: false },

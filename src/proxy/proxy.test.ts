@@ -8,6 +8,7 @@ import { policySettings } from '../policy/index.js';
 import { connectSip, hangUp, readBody, readSdp, requestInDialog, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
 import { openProxy, type Proxy } from './index.js';
+import { failoverSettings, healthSettings } from './trunk-settings.js';
 
 /** One port number for both transports: an edge sends nothing to a host and port of its own, whichever the transport. */
 async function openSip(): Promise<SipConnection> {
@@ -74,6 +75,9 @@ async function openBed(t: Test, options: { ports?: [number, number]; policy?: ob
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}`, limits: options.limits ?? {} }],
       strangers: 'refuse',
+      routes: [],
+      failover: failoverSettings.parse({}),
+      health: healthSettings.parse({}),
       policy: policySettings.parse(options.policy ?? {}),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
       recording: { recorder: `sip:rec@${addressOf(recorder, 'tcp')};transport=tcp`, answerTimeoutMs: 4_000, keysInClear: false },

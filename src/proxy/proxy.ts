@@ -1,22 +1,24 @@
 /**
- * The trunk proxy: takes calls from configured trunks and carries each to its trunk's next hop.
+ * The trunk proxy: takes calls from configured trunks and carries each to where its route, or its trunk, leads.
  *
  * Owns       the calls that run, who may send one and how many, and the ledger entries of those that are not carried.
- * Leaves to  policy/ and policy-service/ whether a call is recorded; TrunkCall each call; the edge the SIP; the anchor the media.
+ * Leaves to  policy/ and policy-service/ whether a call is recorded; destinations where it goes; TrunkCall each call; the edge the
+ *            SIP; the anchor the media.
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { messageOf } from '../errors/index.js';
 import type { CallEnd } from '../ledger/index.js';
-import { Policy, type Decision } from '../policy/index.js';
-import type { SipRequest, SipResponse } from '../sip/index.js';
+import { Policy, type CallFacts, type Decision } from '../policy/index.js';
+import { originOf, type SipRequest, type SipResponse } from '../sip/index.js';
 import { partyOf, sessionNamesOf } from './call-names.js';
 import type { ProxyContext } from './context.js';
+import { openDestinations } from './destinations.js';
 import { factsOf } from './facts-of.js';
 import { PendingDecisions } from './pending-decisions.js';
 import { RateLimit } from './rate-limit.js';
 import { TrunkAdmission } from './trunk-admission.js';
 import { TrunkCall } from './trunk-call.js';
-import { readTrunks, trunkOf } from './trunks.js';
+import { readTrunks, trunkOf, type Trunk } from './trunks.js';
 
 export interface Proxy {
   readonly calls: number;
@@ -30,6 +32,9 @@ export interface Proxy {
 /** Refused INVITEs of strangers that the ledger takes in a second: a flood of them must not fill it. */
 const STRANGERS_PER_SECOND = 10;
 
+/** Whether the edge is to tell whom a peer has proved to be over TLS. */
+export const asksForIdentity = ({ trunks }: Pick<ProxyContext['settings'], 'trunks'>): boolean => trunks.some(({ tlsIdentities }) => tlsIdentities !== undefined);
+
 export function openProxy(context: ProxyContext): Proxy {
   const trunks = readTrunks(context.settings.trunks);
   const admissions = new Map(context.settings.trunks.map(({ name, limits }) => [name, new TrunkAdmission(limits)]));
@@ -38,9 +43,12 @@ export function openProxy(context: ProxyContext): Proxy {
   const running = new Map<TrunkCall, Promise<void>>();
   let draining = false;
   const pending = context.policyService === undefined ? undefined : new PendingDecisions(context.policyService);
+  const destinations = openDestinations(context);
+  const tellsIdentity = asksForIdentity(context.settings);
+  const sender = (request: SipRequest): Trunk | undefined => trunkOf(trunks, originOf(request, tellsIdentity));
 
   context.sip.srf.invite((request, response) => {
-    const trunk = trunkOf(trunks, request.source_address);
+    const trunk = sender(request);
     if (trunk === undefined) {
       refuseStranger(context, request, response);
       if (strangers.take(performance.now())) noteRefused(context, request, '', 403, 'its source belongs to no trunk');
@@ -55,8 +63,8 @@ export function openProxy(context: ProxyContext): Proxy {
       return;
     }
     const [names, startedAt] = [sessionNamesOf(request), new Date()];
-    const carry = (decision: Decision): void => {
-      const call = new TrunkCall(context, { names, startedAt, decision }, trunk, request, response);
+    const carry = (facts: CallFacts, decision: Decision): void => {
+      const call = new TrunkCall({ ...context, destinations }, { names, startedAt, facts, decision }, trunk, request, response);
       running.set(
         call,
         call.carry().finally(() => {
@@ -75,11 +83,11 @@ export function openProxy(context: ProxyContext): Proxy {
     };
     try {
       const facts = factsOf(request, trunk.name, names.sessionId, startedAt.getTime());
-      if (pending === undefined) carry(policy.decide(facts));
+      if (pending === undefined) carry(facts, policy.decide(facts));
       else {
         pending.await(request, facts, failed, (decided) => {
           if (typeof decided !== 'string') {
-            carry(decided);
+            carry(facts, decided);
             return;
           }
           noteUncarried(context, request, trunk.name, names.sessionId, { outcome: decided, ...undecided[decided] });
@@ -94,7 +102,7 @@ export function openProxy(context: ProxyContext): Proxy {
   });
   // Trunks ask whether we are there; anybody else learns nothing.
   context.sip.srf.use('options', (request: SipRequest, response: SipResponse) => {
-    if (trunkOf(trunks, request.source_address) === undefined) refuseStranger(context, request, response);
+    if (sender(request) === undefined) refuseStranger(context, request, response);
     else if (draining) response.send(503, { headers: retrySoon() });
     else response.send(200);
   });
@@ -114,6 +122,7 @@ export function openProxy(context: ProxyContext): Proxy {
     async close() {
       draining = true;
       await pending?.close();
+      destinations.close();
       const calls = [...running];
       await Promise.all(calls.map(([call]) => call.hangUp('the proxy is closing')));
       await Promise.all(calls.map(([, end]) => end));

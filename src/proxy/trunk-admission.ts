@@ -1,6 +1,6 @@
 /** How many calls one trunk may have, and how many it may begin: counts, and says which limit is reached. */
 import { RateLimit } from './rate-limit.js';
-import type { TrunkSettings } from './settings.js';
+import type { TrunkSettings } from './trunk-settings.js';
 
 export class TrunkAdmission {
   #running = 0;

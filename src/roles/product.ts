@@ -10,7 +10,7 @@ import { messageOf } from '../errors/index.js';
 import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
 import { Policy } from '../policy/index.js';
 import { openPolicyService } from '../policy-service/index.js';
-import { openProxy, type Proxy } from '../proxy/index.js';
+import { asksForIdentity, openProxy, type Proxy } from '../proxy/index.js';
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
@@ -138,7 +138,7 @@ async function openProxyRole(parts: Parts): Promise<{ proxy: Proxy; where: strin
   const anchor = openRelay({ settings: config.anchor.relay, observer: counters.relay });
   owe(() => anchor.close());
   const sources = config.trunks.flatMap((trunk) => trunk.sources);
-  const sip = await openSip(parts, 'proxy', config.sip, { sources, answersOthers: config.strangers !== 'ignore' });
+  const sip = await openSip(parts, 'proxy', config.sip, { sources, answersOthers: config.strangers !== 'ignore' }, asksForIdentity(config));
   const { service } = config.policy;
   const policyService =
     service === undefined
@@ -163,11 +163,12 @@ async function openProxyRole(parts: Parts): Promise<{ proxy: Proxy; where: strin
   return { proxy, where: sip.contacts.join(' ') };
 }
 
-async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources): Promise<SipConnection> {
+async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources, tellTlsIdentity = false): Promise<SipConnection> {
   const { log, metrics, health, owe } = parts;
   const sip = await connectSip({
     settings,
     known,
+    tellTlsIdentity,
     onCrash: (error) => {
       metrics.edgeRestarted();
       log.error({ role, reason: error.message }, 'the embedded SIP edge crashed and is started anew');

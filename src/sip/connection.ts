@@ -16,6 +16,8 @@ export interface SipConnection {
   readonly srf: Srf;
   /** Where the edge listens; empty when drachtio-server does not tell. */
   readonly contacts: readonly string[];
+  /** Whether it is the edge of our own, which knows more than drachtio-server's protocol. */
+  readonly embedded: boolean;
   /** Whether what goes by TLS goes only to a server that has proved something; of a drachtio-server nobody knows. */
   readonly verifiesTls: boolean;
   healthy(): boolean;
@@ -43,6 +45,8 @@ export interface SipConnectionOptions {
   readonly settings: SipSettings;
   /** Absent: everybody gets an answer to whatever they send. */
   readonly known?: KnownSources | undefined;
+  /** Requests tell whom their sender has proved to be over TLS: of the embedded edge only. */
+  readonly tellTlsIdentity?: boolean;
   /** The embedded edge crashed; it is started anew, with back-off, and the connection made again. */
   readonly onCrash: (error: Error) => void;
   /** The edge is not reachable; the connection is tried again by itself. */
@@ -67,6 +71,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
         admin: { host: '127.0.0.1', port: 0 },
         secret,
         ...limitsOn(options.known, settings.strangersPerSecond),
+        ...(options.tellTlsIdentity === undefined ? {} : { tellTlsIdentity: options.tellTlsIdentity }),
         ...(settings.natDetection === undefined ? {} : { natDetection: settings.natDetection }),
       },
       options.onCrash,
@@ -97,6 +102,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
   return {
     srf,
     contacts: edge?.listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`) ?? [],
+    embedded: edge !== undefined,
     verifiesTls: edge !== undefined && settings.tls !== undefined && settings.tls.verifyPeer !== 'off',
     healthy: () => connected,
     counts: async () => countsOf(await edge?.stats()),

@@ -30,19 +30,6 @@ export function headersToPass(message: Srf.SipMessage & { headers?: Headers }, e
 }
 
 /**
- * Proxies a request with Record-Route and further headers, its body untouched. Resolves with the final status,
- * or undefined when nobody answered.
- */
-export const proxyRequest = (srf: Srf, request: SipRequest, nextHop: string, headers: Headers = {}): Promise<number | undefined> =>
-  new Promise((resolve) => {
-    // The published types of drachtio-srf do not know that headers can be added.
-    const options = { recordRoute: true, headers } as { recordRoute: boolean };
-    srf.proxyRequest(request, nextHop, options, (_error, results: unknown) => {
-      resolve((results as { finalStatus?: number } | undefined)?.finalStatus);
-    });
-  });
-
-/**
  * A Dialog of drachtio-srf sends by the connection to the edge that it began on, even when that has been
  * lost and another has taken its place. This lets it forget which one that was.
  */

@@ -52,6 +52,10 @@ export {
 } from './siprec-metadata.js';
 export { senderOf } from './stream-sender.js';
 export { connectSip, type EdgeCounts, type KnownSources, type SipConnection, type SipConnectionOptions } from './connection.js';
-export { hangUp, headersToPass, proxyRequest, requestInDialog, type DialogResponse, type SipDialog, type SipRequest, type SipResponse } from './dialogs.js';
+export { hangUp, headersToPass, requestInDialog, type DialogResponse, type SipDialog, type SipRequest, type SipResponse } from './dialogs.js';
+export { askOptions } from './options-ping.js';
+export { proxyRequest, type ProxyOutcome, type ProxyPlan, type TargetAnswer } from './proxy-request.js';
 export { sipSettings, sourceList, type SipSettings } from './settings.js';
 export { SourceSet } from './source-set.js';
+export { edgeExtensions, orderServers } from '../edge/index.js';
+export { originOf, type RequestOrigin } from './request-origin.js';

@@ -316,10 +316,12 @@ export class OutgoingRequest implements ClientUser {
 
   /** Nothing has come: told as a timeout, and cancelled as soon as it can be (RFC 3261 §9.1). */
   #giveUp(): void {
-    if (this.#done || this.#cancel !== undefined) return;
-    const text = encodeMessage(makeResponse(this.request, 408, phraseOf(408), undefined));
+    if (this.#done) return;
+    // One that the application has cancelled by now is over for it likewise.
+    const status = this.#cancel === undefined ? 408 : 487;
+    const text = encodeMessage(makeResponse(this.request, status, phraseOf(status), undefined));
     this.#tell(text, this.path, '');
-    this.keeper.context.facts.answered('network', 'uac', 408, text);
+    this.keeper.context.facts.answered('network', 'uac', status, text);
     this.#givenUp = true;
     this.cancel([]);
   }

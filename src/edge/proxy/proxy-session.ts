@@ -74,7 +74,7 @@ export class ProxySession implements BranchUser {
   /** The caller cancelled: it is answered at once, the targets as each can be. */
   cancel(reason: readonly Header[]): void {
     this.#stop(reason);
-    this.#answer(487);
+    this.#answerAndTell(487);
     if (!this.#busy) this.#finish();
   }
 
@@ -232,14 +232,11 @@ export class ProxySession implements BranchUser {
 
   /** Nobody has answered. */
   #timeOut(): void {
-    const { request, path } = this.transaction;
-    if (request.method !== 'INVITE') {
+    if (this.transaction.request.method !== 'INVITE') {
       this.#leave();
       return;
     }
-    this.#answer(408);
-    // Its last word would else seem to be that of the target before.
-    if (this.command.failoverMs !== undefined) this.#tell(encodeMessage(makeResponse(request, 408, phraseOf(408), undefined)), path);
+    this.#answerAndTell(408);
   }
 
   /**
@@ -270,6 +267,14 @@ export class ProxySession implements BranchUser {
   #answer(status: OwnStatus): void {
     if (this.#answered) return;
     this.#respond(status, encodeMessage(makeResponse(this.transaction.request, status, phraseOf(status), this.context.newTag())));
+  }
+
+  /** An application that has us fail over learns of our own answers too: the last word would else seem to be a target's. */
+  #answerAndTell(status: OwnStatus): void {
+    const answered = this.#answered;
+    this.#answer(status);
+    const { request, path } = this.transaction;
+    if (!answered && this.command.failoverMs !== undefined) this.#tell(encodeMessage(makeResponse(request, status, phraseOf(status), undefined)), path);
   }
 
   #respond(status: number, text: string): void {
