@@ -29,6 +29,9 @@ t.test('explain says which rule decides and why none before it does, without a r
     'rule trading  does not fit: neither the caller +4930123456 nor the callee 7200 is 71..',
     'rule night    does not fit: it is wed 14:30 in Europe/Berlin, not 22:00 to 06:00 on mon, tue, wed, thu, fri, sat, sun',
     'not recorded, by no rule',
+    'goes by the next hops of trunk loopback',
+    `next hop${' '.repeat(`sip:127.0.0.1:${workspace.nextHopPort}`.length - 8)}  priority  weight  asked for`,
+    `sip:127.0.0.1:${workspace.nextHopPort}  1         1       sip:7200@127.0.0.1:${workspace.nextHopPort}`,
     '',
   ].join('\n'));
 

@@ -1,9 +1,10 @@
-/** `twintrack explain`: which rule decides whether a call is recorded, and why. */
+/** `twintrack explain`: which rule decides whether a call is recorded, and why, and where the call goes. */
 import type { Config } from '../config/index.js';
 import { Failure } from '../errors/index.js';
 import { createLog } from '../ops/index.js';
 import { Policy, plainUser, type CallFacts, type Decision, type Subscriber } from '../policy/index.js';
 import { openPolicyService } from '../policy-service/index.js';
+import { explainRoute } from '../proxy/index.js';
 import { parseSipUri } from '../sip/index.js';
 import { print, printJson, table } from './terminal.js';
 
@@ -28,6 +29,9 @@ function subscriberOf(text: string): Subscriber {
   const [user = '', host = ''] = text.split('@');
   return { user: plainUser(user), host: host.toLowerCase() };
 }
+
+/** The Request-URI of a call to it; of a number alone nobody knows the host. */
+const uriOf = (text: string): string => (/^(?:sips?|tel):/iu.test(text) ? text : `sip:${text.includes('@') ? text : `${text}@twintrack.invalid`}`);
 
 function headersOf(lines: readonly string[]): CallFacts['headers'] {
   const headers: Record<string, string[]> = {};
@@ -61,13 +65,20 @@ export async function explain(config: Config, { from, to, trunk = config.trunks[
   }
   const facts: CallFacts = { sessionId, trunk, caller: subscriberOf(from), callee: subscriberOf(to), headers: headersOf(header), atMs: at };
   const { bearing, steps, decision } = new Policy(config.policy).explain(facts);
+  const route = explainRoute(config, facts, uriOf(to));
   const asked = ask ? await askService(config, facts) : undefined;
   if (json) {
-    printJson({ facts: { ...facts, at: new Date(at).toISOString() }, ...bearing, steps, decision, ...(asked === undefined ? {} : { asked }) });
+    printJson({ facts: { ...facts, at: new Date(at).toISOString() }, ...bearing, steps, decision, route: route ?? null, ...(asked === undefined ? {} : { asked }) });
     return;
   }
   print(`${from} calls ${to} by trunk ${trunk}: ${bearing.traffic}${bearing.direction === undefined ? '' : `, ${bearing.direction}`}`);
   if (steps.length > 0) print(table(['looked at', 'what came of it'], steps.map(({ what, why }) => [what, why === undefined ? 'it fits and decides' : `does not fit: ${why}`])));
   print(inWords(decision));
   if (asked !== undefined) print(`with the policy service: ${inWords(asked)}`);
+  if (route === undefined) {
+    print('goes nowhere: no route fits, and the trunk has no next hop: answered 404');
+    return;
+  }
+  print(`goes by ${route.by}`);
+  print(table(['next hop', 'priority', 'weight', 'asked for'], route.hops.map(({ hop, priority, weight, requestUri }) => [hop, `${priority}`, `${weight}`, requestUri])));
 }

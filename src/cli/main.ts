@@ -78,7 +78,7 @@ command('verify [id]', 'prove that a recording is as it was made')
     await withLibrary(options, async (library) => finish(await verify(library, id === undefined ? await allRecordings(library) : [id], options.json)));
   });
 
-command('explain', 'say which rule decides whether a call is recorded, and why')
+command('explain', 'say which rule decides whether a call is recorded, and why, and where the call goes')
   .requiredOption('--from <party>', 'who calls: a number, a name or a SIP URI')
   .requiredOption('--to <party>', 'who is called')
   .option('--trunk <name>', 'the trunk it comes in by (default: the first)')

@@ -44,6 +44,7 @@ export function openProxy(context: ProxyContext): Proxy {
   let draining = false;
   const pending = context.policyService === undefined ? undefined : new PendingDecisions(context.policyService);
   const destinations = openDestinations(context);
+  const shared = { ...context, destinations };
   const tellsIdentity = asksForIdentity(context.settings);
   const sender = (request: SipRequest): Trunk | undefined => trunkOf(trunks, originOf(request, tellsIdentity));
 
@@ -64,7 +65,7 @@ export function openProxy(context: ProxyContext): Proxy {
     }
     const [names, startedAt] = [sessionNamesOf(request), new Date()];
     const carry = (facts: CallFacts, decision: Decision): void => {
-      const call = new TrunkCall({ ...context, destinations }, { names, startedAt, facts, decision }, trunk, request, response);
+      const call = new TrunkCall(shared, { names, startedAt, facts, decision }, trunk, request, response);
       running.set(
         call,
         call.carry().finally(() => {

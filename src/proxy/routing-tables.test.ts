@@ -1,6 +1,7 @@
 /** Rewriting, routes, order, health and failover as tables: no socket, and the clock is an argument. */
 import t from 'tap';
 import { orderServers } from '../sip/index.js';
+import { explainRoute } from './explain-route.js';
 import { mayMend, tryInTurn } from './failover.js';
 import { HopBoard, type HopChange } from './hop-board.js';
 import { openHopChecks } from './hop-checks.js';
@@ -77,6 +78,20 @@ t.test('the first route that fits a call by trunk, callee and caller decides; el
     t.equal(routing.of({ trunk, caller: { user: caller, host: 'h' }, callee: { user: callee, host: 'h' } })?.by, by, `${caller} to ${callee} by ${trunk}`);
   }
   t.strictSame(routing.lists.map(({ owner }) => owner), ['own', 'carrier', 'pbx-a', 'pbx-b', 'route 2']);
+  t.end();
+});
+
+t.test('explain says which next hops a call would go to, and what they would be asked for', (t) => {
+  const settings = {
+    trunks: [
+      trunkSettings.parse({ name: 'in', sources: ['10.0.0.1'], rewrite: [rule('callee', '00!', 2, '+')] }),
+      trunkSettings.parse({ name: 'out', sources: ['10.0.0.2'], nextHop: 'sip:x', gateways: [{ uri: 'sip:b', priority: 2 }, { uri: 'sip:a', rewrite: [rule('callee', '+49!', 3, '0')] }] }),
+    ],
+    routes: routeList.parse([{ from: ['in'], callee: ['0049!'], to: 'out' }]),
+  };
+  const call = (callee: string) => explainRoute(settings, { trunk: 'in', caller: { user: '1', host: '' }, callee: { user: callee, host: '' } }, `sip:${callee}@us`);
+  t.match(call('004930'), { by: 'route 1, to trunk out', hops: [{ hop: 'sip:a', priority: 1, requestUri: 'sip:030@a' }, { hop: 'sip:b', priority: 2, requestUri: 'sip:+4930@b' }] });
+  t.equal(call('7100'), undefined);
   t.end();
 });
 
