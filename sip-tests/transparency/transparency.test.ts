@@ -1,0 +1,51 @@
+/**
+ * A call comes out as it went in: each thing that SIP can do, through the whole product, proxied and back to
+ * back, with SIPp at both ends, and what one end received compared with what the other sent.
+ */
+import t from 'tap';
+import { passages, withoutAddedSessionId } from './comparison.js';
+import { modes, openTestbed } from './testbed.js';
+import type { Mode } from './scenario.js';
+
+interface Item {
+  /** Of uac-….xml and uas-….xml. */
+  readonly scenario: string;
+  /** What is shown. */
+  readonly shows: string;
+  /** Kinds of messages that the product answers or makes by itself. */
+  readonly ours?: readonly string[];
+  /** Only in this mode. */
+  readonly oursIn?: Partial<Record<Mode, readonly string[]>>;
+}
+
+const items: readonly Item[] = [
+  { scenario: 'headers', shows: 'headers known and unknown, repeated and odd, in the INVITE, its answers and the BYE' },
+  { scenario: 'early-media', shows: 'provisional responses with and without early media' },
+  { scenario: 'forked', shows: 'several branches that ring before one answers' },
+  { scenario: 'delayed-offer', shows: 'an INVITE and a re-INVITE without an offer, which the 2xx makes and the ACK answers' },
+  { scenario: 'reinvite', shows: 're-INVITEs from both ends: another codec, hold by sendonly, inactive and 0.0.0.0, and resuming' },
+];
+
+/** Calls at once: more would only wait for the processor. */
+const atOnce = 6;
+
+const only = process.env['TRANSPARENCY_ONLY'];
+const wanted = items.filter(({ scenario }) => only === undefined || only.split(',').includes(scenario));
+
+t.jobs = atOnce;
+void openTestbed(wanted.map(({ scenario }) => scenario)).then((bed) => {
+  t.teardown(() => bed.close());
+  for (const { scenario, shows, ours = [], oursIn = {} } of wanted) {
+    for (const mode of modes) {
+      void t.test(`${mode}: ${shows}`, { timeout: 90_000, buffered: true }, async (t) => {
+        const { caller, callee, objections } = await bed.call(scenario, mode);
+        t.equal(objections, '', 'both ends saw what their scenarios say');
+        const made = [...ours, ...(oursIn[mode] ?? [])];
+        for (const { kind, sent, received } of [...passages(caller, callee, mode, made), ...passages(callee, caller, mode, made)].map(withoutAddedSessionId)) {
+          t.strictSame(received, sent, `${kind} arrives as it was sent`);
+        }
+      });
+    }
+  }
+  t.end();
+});

@@ -1,0 +1,48 @@
+/** What drachtio-srf tells and takes beyond its published types. */
+import type Srf from 'drachtio-srf';
+import type { SipDialog, SipHeaders, SipRequest, SipResponse } from './dialogs.js';
+
+interface Emitting {
+  on(event: string, listener: (...told: never[]) => void): void;
+  once(event: string, listener: (...told: never[]) => void): void;
+}
+
+const events = (of: SipRequest | SipDialog): Emitting => of as unknown as Emitting;
+
+type Taken = (request: SipRequest, response: SipResponse) => void;
+export type Acknowledge = (options?: { body: string }) => void;
+
+/** Responses to a request of ours; `acknowledge` sends the ACK or PRACK that one may need. */
+export const onResponse = (request: SipRequest, listener: (response: SipResponse, acknowledge: Acknowledge) => void): void => events(request).on('response', listener);
+
+/** An UPDATE with the Call-ID of an INVITE that is not answered, or of any other request of ours. */
+export const onUpdate = (request: SipRequest, listener: Taken): void => events(request).on('update', listener);
+
+interface Handling {
+  readonly _queueRequests: boolean;
+  handle(request: SipRequest, response: SipResponse): void;
+  emit(event: string, ...told: unknown[]): boolean;
+}
+
+/**
+ * drachtio-srf tells of an ACK a moment late: after the re-INVITE that came behind it, and of one with a BYE
+ * behind it not at all. A dialog that this has been done to tells `onceAck` in time.
+ */
+export function tellAcksAtOnce(dialog: SipDialog): void {
+  const handling = dialog as unknown as Handling;
+  const handle = handling.handle.bind(dialog);
+  handling.handle = (request, response) => {
+    if (request.method === 'ACK' && !handling._queueRequests) handling.emit('acknowledged', request);
+    handle(request, response);
+  };
+}
+
+/** The ACK to a 2xx of ours that is sent next, in a dialog that tells it at once. */
+export const onceAck = (dialog: SipDialog, listener: (ack: SipRequest) => void): void => events(dialog).once('acknowledged', listener);
+
+/** Cancels an INVITE of ours; one that is answered already stays so. */
+export function cancelInvite(request: SipRequest, headers: SipHeaders = {}): void {
+  (request as unknown as { cancel(options: object, done: () => void): void }).cancel({ headers }, () => undefined);
+}
+
+export const srfOf = (dialog: SipDialog): Srf => (dialog as unknown as { srf: Srf }).srf;
