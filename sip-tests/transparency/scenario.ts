@@ -97,6 +97,6 @@ function expand(mode: Mode, role: Role, word: string, rest: string): string {
 export function expandScenario(mode: Mode, role: Role, template: string): string {
   const text = template.replace(/@([A-Z_]{3,})(?: ([^@\n]*))?@/g, (_, word: string, rest: string | undefined) => expand(mode, role, word, rest ?? ''));
   // SIPp refuses a variable that is set and never read.
-  const variables = ['via', 'via2', 'route', 'caller', 'callee', 'invited', 'tagged', 'peer'].filter((name) => new RegExp(`assign_to="(?:\\w+,)*${name}[",]`).test(text));
+  const variables = ['via', 'via2', 'route', 'caller', 'callee', 'invited', 'tagged', 'peer', 'rseq'].filter((name) => new RegExp(`assign_to="(?:\\w+,)*${name}[",]`).test(text));
   return text.replace('</scenario>', variables.length === 0 ? '</scenario>' : `<Reference variables="${variables.join(',')}"/>\n</scenario>`);
 }

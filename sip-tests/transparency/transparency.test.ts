@@ -24,6 +24,15 @@ const items: readonly Item[] = [
   { scenario: 'forked', shows: 'several branches that ring before one answers' },
   { scenario: 'delayed-offer', shows: 'an INVITE and a re-INVITE without an offer, which the 2xx makes and the ACK answers' },
   { scenario: 'reinvite', shows: 're-INVITEs from both ends: another codec, hold by sendonly, inactive and 0.0.0.0, and resuming' },
+  { scenario: 'prack', shows: 'provisional responses that the caller acknowledges, with and without SDP' },
+  { scenario: 'prack-lost', shows: 'a PRACK that only the third copy of a response brings about' },
+  { scenario: 'update', shows: 'UPDATE from both ends, before the answer and after it, one of them refused' },
+  { scenario: 'glare', shows: '491 to a re-INVITE, the other end\'s re-INVITE, and the first once more' },
+  { scenario: 'reinvite-refused', shows: '488 to a re-INVITE, after which the call goes on' },
+  { scenario: 'fax', shows: 'switching to T.38 and back' },
+  { scenario: 'transfer', shows: 'REFER, and the NOTIFYs that tell how it went' },
+  { scenario: 'transfer-refused', shows: 'REFER from both ends, one of them refused, after which the call goes on' },
+  { scenario: 'inside', shows: 'INFO, MESSAGE, OPTIONS, SUBSCRIBE and NOTIFY in the dialog, accepted and refused' },
 ];
 
 /** Calls at once: more would only wait for the processor. */

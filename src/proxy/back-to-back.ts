@@ -19,6 +19,7 @@ import {
 } from '../sip/index.js';
 import { EarlyRequests } from './early-requests.js';
 import { runningDialogsOf, type RunningDialogs } from './running-dialogs.js';
+import { Turns } from './turns.js';
 
 /** A caller that has not acknowledged a provisional response by then has lost it, and is told the answer all the same. */
 const pracksWithinMs = 10_000;
@@ -71,7 +72,7 @@ class Connecting {
   readonly #earlyIds = new Set<string>();
   #outgoing: SipRequest | undefined;
   #cancelled = false;
-  #order: Promise<void> = Promise.resolve();
+  readonly #turns = { caller: new Turns(), callee: new Turns() };
 
   constructor(
     private readonly options: BackToBackOptions,
@@ -80,6 +81,7 @@ class Connecting {
   ) {
     this.#running = runningDialogsOf(options.sip.srf);
     this.#early = new EarlyRequests({
+      turns: this.#turns,
       exchange: options.exchange,
       translate: (headers) => this.#running.translate(headers),
       onBye: (bye) => this.#cancel(headersToPass(bye)),
@@ -112,16 +114,13 @@ class Connecting {
         if (ringing.status > 100) this.#ringing(ringing);
       },
       accepted: (outgoing, answer, acknowledge) => this.#accepted(outgoing, answer, acknowledge),
-      refused: (refusal) => this.#inOrder(() => {
-        this.#refused(refusal);
-        return Promise.resolve();
-      }),
+      refused: (refusal) => this.#inOrder(() => this.#refused(refusal)),
       update: (update, itsResponse) => this.#early.take('callee', update, itsResponse),
     });
   }
 
-  #inOrder(run: () => Promise<void>): void {
-    this.#order = this.#order.then(run).catch((error: unknown) => this.#fail(error));
+  #inOrder(run: () => Promise<void> | void): void {
+    this.#turns.callee.take(run).catch((error: unknown) => this.#fail(error));
   }
 
   #cancel(headers: SipHeaders): void {

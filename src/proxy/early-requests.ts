@@ -8,13 +8,16 @@
 import { otherSide, type Side } from '../anchor/index.js';
 import { Failure } from '../errors/index.js';
 import {
-  headersWithBody, replaceHeaders, replaceSdp, requestWithin, sdpIn, type DialogReach, type DialogResponse, type SipHeaders, type SipRequest, type SipResponse,
+  headersWithBody, replaceHeaders, replaceSdp, requestWithin, sdpIn, type DialogReach, type DialogResponse, type InDialogRequest, type SipHeaders, type SipRequest, type SipResponse,
 } from '../sip/index.js';
+import type { Turns } from './turns.js';
 
 /** A callee that sends more before it is acknowledged is not after an answer. */
 const unacknowledgedLimit = 32;
 
 export interface EarlyRequestsOptions {
+  /** What each side has sent before goes on before. */
+  readonly turns: Readonly<Record<Side, Turns>>;
   readonly exchange: (from: Side, sdp: string) => Promise<string>;
   readonly translate: (headers: SipHeaders) => SipHeaders;
   /** The caller has ended the early dialog (RFC 3261 §15). */
@@ -55,38 +58,44 @@ export class EarlyRequests {
   }
 
   take(from: Side, request: SipRequest, response: SipResponse): void {
-    this.#take(from, request, response).catch((error: unknown) => {
+    const refuse = (error: unknown): void => {
       if (!response.finalResponseSent) response.send(error instanceof Failure && error.code === 'SIP_TIMEOUT' ? 408 : 500);
-    });
-  }
-
-  async #take(from: Side, request: SipRequest, response: SipResponse): Promise<void> {
+    };
     if (request.method === 'BYE' && from === 'caller') {
       response.send(200);
       this.#options.onBye(request);
       return;
     }
-    const reach = this.#reach[otherSide(from)];
     let headers = this.#options.translate(headersWithBody(request));
-    if (request.method === 'PRACK') {
+    if (request.method === 'PRACK' && from === 'caller') {
       const ringing = this.#acknowledge(request);
-      if (ringing !== undefined) headers = replaceHeaders(headers, { RAck: rackOf(ringing) });
-      else if (from === 'caller') {
+      if (ringing === undefined) {
         response.send(481);
         return;
       }
+      headers = replaceHeaders(headers, { RAck: rackOf(ringing) });
     }
+    this.#options.turns[from]
+      .take(async () => {
+        const body = await this.#exchange(from, request);
+        this.#pass(from, { method: request.method, headers, body }, response).catch(refuse);
+      })
+      .catch(refuse);
+  }
+
+  async #pass(from: Side, request: InDialogRequest, response: SipResponse): Promise<void> {
+    const to = otherSide(from);
+    const reach = this.#reach[to];
     if (reach === undefined) {
       response.send(500, { headers: { 'Retry-After': '1' } });
       return;
     }
-    const body = await this.#exchange(from, request);
-    const answer = await requestWithin(reach, { method: request.method, headers, body }, (update, itsResponse) => this.take(otherSide(from), update, itsResponse));
-    await this.#passAnswer(otherSide(from), answer, response);
-  }
-
-  async #passAnswer(from: Side, answer: DialogResponse, response: SipResponse): Promise<void> {
-    response.send(answer.status, answer.reason, { headers: headersWithBody(answer.message), body: await this.#exchange(from, answer.message) });
+    let passed: Promise<void> | undefined;
+    const onFinal = ({ status, reason, message }: DialogResponse): void => {
+      passed = this.#options.turns[to].take(async () => response.send(status, reason, { headers: headersWithBody(message), body: await this.#exchange(to, message) }));
+    };
+    await requestWithin(reach, { ...request, onFinal }, (update, itsResponse) => this.take(to, update, itsResponse));
+    await passed;
   }
 
   /** The provisional response that a PRACK of the caller is for. */

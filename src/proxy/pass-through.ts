@@ -12,10 +12,11 @@ import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import {
   byeWaitsFor, cancelInvite, headersToPass, headersWithBody, onceAck, onceEnded, releaseHeld, replaceSdp, requestInDialog, sdpIn, srfOf,
-  type SipDialog, type SipRequest, type SipResponse,
+  type DialogResponse, type InDialogRequest, type SipDialog, type SipRequest, type SipResponse,
 } from '../sip/index.js';
 import { offerAnswered } from './back-to-back.js';
 import { runningDialogsOf } from './running-dialogs.js';
+import { Turns } from './turns.js';
 
 export interface PassThroughOptions {
   readonly dialogs: Readonly<Record<Side, SipDialog>>;
@@ -39,11 +40,16 @@ export function passThrough(options: PassThroughOptions): void {
   new PassThrough(options).begin();
 }
 
+/** A request on its way; `end` settles when it has been answered. */
+interface Underway {
+  readonly end: Promise<void>;
+}
+
 class PassThrough {
   /** The SDP that each side said last and the other took. */
   readonly #agreed: Record<Side, string>;
   /** What each side has sent before is on its way. */
-  readonly #order: Record<Side, Promise<void>>;
+  readonly #turns: Readonly<Record<Side, Turns>>;
   /** Sides whose ACK is to bring the answer to the other's offer, and how that is passed on. */
   readonly #owing = new Map<Side, (sdp: string) => void>();
 
@@ -61,15 +67,15 @@ class PassThrough {
         this.#owing.clear();
       });
     }
-    this.#order = { caller: offerAnswered(caller), callee: acknowledged.then(() => offerAnswered(caller)) };
+    this.#turns = { caller: new Turns(offerAnswered(caller)), callee: new Turns(acknowledged.then(() => offerAnswered(caller))) };
   }
 
   begin(): void {
     for (const side of ['caller', 'callee'] as const) {
       const dialog = this.options.dialogs[side];
-      const plain = this.#taking(side, (request) => Promise.resolve(request.body), (...passed) => this.#passRequest(side, ...passed));
+      const plain = this.#taking(side, (request, response) => this.#passRequest(side, request, response));
       for (const method of plainMethods) dialog.on(method as 'info', plain);
-      const offering = this.#taking(side, (request) => this.#exchange(side, request), (...passed) => this.#passOffer(side, ...passed));
+      const offering = this.#taking(side, (request, response) => this.#passOffer(side, request, response));
       dialog.on('update', offering);
       dialog.on('modify', offering);
     }
@@ -77,12 +83,11 @@ class PassThrough {
     releaseHeld(this.options.dialogs.callee);
   }
 
-  #taking(
-    side: Side, bodyOf: (request: SipRequest) => Promise<string>, pass: (request: SipRequest, response: SipResponse, body: string) => Promise<void>,
-  ): (request: SipRequest, response: SipResponse) => void {
+  /** `pass` resolves with how the request is going to end once it is on its way. */
+  #taking(side: Side, pass: (request: SipRequest, response: SipResponse) => Promise<Underway>): (request: SipRequest, response: SipResponse) => void {
     return (request, response) => {
-      this.#inOrder(side, () => bodyOf(request))
-        .then((body) => pass(request, response, body))
+      this.#inOrder(side, () => pass(request, response))
+        .then(({ end }) => end)
         .catch((error: unknown) => {
           this.options.onTrouble(side, request.method, messageOf(error));
           if (!response.finalResponseSent) response.send(statusFor(error));
@@ -90,48 +95,73 @@ class PassThrough {
     };
   }
 
-  /** An SDP may take the anchor a while: what the same side sends after it does not overtake it. */
+  /** An SDP may take the anchor a while: what the same side sends after it does not overtake it, its BYE included. */
   #inOrder<T>(side: Side, run: () => Promise<T>): Promise<T> {
-    const result = this.#order[side].then(run);
-    this.#order[side] = result.then(nothing, nothing);
+    const result = this.#turns[side].take(run);
+    byeWaitsFor(this.options.dialogs[otherSide(side)], result);
     return result;
   }
 
-  async #passRequest(from: Side, request: SipRequest, response: SipResponse, body: string): Promise<void> {
-    const other = this.options.dialogs[otherSide(from)];
-    const headers = runningDialogsOf(srfOf(other)).translate(headersWithBody(request));
-    const answer = await requestInDialog(other, { method: request.method, headers, body });
-    response.send(answer.status, answer.reason, { headers: headersWithBody(answer.message), body: answer.body });
+  /** Sends a request on; its final response is dealt with in its turn. */
+  #send(to: Side, request: InDialogRequest, answered: (answer: DialogResponse) => Promise<void>): Underway {
+    let dealtWith: Promise<void> | undefined;
+    const onFinal = (answer: DialogResponse): void => {
+      dealtWith = this.#inOrder(to, () => answered(answer));
+    };
+    return { end: requestInDialog(this.options.dialogs[to], { ...request, onFinal }).then(() => dealtWith) };
+  }
+
+  #passRequest(from: Side, request: SipRequest, response: SipResponse): Promise<Underway> {
+    const to = otherSide(from);
+    const headers = runningDialogsOf(srfOf(this.options.dialogs[to])).translate(headersWithBody(request));
+    const { method, body } = request;
+    return Promise.resolve(
+      this.#send(to, { method, headers, body }, (answer) => {
+        response.send(answer.status, answer.reason, { headers: headersWithBody(answer.message), body: answer.body });
+        return Promise.resolve();
+      }),
+    );
   }
 
   /** A re-INVITE or UPDATE: the offer, or the lack of one, goes to the other side, the answer comes back. */
-  async #passOffer(from: Side, request: SipRequest, response: SipResponse, body: string): Promise<void> {
+  async #passOffer(from: Side, request: SipRequest, response: SipResponse): Promise<Underway> {
     const to = otherSide(from);
     const { method } = request;
-    const answer = await requestInDialog(this.options.dialogs[to], {
-      method, headers: headersWithBody(request), body,
-      onSent: (outgoing) => followCancel(request, outgoing),
-      onProvisional: (progress) => {
-        // Acknowledged already where it was reliable: to the other side it is not.
-        if (method === 'INVITE') response.send(progress.status, progress.reason, { headers: headersToPass(progress, ['require']) });
+    const body = await this.#exchange(from, request);
+    const { end } = this.#send(
+      to,
+      {
+        method, headers: headersWithBody(request), body,
+        onSent: (outgoing) => followCancel(request, outgoing),
+        onProvisional: (progress) => {
+          // Acknowledged already where it was reliable: to the other side it is not.
+          if (method === 'INVITE') response.send(progress.status, progress.reason, { headers: headersToPass(progress, ['require']) });
+        },
       },
-    }).catch(async (error: unknown) => {
+      (answer) => this.#passAnswer(from, request, response, answer),
+    );
+    return {
+      end: end.catch(async (error: unknown) => {
+        await this.#goBack(from);
+        throw error;
+      }),
+    };
+  }
+
+  async #passAnswer(from: Side, request: SipRequest, response: SipResponse, answer: DialogResponse): Promise<void> {
+    const to = otherSide(from);
+    const { status, reason, message, acknowledge } = answer;
+    if (status >= 300) {
       await this.#goBack(from);
-      throw error;
-    });
-    if (answer.status >= 300) {
-      await this.#goBack(from);
-      response.send(answer.status, answer.reason, { headers: headersWithBody(answer.message), body: answer.body });
+      response.send(status, reason, { headers: headersWithBody(message), body: answer.body });
       return;
     }
-    const offer = sdpOf(request);
-    if (offer !== '') this.#agreed[from] = offer;
-    const answered = await this.#exchange(to, answer.message);
-    if (answer.body !== '') this.#agreed[to] = sdpOf(answer.message);
-    const { acknowledge } = answer;
+    const body = await this.#exchange(to, message);
+    this.#agree(from, request);
+    this.#agree(to, message);
     // Delayed offer (RFC 3261 §14.1): what came back is the offer, the answer is in the ACK of the side that asked.
     if (acknowledge !== undefined) this.#awaitAnswerInAck(from, acknowledge);
-    response.send(answer.status, answer.reason, { headers: headersWithBody(answer.message), body: answered });
+    response.send(status, reason, { headers: headersWithBody(message), body });
     if (acknowledge === undefined) this.options.onMediaChanged();
   }
 
@@ -140,10 +170,10 @@ class PassThrough {
     this.#owing.set(from, acknowledge);
     onceAck(dialogs[from], (ack) => {
       if (!this.#owing.delete(from)) return;
-      const passed = this.#inOrder(from, () => this.#exchange(from, ack)).then(
+      void this.#inOrder(from, () => this.#exchange(from, ack)).then(
         (body) => {
           acknowledge(body);
-          this.#agreed[from] = sdpOf(ack);
+          this.#agree(from, ack);
           onMediaChanged();
         },
         (error: unknown) => {
@@ -151,7 +181,6 @@ class PassThrough {
           onTrouble(from, 'ACK', messageOf(error));
         },
       );
-      byeWaitsFor(dialogs[otherSide(from)], passed);
     });
   }
 
@@ -159,6 +188,11 @@ class PassThrough {
   async #exchange(from: Side, message: SipRequest | SipResponse): Promise<string> {
     const sdp = sdpOf(message);
     return sdp === '' ? message.body : replaceSdp(typeOf(message), message.body, await this.options.media.exchange(from, sdp));
+  }
+
+  #agree(side: Side, message: SipRequest | SipResponse): void {
+    const sdp = sdpOf(message);
+    if (sdp !== '') this.#agreed[side] = sdp;
   }
 
   async #goBack(side: Side): Promise<void> {

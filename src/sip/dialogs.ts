@@ -4,6 +4,7 @@
  * Leaves to  drachtio-srf the dialogs themselves; invitation.ts how they begin.
  */
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type Srf from 'drachtio-srf';
 import { Failure, messageOf } from '../errors/index.js';
 import { onResponse, onUpdate } from './drachtio-events.js';
@@ -98,8 +99,9 @@ export function byeWaitsFor(dialog: SipDialog, prepared: Promise<unknown>): void
 /** Sends BYE; resolves when it is answered or given up, whatever the answer: the dialog is over for us. */
 export async function hangUp(dialog: SipDialog, headers: SipHeaders = {}): Promise<void> {
   tellEnded(dialog);
-  const before = preparing.get(dialog);
-  if (before !== undefined) await before;
+  await preparing.get(dialog);
+  // Responses that came in the same read as the BYE that causes this one are on their way to their senders.
+  await setImmediate();
   await new Promise<void>((resolve) => {
     onAnyConnection(dialog).destroy({ headers }, () => resolve());
   });
@@ -122,6 +124,8 @@ export interface InDialogRequest {
   readonly timeoutMs?: number;
   /** The request, once it is on its way: to be cancelled. */
   readonly onSent?: (request: SipRequest) => void;
+  /** The final response, in the moment in which it comes; what came in one read with it comes after. */
+  readonly onFinal?: (response: DialogResponse) => void;
   /** Responses from 101 to 199. */
   readonly onProvisional?: (response: SipResponse) => void;
 }
@@ -189,7 +193,9 @@ export function requestWithin(
           const accepted = method === 'INVITE' && response.status < 300;
           if (accepted && body !== '') acknowledge();
           const last = accepted && body === '' ? { acknowledge: (sdp: string) => acknowledge({ body: sdp }) } : {};
-          resolve({ status: response.status, reason: response.reason, body: response.body, message: response, ...last });
+          const final = { status: response.status, reason: response.reason, body: response.body, message: response, ...last };
+          request.onFinal?.(final);
+          resolve(final);
         });
       });
     } catch (error) {

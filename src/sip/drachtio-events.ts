@@ -21,23 +21,32 @@ export const onUpdate = (request: SipRequest, listener: Taken): void => events(r
 interface Handling {
   readonly _queueRequests: boolean;
   handle(request: SipRequest, response: SipResponse): void;
+  listenerCount(event: string): number;
   emit(event: string, ...told: unknown[]): boolean;
 }
 
+/** What drachtio-srf tells of a moment late. */
+const deferred = new Set(['INFO', 'MESSAGE', 'OPTIONS', 'REFER', 'UPDATE']);
+
 /**
- * drachtio-srf tells of an ACK a moment late: after the re-INVITE that came behind it, and of one with a BYE
- * behind it not at all. A dialog that this has been done to tells `onceAck` in time.
+ * drachtio-srf tells of most requests a moment late: after what came behind them, and not at all where that
+ * was a BYE. A dialog that this has been done to tells its listeners in the order of arrival.
  */
-export function tellAcksAtOnce(dialog: SipDialog): void {
+export function tellInOrder(dialog: SipDialog): void {
   const handling = dialog as unknown as Handling;
   const handle = handling.handle.bind(dialog);
   handling.handle = (request, response) => {
-    if (request.method === 'ACK' && !handling._queueRequests) handling.emit('acknowledged', request);
-    handle(request, response);
+    const event = request.method.toLowerCase();
+    if (handling._queueRequests) handle(request, response);
+    else if (deferred.has(request.method) && handling.listenerCount(event) > 0) handling.emit(event, request, response);
+    else {
+      if (request.method === 'ACK') handling.emit('acknowledged', request);
+      handle(request, response);
+    }
   };
 }
 
-/** The ACK to a 2xx of ours that is sent next, in a dialog that tells it at once. */
+/** The ACK to a 2xx of ours that is sent next, in a dialog that tells in order. */
 export const onceAck = (dialog: SipDialog, listener: (ack: SipRequest) => void): void => events(dialog).once('acknowledged', listener);
 
 /** Cancels an INVITE of ours; one that is answered already stays so. */

@@ -64,6 +64,7 @@ export {
   requestWithin,
   type DialogReach,
   type DialogResponse,
+  type InDialogRequest,
   type SipDialog,
   type SipHeaders,
   type SipRequest,

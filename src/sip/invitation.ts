@@ -8,7 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import Srf from 'drachtio-srf';
-import { onResponse, onUpdate, tellAcksAtOnce } from './drachtio-events.js';
+import { onResponse, onUpdate, tellInOrder } from './drachtio-events.js';
 import { sendRequest, type DialogReach, type SipDialog, type SipHeaders, type SipRequest, type SipResponse } from './dialogs.js';
 
 export interface Invitation {
@@ -80,7 +80,7 @@ type DialogMaker = new (srf: Srf, type: 'uac' | 'uas', options: object) => SipDi
 /** Makes the Dialog and lets it hold the peer's requests until `releaseHeld`. Throws when a Contact is missing or unreadable. */
 function begin(srf: Srf, type: 'uac' | 'uas', options: object): SipDialog {
   const dialog = new ((Srf as unknown as { Dialog: DialogMaker }).Dialog)(srf, type, options);
-  tellAcksAtOnce(dialog);
+  tellInOrder(dialog);
   dialog.queueRequests = true;
   (srf as unknown as { addDialog(dialog: SipDialog): void }).addDialog(dialog);
   return dialog;
