@@ -51,6 +51,8 @@ function meaning(message: Logged, mode: Mode): Record<string, string> {
   if (mode === 'back-to-back') {
     for (const name of ['from', 'to']) facts[name] = (message.headers.get(name) ?? '').replace(/\s*;\s*tag=[^;]*/, '').replace(/@[^>]*/, '');
   }
+  // Where else to try; in all other messages it is where the sender itself is reached.
+  if (isResponse(message) && statusOf(message) >= 300 && statusOf(message) < 400) facts['contact'] = (message.headers.get('contact') ?? '').replace(/\s*,\s*/g, ',');
   facts['body'] = mode === 'proxied' ? message.body : withoutPlaces(message.body);
   if (isResponse(message)) facts['reason'] = message.startLine;
   return facts;

@@ -10,8 +10,10 @@
  *             @BYE 2@, @GET_BYE@ ending the call, with a Reason: sent and answered, or received and answered
  *   uac-      @INVITE 1@        the INVITE, without end of headers; @PEER@ inside a <recv> learns the To tag
  *             @ANSWERED@        receives the 200 and learns from it; @ACK 1@ sends the ACK without a body
+ *             @CANCEL 1@, @ACK_REFUSAL 1@  the CANCEL of that INVITE, without end of headers, and the ACK to its 3xx and above
  *   uas-      @INVITED@         receives the INVITE and keeps what its responses repeat
- *             @REPLY 180 Ringing@, @FORK a 180 Ringing@  a response to that INVITE, from another branch
+ *             @REPLY 180 Ringing@, @FORK a 180 Ringing@  a response to that INVITE, from another branch;
+ *             @REPLY_ELSEWHERE 302 Moved@  the same without a Contact
  *
  * Pure.
  */
@@ -49,6 +51,13 @@ function inside(role: Role, method: string, cseq: string): string {
   ].join('\n');
 }
 
+/** An INVITE outside a dialog, its CANCEL, and the ACK to its refusal have one branch (RFC 3261 §9.1, §17.1.1.3). */
+const ofInvite = (method: string, cseq: string, to: string): string =>
+  [
+    `${method} sip:callee@[remote_ip]:[remote_port] SIP/2.0`, via.replace('[branch]', `z9hG4bK-[pid]-[call_number]-invite-${cseq}`), 'Max-Forwards: 70',
+    `From: ${callerLine}`, `To: ${to}`, 'Call-ID: [call_id]', `CSeq: ${cseq} ${method}`,
+  ].join('\n');
+
 const answer = (role: Role, status: string): string =>
   [`SIP/2.0 ${status}`, '[last_Via:]', '[last_From:]', '[last_To:]', '[last_Call-ID:]', '[last_CSeq:]', contactOf(role)].join('\n');
 
@@ -77,14 +86,14 @@ function expand(mode: Mode, role: Role, word: string, rest: string): string {
     case 'EMPTY': return empty;
     case 'ANSWER': return answer(role, rest);
     case 'REPLY': return reply(mode, rest, 's');
+    case 'REPLY_ELSEWHERE': return reply(mode, rest, 's').replace(/\nContact:.*$/, '');
     case 'FORK': return reply(mode, others.join(' '), first);
     case 'INSIDE': return inside(role, first, others[0] ?? '1');
     case 'BYE': return `${send(`${inside(role, 'BYE', first)}\nReason: Q.850;cause=16;text="Terminated"\n${empty}`, ' retrans="500"')}\n<recv response="200"/>`;
     case 'GET_BYE': return `<recv request="BYE"/>\n${send(`${answer(role, '200 OK')}\n${empty}`)}`;
-    case 'INVITE': return [
-      'INVITE sip:callee@[remote_ip]:[remote_port] SIP/2.0', via, 'Max-Forwards: 70', `From: ${callerLine}`, `To: ${calleeLine}`, 'Call-ID: [call_id]',
-      `CSeq: ${first} INVITE`, contactOf('uac'),
-    ].join('\n');
+    case 'INVITE': return `${ofInvite('INVITE', first, calleeLine)}\n${contactOf('uac')}`;
+    case 'CANCEL': return ofInvite('CANCEL', first, calleeLine);
+    case 'ACK_REFUSAL': return send(`${ofInvite('ACK', first, `${calleeLine};tag=[$peer]`)}\n${empty}`);
     case 'PEER': return learnsPeer;
     case 'ANSWERED': return `<recv response="100" optional="true"/><recv response="180" optional="true"/><recv response="200" rrs="true">${learnsPeer}</recv>`;
     case 'ACK': return send(`${inside(role, 'ACK', first)}\n${empty}`);
@@ -97,6 +106,6 @@ function expand(mode: Mode, role: Role, word: string, rest: string): string {
 export function expandScenario(mode: Mode, role: Role, template: string): string {
   const text = template.replace(/@([A-Z_]{3,})(?: ([^@\n]*))?@/g, (_, word: string, rest: string | undefined) => expand(mode, role, word, rest ?? ''));
   // SIPp refuses a variable that is set and never read.
-  const variables = ['via', 'via2', 'route', 'caller', 'callee', 'invited', 'tagged', 'peer', 'rseq'].filter((name) => new RegExp(`assign_to="(?:\\w+,)*${name}[",]`).test(text));
+  const variables = ['via', 'via2', 'route', 'caller', 'callee', 'invited', 'tagged', 'peer', 'rseq', 'elsewhere'].filter((name) => new RegExp(`assign_to="(?:\\w+,)*${name}[",]`).test(text));
   return text.replace('</scenario>', variables.length === 0 ? '</scenario>' : `<Reference variables="${variables.join(',')}"/>\n</scenario>`);
 }

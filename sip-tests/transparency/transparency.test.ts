@@ -33,6 +33,19 @@ const items: readonly Item[] = [
   { scenario: 'transfer', shows: 'REFER, and the NOTIFYs that tell how it went' },
   { scenario: 'transfer-refused', shows: 'REFER from both ends, one of them refused, after which the call goes on' },
   { scenario: 'inside', shows: 'INFO, MESSAGE, OPTIONS, SUBSCRIBE and NOTIFY in the dialog, accepted and refused' },
+  { scenario: 'cancel', shows: 'CANCEL while it rings, with its reasons', ours: ['487 INVITE'] },
+  { scenario: 'cancel-early', shows: 'CANCEL before anything came back but 100', ours: ['487 INVITE'] },
+  { scenario: 'cancel-late', shows: 'CANCEL that crosses the answer: the callee is hung up', ours: ['487 INVITE', 'BYE', 'ACK', '200 BYE', '200 INVITE'] },
+  { scenario: 'redirected', shows: '302 with the places to try' },
+  { scenario: 'refused', shows: '486 with all that was said of it' },
+  { scenario: 'challenged', shows: '407 with its challenge' },
+  { scenario: 'timer', shows: 'a session timer, and its refreshes' },
+  { scenario: 'timer-refused', shows: '422 with Min-SE' },
+  { scenario: 'timer-left-out', shows: 'a session timer that the callee knows nothing of' },
+  { scenario: 'isup', shows: 'bodies of several parts, and bytes that are no text' },
+  { scenario: 'ack-lost', shows: 'an ACK that comes late, after the answer has been repeated' },
+  { scenario: 'bye-crossing', shows: 'a BYE that crosses a re-INVITE', ours: ['487 INVITE', '408 INVITE', '481 INVITE', '503 INVITE'] },
+  { scenario: 'replaces', shows: 'Replaces, Target-Dialog and In-Reply-To with dialogs of others' },
 ];
 
 /** Calls at once: more would only wait for the processor. */

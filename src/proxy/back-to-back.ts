@@ -14,7 +14,7 @@
  */
 import type { Side } from '../anchor/index.js';
 import {
-  byeWaitsFor, cancelInvite, dialogIdOf, dialogOfCallee, dialogOfCaller, hangUp, headersToPass, headersWithBody, invite, onceAck, onceEnded, onUpdate, reachOf, replaceHeaders, replaceSdp, respond, sdpIn,
+  byeWaitsFor, cancelInvite, dialogIdOf, dialogOfCallee, dialogOfCaller, hangUp, headersToPass, headersWithBody, invite, onCancel, onceAck, onceEnded, onUpdate, reachOf, replaceHeaders, replaceSdp, respond, sdpIn,
   type SipConnection, type SipDialog, type SipHeaders, type SipRequest, type SipResponse,
 } from '../sip/index.js';
 import { EarlyRequests } from './early-requests.js';
@@ -90,12 +90,16 @@ class Connecting {
 
   begin(): void {
     const { request, response, sip, target, nextHop, offer } = this.options;
-    request.on('cancel', (cancel) => {
+    onCancel(request, (cancel) => {
       // The edge has answered already; drachtio-srf is told that nothing else can be.
       response.send(487);
       this.#cancel(headersToPass(cancel));
     });
     onUpdate(request, (update, itsResponse) => this.#early.take('caller', update, itsResponse));
+    if (this.#cancelled) {
+      this.#fail(new NotAnswered(487, 'the caller gave up'));
+      return;
+    }
     const headers = replaceHeaders(this.#running.translate(headersWithBody(request)), {
       From: withoutTag(request.get('from')), To: withoutTag(request.get('to')), 'Max-Forwards': oneHopLess(request), ...this.options.headers,
     });

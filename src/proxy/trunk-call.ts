@@ -16,7 +16,7 @@ import type { CallEnd } from '../ledger/index.js';
 import type { Decision, Policy } from '../policy/index.js';
 import {
   hangUp,
-  headersToPass,
+  headersWithBody,
   proxyRequest,
   readBody,
   type SipDialog,
@@ -218,7 +218,7 @@ export class TrunkCall {
   #followHangUps(dialogs: Readonly<Record<Side, SipDialog>>): void {
     for (const side of ['caller', 'callee'] as const) {
       dialogs[side].on('destroy', (bye) => {
-        void hangUp(dialogs[otherSide(side)], headersToPass(bye));
+        void hangUp(dialogs[otherSide(side)], headersWithBody(bye), bye.body);
         void this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` });
       });
     }

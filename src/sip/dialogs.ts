@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type Srf from 'drachtio-srf';
 import { Failure, messageOf } from '../errors/index.js';
-import { onResponse, onUpdate } from './drachtio-events.js';
+import { onResponse, onUpdate, type SipDialog, type SipHeaders, type SipRequest, type SipResponse } from './drachtio-events.js';
 
 /** What every hop or dialog makes for itself (RFC 3261 §16.6, §20): the rest belongs to the parties. */
 const ownHeaders = new Set([
@@ -15,10 +15,6 @@ const ownHeaders = new Set([
   'content-length', 'content-type', 'proxy-connection', 'rack', 'rseq',
 ]);
 
-export type SipDialog = Srf.Dialog;
-export type SipRequest = Srf.SrfRequest;
-export type SipResponse = Srf.SrfResponse;
-export type SipHeaders = Record<string, string>;
 
 type Message = Srf.SipMessage & { headers?: SipHeaders };
 
@@ -97,11 +93,13 @@ export function byeWaitsFor(dialog: SipDialog, prepared: Promise<unknown>): void
 }
 
 /** Sends BYE; resolves when it is answered or given up, whatever the answer: the dialog is over for us. */
-export async function hangUp(dialog: SipDialog, headers: SipHeaders = {}): Promise<void> {
+export async function hangUp(dialog: SipDialog, headers: SipHeaders = {}, body = ''): Promise<void> {
   tellEnded(dialog);
   await preparing.get(dialog);
   // Responses that came in the same read as the BYE that causes this one are on their way to their senders.
   await setImmediate();
+  // The BYE of drachtio-srf has no body; when its Dialog has nothing left to end, it only forgets it.
+  if (body !== '') await requestInDialog(dialog, { method: 'BYE', headers, body }).catch(() => undefined);
   await new Promise<void>((resolve) => {
     onAnyConnection(dialog).destroy({ headers }, () => resolve());
   });

@@ -1,6 +1,10 @@
 /** What drachtio-srf tells and takes beyond its published types. */
 import type Srf from 'drachtio-srf';
-import type { SipDialog, SipHeaders, SipRequest, SipResponse } from './dialogs.js';
+
+export type SipDialog = Srf.Dialog;
+export type SipRequest = Srf.SrfRequest;
+export type SipResponse = Srf.SrfResponse;
+export type SipHeaders = Record<string, string>;
 
 interface Emitting {
   on(event: string, listener: (...told: never[]) => void): void;
@@ -44,6 +48,23 @@ export function tellInOrder(dialog: SipDialog): void {
       handle(request, response);
     }
   };
+}
+
+const cancels = new WeakMap<SipRequest, Srf.SipMessage>();
+
+/** A CANCEL may come before anybody listens for it, and drachtio-srf tells it once. From now on it is kept. */
+export function keepCancels(srf: Srf): void {
+  srf.use((request, _response, next) => {
+    if (request.method === 'INVITE') request.on('cancel', (cancel) => cancels.set(request, cancel));
+    (next as () => void)();
+  });
+}
+
+/** The CANCEL of a peer's INVITE, which may have come already. */
+export function onCancel(request: SipRequest, listener: (cancel: Srf.SipMessage) => void): void {
+  const cancel = cancels.get(request);
+  if (cancel === undefined) request.on('cancel', listener);
+  else listener(cancel);
 }
 
 /** The ACK to a 2xx of ours that is sent next, in a dialog that tells in order. */

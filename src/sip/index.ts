@@ -65,12 +65,8 @@ export {
   type DialogReach,
   type DialogResponse,
   type InDialogRequest,
-  type SipDialog,
-  type SipHeaders,
-  type SipRequest,
-  type SipResponse,
 } from './dialogs.js';
-export { cancelInvite, onceAck, onUpdate, srfOf } from './drachtio-events.js';
+export { cancelInvite, onCancel, onceAck, onUpdate, srfOf, type SipDialog, type SipHeaders, type SipRequest, type SipResponse } from './drachtio-events.js';
 export {
   dialogIdOf,
   dialogOfCallee,

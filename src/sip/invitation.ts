@@ -8,8 +8,8 @@
  */
 import type { Socket } from 'node:net';
 import Srf from 'drachtio-srf';
-import { onResponse, onUpdate, tellInOrder } from './drachtio-events.js';
-import { sendRequest, type DialogReach, type SipDialog, type SipHeaders, type SipRequest, type SipResponse } from './dialogs.js';
+import { onResponse, onUpdate, tellInOrder, type SipDialog, type SipHeaders, type SipRequest, type SipResponse } from './drachtio-events.js';
+import { sendRequest, type DialogReach } from './dialogs.js';
 
 export interface Invitation {
   readonly srf: Srf;
