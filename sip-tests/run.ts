@@ -19,7 +19,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Those whose far ends are SIPp. */
-const withSipp = ['sipp', 'edge'];
+const withSipp = ['sipp', 'edge', 'transparency'];
 const folders = ['product', ...withSipp, 'drachtio-srf'];
 const tests = folders.flatMap((folder) =>
   readdirSync(join(here, folder))

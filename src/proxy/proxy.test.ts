@@ -212,6 +212,44 @@ t.test('a caller who gives up: the callee is cancelled', async (t) => {
   t.match(await bed.ended(), { outcome: 'cancelled', sipStatus: 487, recording: 'excluded' });
 });
 
+t.test('a caller who gives up at once: the call comes to an end, whether the callee has heard of it or not', async (t) => {
+  const bed = await openBed(t);
+  bed.callee.srf.invite((_invite, response) => response.send(180));
+  const outcome = bed.call({}, { cbRequest: (_error: unknown, sent: SipRequest) => sent.cancel(() => undefined) }).then(
+    () => 0,
+    (error: unknown) => (error as { status: number }).status,
+  );
+  t.equal(await outcome, 487);
+  t.match(await bed.ended(), { outcome: 'cancelled', sipStatus: 487 });
+});
+
+t.test('an attended transfer: the dialog that Replaces names is the one that its receiver has', async (t) => {
+  const bed = await openBed(t);
+  const theirs: SipDialog[] = [];
+  bed.callee.srf.invite((invite, response) => void bed.callee.srf.createUAS(invite, response, { localSdp: sdp(41_000) }).then((dialog) => theirs.push(dialog)));
+  const [first, second] = [await bed.call(), await bed.call()];
+  const named = (dialog: SipDialog): string => `${dialog.sip.callId};to-tag=${dialog.sip.remoteTag};from-tag=${dialog.sip.localTag}`;
+  const asked = new Promise<SipRequest>((resolve) => {
+    theirs[0]?.on('refer', (refer, response) => {
+      response.send(202);
+      resolve(refer);
+    });
+  });
+  const referTo = (replaces: string): string => `<sip:third@far.example?Replaces=${encodeURIComponent(replaces)}&X-Also=1>`;
+  await requestInDialog(first, { method: 'REFER', headers: { 'Refer-To': referTo(`${named(second)};early-only`) } });
+  const { callId, localTag, remoteTag } = theirs[1]?.sip ?? { callId: '', localTag: '', remoteTag: '' };
+  t.equal((await asked).get('refer-to'), referTo(`${callId};to-tag=${localTag};from-tag=${remoteTag};early-only`), 'as the third party knows the second call');
+  const replacing = new Promise<SipRequest>((resolve) => {
+    theirs[0]?.on('message', (message, response) => {
+      response.send(200);
+      resolve(message);
+    });
+  });
+  await requestInDialog(first, { method: 'MESSAGE', headers: { Replaces: named(second), 'Content-Type': 'text/plain' }, body: 'x' });
+  t.equal((await replacing).get('replaces'), `${callId};to-tag=${localTag};from-tag=${remoteTag}`);
+  await Promise.all([hangUp(first), hangUp(second)]);
+});
+
 t.test('hold and resume by either side cross the call, and the recorder is told', async (t) => {
   const bed = await openBed(t);
   const answered = answers(bed);

@@ -8,8 +8,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
-import { edgeExtensions, hangUp, headersToPass, readBody, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
-import { connectBackToBack } from './back-to-back.js';
+import { edgeExtensions, hangUp, headersWithBody, onCancel, readBody, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
+import { connectBackToBack, NotAnswered } from './back-to-back.js';
 import { partyOf, type SessionNames } from './call-names.js';
 import type { CallContext } from './destinations.js';
 import { tryInTurn } from './failover.js';
@@ -91,10 +91,7 @@ export class RecordedCall {
   /** Calls one next hop after the other; the caller is told how it ended. @throws the failure of the last one. */
   async connect(): Promise<void> {
     const { context, hops, names, request, response } = this.options;
-    request.on('cancel', () => {
-      this.#cancelled = true;
-      this.#outgoing?.cancel(() => undefined);
-    });
+    onCancel(request, () => (this.#cancelled = true));
     const { withinMs } = context.settings.failover;
     try {
       this.#dialogs = await tryInTurn(
@@ -153,14 +150,14 @@ export class RecordedCall {
         onOutgoing: (outgoing) => {
           this.#outgoing = outgoing;
           // It is on its way already when we learn of it, and the call may have been ended meanwhile.
-          if (this.options.closing() || this.#cancelled) outgoing.cancel(() => undefined);
+          if (this.options.closing()) outgoing.cancel(() => undefined);
         },
         onHeard: () => (this.#heard = true),
         onAnswering: () => (this.#answering = true),
       });
     } catch (error) {
-      const { status, res } = error as { status?: unknown; res?: SipResponse };
-      if (status === 503 && res?.has('retry-after') === true) context.destinations.retryAfter(hop, res.get('retry-after'));
+      const said = error instanceof NotAnswered ? error.response : undefined;
+      if (said?.status === 503 && said.has('retry-after')) context.destinations.retryAfter(hop, said.get('retry-after'));
       throw error;
     }
   }
@@ -168,11 +165,16 @@ export class RecordedCall {
   /** The caller hears what the last next hop said, if it has not heard anything final. */
   #refuse(error: unknown): void {
     const { response } = this.options;
-    if (response.finalResponseSent) return;
-    const { status, reason, res } = error as { status?: unknown; reason?: unknown; res?: SipResponse };
-    const headers = res === undefined ? {} : headersToPass(res);
-    const send = response.send.bind(response) as (status: number, reason: string | undefined, options: object) => void;
-    send(typeof status === 'number' ? status : 500, typeof reason === 'string' ? reason : undefined, { headers });
+    if (response.finalResponseSent || this.#cancelled) return;
+    const said = error instanceof NotAnswered ? error.response : undefined;
+    if (said === undefined) {
+      response.send(error instanceof NotAnswered ? error.status : 500);
+      return;
+    }
+    const { status, reason, body } = said;
+    // Where else to try is the parties' business (RFC 3261 §8.1.3.4, §21.4.22).
+    const contact = said.has('contact') && (status < 400 || status === 485) ? { Contact: said.get('contact') } : {};
+    response.send(status, reason, { headers: { ...headersWithBody(said), ...contact }, body: body === '' ? undefined : body });
   }
 
   #join(dialogs: Readonly<Record<Side, SipDialog>>): void {
@@ -185,7 +187,7 @@ export class RecordedCall {
     });
     for (const side of ['caller', 'callee'] as const) {
       dialogs[side].on('destroy', (bye) => {
-        void hangUp(dialogs[otherSide(side)], headersToPass(bye));
+        void hangUp(dialogs[otherSide(side)], headersWithBody(bye), bye.body);
         this.options.onHungUp(side);
       });
     }

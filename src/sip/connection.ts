@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import Srf from 'drachtio-srf';
 import { spawnEdge, type Edge, type EdgeOptions, type EdgeStats } from '../edge/index.js';
 import { Failure, messageOf } from '../errors/index.js';
+import { keepCancels } from './drachtio-events.js';
 import type { SipSettings } from './settings.js';
 import { sharedSecret } from './shared-secret.js';
 
@@ -79,6 +80,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
   }
   const target = settings.drachtio ?? { host: edge?.admin.host ?? '', port: edge?.admin.port ?? 0 };
   const srf = new Srf();
+  keepCancels(srf);
   let connected = false;
   srf.on('connect', (error: Error | null) => {
     connected = error === null || (error as unknown) === undefined;

@@ -1,6 +1,6 @@
 /** Whether a SIP neighbour is there: OPTIONS, and the status of its answer. */
 import type { SipConnection } from './connection.js';
-import type { SipRequest, SipResponse } from './dialogs.js';
+import type { SipRequest, SipResponse } from './drachtio-events.js';
 
 /** Resolves with the status, or undefined when none came in time or the request could not be sent. */
 export const askOptions = ({ srf }: Pick<SipConnection, 'srf'>, uri: string, timeoutMs: number): Promise<number | undefined> =>

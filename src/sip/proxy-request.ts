@@ -6,7 +6,7 @@
 import type Srf from 'drachtio-srf';
 import { edgeExtensions } from '../edge/index.js';
 import type { SipConnection } from './connection.js';
-import type { SipRequest } from './dialogs.js';
+import type { SipRequest } from './drachtio-events.js';
 
 export interface ProxyPlan {
   /** SIP URIs, of which one is tried after the other; each is also the Request-URI it is asked with. */

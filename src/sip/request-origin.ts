@@ -1,6 +1,6 @@
 /** Where a request came from, as its edge tells. */
 import { edgeExtensions } from '../edge/index.js';
-import type { SipRequest } from './dialogs.js';
+import type { SipRequest } from './drachtio-events.js';
 
 export interface RequestOrigin {
   readonly address: string;

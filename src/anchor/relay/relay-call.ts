@@ -38,6 +38,8 @@ export class RelayCall implements AnchoredCall {
   /** The forks once they are open: the packet path must not wait for a promise. */
   #openForks: BySide<Fork> | undefined;
   #audioLine: number | undefined;
+  /** False once both sides have made a fax of that line (T.38): its packets are nothing to record. */
+  #isAudio = true;
   #sessionVersion = 0;
   #closing: Promise<void> | undefined;
 
@@ -63,6 +65,8 @@ export class RelayCall implements AnchoredCall {
         return { address: this.#options.address, rtpPort: face.rtpPort, rtcpPort: face.rtcpPort };
       }),
     );
+    const line = this.#audioLine;
+    this.#isAudio = line === undefined || (['caller', 'callee'] as const).some((side) => (this.#said[side]?.media[line]?.kind ?? 'audio') === 'audio');
     // The first packet may come as soon as this SDP is out; a fork that cannot be opened costs the recording, not the call.
     await this.#forks?.catch(() => undefined);
     return rewriteSdp(text, anchored);
@@ -124,7 +128,7 @@ export class RelayCall implements AnchoredCall {
 
   #audioOf(side: Side): SdpMedia | undefined {
     const media = this.#audioLine === undefined ? undefined : this.#said[side]?.media[this.#audioLine];
-    return media === undefined || media.port === 0 ? undefined : media;
+    return media === undefined || media.port === 0 || media.kind !== 'audio' ? undefined : media;
   }
 
   async #line(media: SdpMedia): Promise<BySide<Face>> {
@@ -152,7 +156,7 @@ export class RelayCall implements AnchoredCall {
     const through = (from: Side) => (bytes: Buffer, onRtcpPort: boolean): void => {
       faces[otherSide(from)]?.send(bytes, onRtcpPort);
       observer.relayed(from);
-      if (index === this.#audioLine) this.#openForks?.[from].copy(bytes, onRtcpPort || isRtcp(bytes));
+      if (index === this.#audioLine && this.#isAudio) this.#openForks?.[from].copy(bytes, onRtcpPort || isRtcp(bytes));
     };
     const sides: Side[] = ['caller', 'callee'];
     const opened = await this.#openAll((sockets, index) => new Face(sockets, observer, through(sides[index] ?? 'caller')));

@@ -68,6 +68,8 @@ const matched = new Set(['from', 'call-id', 'cseq']);
  */
 export function responseBack(request: RequestText, response: SipResponse): SipResponse {
   const headers = request.headers.filter((each) => each.key === 'via');
+  // A 2xx that is repeated after the request has been let go: the Vias below ours are all there is to go by.
+  if (headers.length === 0) return withoutTopVia(response);
   for (const each of response.headers) {
     if (each.key === 'via') continue;
     headers.push(matched.has(each.key) ? { ...each, value: headerOf(request, each.key) ?? each.value } : each);
