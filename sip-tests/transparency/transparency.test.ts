@@ -26,6 +26,8 @@ const items: readonly Item[] = [
   { scenario: 'reinvite', shows: 're-INVITEs from both ends: another codec, hold by sendonly, inactive and 0.0.0.0, and resuming' },
   { scenario: 'prack', shows: 'provisional responses that the caller acknowledges, with and without SDP' },
   { scenario: 'prack-lost', shows: 'a PRACK that only the third copy of a response brings about' },
+  { scenario: 'forked-prack', shows: 'reliable provisional responses of two branches, each acknowledged' },
+  { scenario: 'early-info', shows: 'INFO and MESSAGE from both ends before the answer' },
   { scenario: 'update', shows: 'UPDATE from both ends, before the answer and after it, one of them refused' },
   { scenario: 'glare', shows: '491 to a re-INVITE, the other end\'s re-INVITE, and the first once more' },
   { scenario: 'reinvite-refused', shows: '488 to a re-INVITE, after which the call goes on' },

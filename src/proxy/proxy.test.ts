@@ -1,4 +1,5 @@
 /** The proxy between real SIP user agents, with a real relay and a recorder that only answers. */
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { openRelay } from '../anchor/index.js';
@@ -291,6 +292,22 @@ t.test('a re-INVITE that the other side refuses is refused, and the call goes on
   theirs.on('modify', (_request, response) => response.send(488));
   t.equal((await requestInDialog(ours, { method: 'INVITE', body: sdp(40_004) })).status, 488);
   t.equal(bed.proxy.calls, 1);
+  await hangUp(ours);
+});
+
+t.test('after a re-INVITE that is refused, media goes on to where it went before', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed);
+  const [here, there] = [createSocket('udp4'), createSocket('udp4')];
+  t.teardown(() => [here, there].forEach((socket) => socket.close()));
+  for (const socket of [here, there]) await once(socket.bind(0, '127.0.0.1'), 'listening');
+  const ours = await bed.call({ localSdp: sdp(here.address().port) });
+  const { invite, dialog: theirs } = await answered;
+  theirs.on('modify', (_request, response) => response.send(488));
+  t.equal((await requestInDialog(ours, { method: 'INVITE', body: sdp(40_998) })).status, 488);
+  const heard = once(here, 'message') as Promise<[Buffer]>;
+  there.send(Buffer.from([0x80, 8, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 2, 3]), portIn(invite.body), '127.0.0.1');
+  t.equal((await heard)[0].length, 15);
   await hangUp(ours);
 });
 

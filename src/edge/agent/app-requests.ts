@@ -71,10 +71,17 @@ export class AppRequests {
       return;
     }
     const dialog = dialogId === '' ? this.#dialogByCallId(application, message) : this.calls.context.dialogs.findById(dialogId);
+    const branch = message.method === 'PRACK' && dialog !== undefined ? this.#branchFor(message, dialog) : dialog;
     if (message.method === 'ACK') this.#ack(application, messageId, dialogId, dialog, message);
-    else if (dialog !== undefined) this.#inside(application, messageId, dialog, message);
+    else if (branch !== undefined) this.#inside(application, messageId, branch, message);
     else if (dialogId !== '') application.fail(messageId, NO_DIALOG);
     else this.#outside(application, messageId, route, message);
+  }
+
+  /** Where forking made several early dialogs of one id: the one whose response is acknowledged. */
+  #branchFor(prack: RequestText, named: AppDialog): AppDialog {
+    const rseq = Number((headerOf(prack, 'rack') ?? '').trim().split(/[ \t]+/u)[0]);
+    return this.calls.forming(named.callId, named.localTag)?.awaitingPrack(rseq) ?? named;
   }
 
   /** A request that names a dialog only by its Call-ID goes inside it, unless it begins a new one. */

@@ -155,6 +155,11 @@ export class OutgoingRequest implements ClientUser {
     return this.#branches.dialogWith(request, path);
   }
 
+  /** The early dialog whose peer awaits the PRACK for that RSeq. */
+  awaitingPrack(rseq: number): AppDialog | undefined {
+    return this.#made?.awaitingPrack(rseq);
+  }
+
   stop(): void {
     this.#silence?.();
     this.#wait();
