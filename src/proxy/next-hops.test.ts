@@ -2,6 +2,8 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
+import { tlsFiles } from '../edge/transport/tls-files.fixture.js';
+import { client, edge as edgeCertificate, type TestCertificate } from '../edge/transport/test-certificates.fixture.js';
 import { openRelay } from '../anchor/index.js';
 import type { CallEnd, NewCall } from '../ledger/index.js';
 import { createLog, createMetrics, type Metrics } from '../ops/index.js';
@@ -97,6 +99,8 @@ interface Bed {
 }
 
 interface BedOptions {
+  /** The proxy's edge; one of its own when absent. */
+  readonly sip?: SipConnection;
   readonly record?: 'always' | 'never';
   readonly trunks?: readonly object[];
   readonly nextHops?: readonly object[];
@@ -106,7 +110,7 @@ interface BedOptions {
 }
 
 async function openBed(t: Test, options: BedOptions): Promise<Bed> {
-  const sip = await openSip();
+  const sip = options.sip ?? (await openSip());
   const firstPort = 50_000 + 2 * Math.floor(Math.random() * 4_000);
   const anchor = openRelay({ settings: { address: '127.0.0.1', ports: [firstPort, firstPort + 200] }, observer: { relayed: () => undefined, dropped: () => undefined } });
   const metrics = createMetrics();
@@ -214,6 +218,17 @@ for (const record of ['always', 'never'] as const) {
 
   t.test(`${way}: a next hop that takes no connection is left for the next one`, async (t) => {
     const bed = await openBed(t, { record, nextHops: unasked(`sip:127.0.0.1:${await freePort()};transport=tcp`, calleeUri()) });
+    const answered = answers();
+    const ours = await bed.call();
+    await answered;
+    await hangUp(ours);
+    t.match(await bed.ended(), { outcome: 'answered' });
+  });
+
+  t.test(`${way}: a next hop that nothing can be sent to is left for the next one`, async (t) => {
+    // An edge sends nothing to itself.
+    const sip = await openSip();
+    const bed = await openBed(t, { sip, record, nextHops: unasked(`sip:${placeOf(sip)}`, calleeUri()) });
     const answered = answers();
     const ours = await bed.call();
     await answered;
@@ -332,6 +347,23 @@ t.test('routes: inbound numbers go to one switch, others to the other, and a num
   t.equal(await statusOf(bed.call('+493027')), 480);
   t.equal(await statusOf(bed.call('+4420')), 404);
   t.strictSame([a.heard, b.heard], [['INVITE', 'ACK'], ['INVITE', 'ACK']]);
+});
+
+t.test('a trunk that is known by its certificate: calls of who proves to be it, and of nobody who says so', async (t) => {
+  const openTls = async (certificate: TestCertificate, tellTlsIdentity: boolean): Promise<SipConnection> => {
+    const { settings } = tlsFiles(t, certificate, { clientCertificate: 'request', verifyPeer: 'chain' });
+    return connectSip({ settings: { listen: [{ transport: 'tls', host: '127.0.0.1', port: await freePort() }, { transport: 'udp', host: '127.0.0.1', port: await freePort() }], tls: settings }, tellTlsIdentity, ...quiet });
+  };
+  const [sip, named, other] = [await openTls(edgeCertificate, true), await openTls(client, false), await openTls(edgeCertificate, false)];
+  const hop = await openRawHop(t, () => '486 Busy');
+  await openBed(t, { sip, trunks: [{ name: 'one', sources: ['127.0.0.1'], transports: ['tls'], tlsIdentities: ['Trunk.example.test'], nextHop: hop.uri }] });
+  t.teardown(() => Promise.all([named.close(), other.close()]));
+  const call = (from: SipConnection, headers: Record<string, string> = {}): Promise<number> =>
+    statusOf(from.srf.createUAC(`sip:1@${placeOf(sip)};transport=tls`, { localSdp: sdp(40_000), headers }));
+  t.equal(await call(named), 486);
+  t.equal(await call(other), 403);
+  t.equal(await call(other, { 'X-Twintrack-TLS-Identity': 'trunk.example.test' }), 403);
+  t.strictSame(hop.heard, ['INVITE', 'ACK']);
 });
 
 t.test('health: a next hop that answers OPTIONS no more goes down, calls go elsewhere first, and it comes up again', async (t) => {
