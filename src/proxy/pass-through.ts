@@ -15,6 +15,7 @@ import {
   type DialogResponse, type InDialogRequest, type SipDialog, type SipRequest, type SipResponse,
 } from '../sip/index.js';
 import { offerAnswered } from './back-to-back.js';
+import { ReferIds } from './refer-ids.js';
 import { runningDialogsOf } from './running-dialogs.js';
 import { Turns } from './turns.js';
 
@@ -50,6 +51,8 @@ class PassThrough {
   readonly #agreed: Record<Side, string>;
   /** What each side has sent before is on its way. */
   readonly #turns: Readonly<Record<Side, Turns>>;
+  /** Of the REFERs that each side was asked. */
+  readonly #referIds: Readonly<Record<Side, ReferIds>> = { caller: new ReferIds(), callee: new ReferIds() };
   /** Sides whose ACK is to bring the answer to the other's offer, and how that is passed on. */
   readonly #owing = new Map<Side, (sdp: string) => void>();
 
@@ -113,10 +116,12 @@ class PassThrough {
 
   #passRequest(from: Side, request: SipRequest, response: SipResponse): Promise<Underway> {
     const to = otherSide(from);
-    const headers = runningDialogsOf(srfOf(this.options.dialogs[to])).translate(headersWithBody(request));
+    const named = runningDialogsOf(srfOf(this.options.dialogs[to])).translate(headersWithBody(request));
     const { method, body } = request;
+    const headers = method === 'NOTIFY' ? this.#referIds[from].translate(named) : named;
+    const onSent = method !== 'REFER' ? nothing : (outgoing: SipRequest): void => this.#referIds[to].passed(request.get('cseq'), outgoing.get('cseq'));
     return Promise.resolve(
-      this.#send(to, { method, headers, body }, (answer) => {
+      this.#send(to, { method, headers, body, onSent }, (answer) => {
         response.send(answer.status, answer.reason, { headers: headersWithBody(answer.message), body: answer.body });
         return Promise.resolve();
       }),
