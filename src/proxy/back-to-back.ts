@@ -192,9 +192,13 @@ class Connecting {
       this.#abandon(callee);
       return;
     }
-    if (offered) acknowledge('');
     onAnswering();
-    this.#inOrder(() => this.#answerCaller(callee, answer, offered ? undefined : acknowledge));
+    this.#inOrder(async () => {
+      // The callee speaks once it is acknowledged: the anchor has to know by then where it does.
+      const body = await this.#bodyFromCallee(answer);
+      if (offered) acknowledge('');
+      await this.#answerCaller(callee, answer, body, offered ? undefined : acknowledge);
+    });
   }
 
   /** The callee has answered a call that is over. */
@@ -203,10 +207,9 @@ class Connecting {
     this.#fail(new NotAnswered(487, 'the caller gave up'));
   }
 
-  async #answerCaller(callee: SipDialog, answer: SipResponse, acknowledge: ((body: string) => void) | undefined): Promise<void> {
+  async #answerCaller(callee: SipDialog, answer: SipResponse, body: string, acknowledge: ((body: string) => void) | undefined): Promise<void> {
     const { sip, request, response } = this.options;
     await this.#early.acknowledged(pracksWithinMs);
-    const body = await this.#bodyFromCallee(answer);
     const { status, reason } = answer;
     respond(response, { status, reason, headers: headersWithBody(answer), body }, (error, sent) => {
       if (sent === undefined) {
