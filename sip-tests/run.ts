@@ -2,10 +2,10 @@
  * `npm run sip-tests [-- NAME…]`: real peers against the running product.
  *
  * NAME is a folder or a file of sip-tests/, without ending: `sipp`, `calls`, `product`, `killed`, and
- * `drachtio-srf`, the suite that drachtio-srf ships. Without a name all run. Those in sipp/ and edge/
- * need SIPp (Debian: sip-tester): where it is missing they are skipped, loudly; with
- * TWINTRACK_REQUIRE_SIPP=1, as in CI, that is a failure. The same holds for drachtio-srf and what it needs
- * beyond that (drachtio-srf/runnable.ts); asked for by its name it fails.
+ * `drachtio-srf`, the suite that drachtio-srf ships. Without a name all run. Some folders need a program
+ * (`peers` below): where it is missing they are skipped, loudly; with TWINTRACK_REQUIRE_PEERS=1, as in CI,
+ * that is a failure. The same holds for drachtio-srf and what it needs beyond that
+ * (drachtio-srf/runnable.ts); asked for by its name it fails.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -13,14 +13,18 @@ import { createRequire } from 'node:module';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { whyNotRunnable } from './drachtio-srf/runnable.js';
+import { baresipIsInstalled } from './support/baresip.js';
 import { sippIsInstalled } from './support/sipp.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Those whose far ends are SIPp. */
-const withSipp = ['sipp', 'edge'];
-const folders = ['product', ...withSipp, 'drachtio-srf'];
+/** Programs that are the far ends of the tests in these folders, and the Debian packages they come in. */
+const peers = [
+  { program: 'sipp', debian: 'sip-tester', isInstalled: sippIsInstalled, folders: ['sipp', 'edge', 'transparency'] },
+  { program: 'baresip', debian: 'baresip-core', isInstalled: baresipIsInstalled, folders: ['baresip'] },
+];
+const folders = ['product', ...peers.flatMap((peer) => peer.folders), 'drachtio-srf'];
 const tests = folders.flatMap((folder) =>
   readdirSync(join(here, folder))
     .filter((file) => file.endsWith('.test.js'))
@@ -34,8 +38,8 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const wanted = tests.filter((test) => names.length === 0 || names.includes(test.folder) || names.includes(test.name));
-const hasSipp = sippIsInstalled();
-const skipped = wanted.filter((test) => withSipp.includes(test.folder) && !hasSipp);
+const missing = peers.filter(({ isInstalled }) => !isInstalled());
+const skipped = wanted.filter((test) => missing.some((peer) => peer.folders.includes(test.folder)));
 const lacking = names.length === 0 ? whyNotRunnable() : undefined;
 const leftOut = lacking === undefined ? [] : wanted.filter((test) => test.folder === 'drachtio-srf');
 
@@ -48,12 +52,14 @@ if (runnable.length > 0) {
   status = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
 }
 if (leftOut.length > 0) console.error(`\nLEFT OUT: drachtio-srf, the suite that drachtio-srf ships: ${lacking ?? ''}.`);
-if (skipped.length > 0) {
-  console.error(`\nSKIPPED, because SIPp is not installed: ${skipped.map((test) => test.name).join(', ')}.`);
-  console.error('On Debian: apt-get install sip-tester. These tests then run by themselves.');
+for (const { program, debian, folders } of missing) {
+  const left = skipped.filter((test) => folders.includes(test.folder));
+  if (left.length === 0) continue;
+  console.error(`\nSKIPPED, because ${program} is not installed: ${left.map((test) => test.name).join(', ')}.`);
+  console.error(`On Debian: apt-get install --no-install-recommends ${debian}. These tests then run by themselves.`);
 }
-if (leftOut.length + skipped.length > 0 && process.env['TWINTRACK_REQUIRE_SIPP'] === '1') {
-  console.error('TWINTRACK_REQUIRE_SIPP=1: a skip is a failure here.');
+if (leftOut.length + skipped.length > 0 && process.env['TWINTRACK_REQUIRE_PEERS'] === '1') {
+  console.error('TWINTRACK_REQUIRE_PEERS=1: a skip is a failure here.');
   status ||= 1;
 }
 process.exit(status);

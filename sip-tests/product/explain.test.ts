@@ -1,5 +1,8 @@
 /** `twintrack explain`: what the rules of a configuration make of a call. */
+import { once } from 'node:events';
 import { appendFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { twintrack, twintrackJson } from '../support/product.js';
 import { openWorkspace } from '../support/workspace.js';
@@ -26,6 +29,9 @@ t.test('explain says which rule decides and why none before it does, without a r
     'rule trading  does not fit: neither the caller +4930123456 nor the callee 7200 is 71..',
     'rule night    does not fit: it is wed 14:30 in Europe/Berlin, not 22:00 to 06:00 on mon, tue, wed, thu, fri, sat, sun',
     'not recorded, by no rule',
+    'goes by the next hops of trunk loopback',
+    `next hop${' '.repeat(`sip:127.0.0.1:${workspace.nextHopPort}`.length - 8)}  priority  weight  asked for`,
+    `sip:127.0.0.1:${workspace.nextHopPort}  1         1       sip:7200@127.0.0.1:${workspace.nextHopPort}`,
     '',
   ].join('\n'));
 
@@ -33,6 +39,30 @@ t.test('explain says which rule decides and why none before it does, without a r
   t.match(mandatory, { direction: 'outbound', steps: { length: 2 }, decision: { record: 'always', mandatory: true, refuseWith: 503, decidedBy: 'rule trading' } });
   const night = await twintrackJson<{ decision: object }>(workspace, 'explain', '--from', '1', '--to', '2', '--at', '2026-11-25T23:30:00Z', '--header', 'x-queue: Sales');
   t.match(night, { decision: { decidedBy: 'rule night' } });
+});
+
+t.test('explain --ask shows what the policy service makes of the call, and why an answer is of no use', async (t) => {
+  const workspace = await openWorkspace();
+  t.teardown(() => workspace.remove());
+  const none = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--ask');
+  t.equal(none.status, 1);
+  t.match(none.stderr, /no policy service to ask/u);
+
+  let answer = '{"version": 1, "record": "never"}';
+  const server = createServer((_request, response) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(answer));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await appendFile(workspace.configFile, `policy: {service: {url: 'http://127.0.0.1:${(server.address() as AddressInfo).port}/', timeoutMs: 2000}}\n`);
+  const asked = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--ask');
+  t.match(asked.stdout, /^recorded, by no rule\nwith the policy service: not recorded, by policy service\n$/mu);
+  answer = '{"version": 1, "record": "sometimes"}';
+  const unusable = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--ask', '--json');
+  t.match(JSON.parse(unusable.stdout), { decision: { decidedBy: 'no rule' }, asked: { record: 'always', decidedBy: 'no rule (policy service: unusable answer)' } });
+  t.match(unusable.stderr, /record: /u);
 });
 
 t.test('explain refuses what it cannot use, and says what to write', async (t) => {

@@ -33,6 +33,7 @@ export interface RunningProduct {
   readonly pid: number;
   /** What it has logged so far. */
   log(): string;
+  signal(name: 'SIGHUP'): void;
   /** SIGTERM, and its exit status. */
   stop(): Promise<number | null>;
   /** SIGKILL: nothing is closed. */
@@ -56,6 +57,7 @@ export async function startProduct(workspace: Workspace): Promise<RunningProduct
   return {
     pid: child.pid ?? 0,
     log,
+    signal: (name) => void child.kill(name),
     async stop() {
       child.kill('SIGTERM');
       return (await closed)[0];

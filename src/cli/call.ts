@@ -67,7 +67,10 @@ async function readAudio(file: string): Promise<Buffer> {
 const nextHopOf = (config: Config): string => {
   const [trunk] = config.trunks;
   if (trunk === undefined) throw new Failure('CALL_FAILED', 'the configuration has no trunk: say where with --to');
-  return trunk.nextHop;
+  const [hop] = trunk.nextHops ?? [];
+  const uri = trunk.nextHop ?? hop?.uri;
+  if (uri === undefined) throw new Failure('CALL_FAILED', `the calls of trunk ${trunk.name} go by routes: say where with --to`);
+  return uri;
 };
 
 function proxyOf(config: Config): string {

@@ -1,7 +1,10 @@
-/** `twintrack explain`: which rule decides whether a call is recorded, and why. */
+/** `twintrack explain`: which rule decides whether a call is recorded, and why, and where the call goes. */
 import type { Config } from '../config/index.js';
 import { Failure } from '../errors/index.js';
-import { Policy, plainUser, type CallFacts, type Subscriber } from '../policy/index.js';
+import { createLog } from '../ops/index.js';
+import { Policy, plainUser, type CallFacts, type Decision, type Subscriber } from '../policy/index.js';
+import { openPolicyService } from '../policy-service/index.js';
+import { explainRoute } from '../proxy/index.js';
 import { parseSipUri } from '../sip/index.js';
 import { print, printJson, table } from './terminal.js';
 
@@ -14,6 +17,8 @@ export interface ExplainOptions {
   /** In ms since 1970. */
   readonly at: number;
   readonly sessionId: string;
+  /** Whether the policy service is asked too. */
+  readonly ask: boolean;
   readonly json: boolean;
 }
 
@@ -25,6 +30,9 @@ function subscriberOf(text: string): Subscriber {
   return { user: plainUser(user), host: host.toLowerCase() };
 }
 
+/** The Request-URI of a call to it; of a number alone nobody knows the host. */
+const uriOf = (text: string): string => (/^(?:sips?|tel):/iu.test(text) ? text : `sip:${text.includes('@') ? text : `${text}@twintrack.invalid`}`);
+
 function headersOf(lines: readonly string[]): CallFacts['headers'] {
   const headers: Record<string, string[]> = {};
   for (const line of lines) {
@@ -34,21 +42,45 @@ function headersOf(lines: readonly string[]): CallFacts['headers'] {
   return headers;
 }
 
+/** Asks the policy service once; why an answer is of no use goes to the log, which is standard error. */
+async function askService({ policy }: Config, facts: CallFacts): Promise<Decision> {
+  if (policy.service === undefined) throw new Failure('CONFIG_INVALID', 'there is no policy service to ask: the configuration has no policy.service');
+  const metrics = { policyDecided: () => undefined, policyUnanswered: () => undefined, policyServiceSeconds: () => undefined, policyBreaker: () => undefined };
+  const log = createLog({ level: 'warn', name: 'twintrack', pretty: true });
+  const service = await openPolicyService(policy.service, { local: new Policy(policy), log, metrics, now: () => performance.now(), random: Math.random });
+  try {
+    return await service.decide(facts);
+  } finally {
+    service.close();
+  }
+}
+
 const words = { 'always': 'recorded', 'on-demand': 'recorded when somebody asks', 'never': 'not recorded' } as const;
 
-/** @throws Failure CONFIG_INVALID for a trunk that the configuration does not have. */
-export function explain(config: Config, { from, to, trunk = config.trunks[0]?.name ?? '', header, at, sessionId, json }: ExplainOptions): void {
+const inWords = ({ record, pausable, decidedBy, mandatory, refuseWith }: Decision): string =>
+  `${words[record]}${pausable && record !== 'never' ? ', with pauses allowed' : ''}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}`;
+
+/** @throws Failure CONFIG_INVALID for a trunk or a policy service that the configuration does not have. */
+export async function explain(config: Config, { from, to, trunk = config.trunks[0]?.name ?? '', header, at, sessionId, ask, json }: ExplainOptions): Promise<void> {
   if (!config.trunks.some(({ name }) => name === trunk)) {
     throw new Failure('CONFIG_INVALID', `there is no trunk "${trunk}"; there are: ${config.trunks.map(({ name }) => name).join(', ')}`, { facts: { trunk } });
   }
   const facts: CallFacts = { sessionId, trunk, caller: subscriberOf(from), callee: subscriberOf(to), headers: headersOf(header), atMs: at };
   const { bearing, steps, decision } = new Policy(config.policy).explain(facts);
+  const route = explainRoute(config, facts, uriOf(to));
+  const asked = ask ? await askService(config, facts) : undefined;
   if (json) {
-    printJson({ facts: { ...facts, at: new Date(at).toISOString() }, ...bearing, steps, decision });
+    printJson({ facts: { ...facts, at: new Date(at).toISOString() }, ...bearing, steps, decision, route: route ?? null, ...(asked === undefined ? {} : { asked }) });
     return;
   }
   print(`${from} calls ${to} by trunk ${trunk}: ${bearing.traffic}${bearing.direction === undefined ? '' : `, ${bearing.direction}`}`);
   if (steps.length > 0) print(table(['looked at', 'what came of it'], steps.map(({ what, why }) => [what, why === undefined ? 'it fits and decides' : `does not fit: ${why}`])));
-  const { record, pausable, decidedBy, mandatory, refuseWith } = decision;
-  print(`${words[record]}${pausable && record !== 'never' ? ', with pauses allowed' : ''}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}`);
+  print(inWords(decision));
+  if (asked !== undefined) print(`with the policy service: ${inWords(asked)}`);
+  if (route === undefined) {
+    print('goes nowhere: no route fits, and the trunk has no next hop: answered 404');
+    return;
+  }
+  print(`goes by ${route.by}`);
+  print(table(['next hop', 'priority', 'weight', 'asked for'], route.hops.map(({ hop, priority, weight, requestUri }) => [hop, `${priority}`, `${weight}`, requestUri])));
 }

@@ -40,7 +40,7 @@ const command = (usage: string, description: string): Command =>
 
 command('start', 'run the product until it is stopped')
   .option('--roles <names>', `which roles, with commas: ${roleNames.join(', ')}`, parseRoles, [...roleNames])
-  .action(async (options: WithConfig & { roles: Role[] }) => start(await configOf(options), options.roles));
+  .action(async (options: WithConfig & { roles: Role[] }) => start(await configOf(options), options.roles, () => configOf(options)));
 
 command('call', 'place a test call through the running product and compare its recording with what was said')
   .option('--to <uri>', "who is called; with --via, its host and port are where the call's other end answers (default: the first trunk's next hop)")
@@ -78,13 +78,14 @@ command('verify [id]', 'prove that a recording is as it was made')
     await withLibrary(options, async (library) => finish(await verify(library, id === undefined ? await allRecordings(library) : [id], options.json)));
   });
 
-command('explain', 'say which rule decides whether a call is recorded, and why')
+command('explain', 'say which rule decides whether a call is recorded, and why, and where the call goes')
   .requiredOption('--from <party>', 'who calls: a number, a name or a SIP URI')
   .requiredOption('--to <party>', 'who is called')
   .option('--trunk <name>', 'the trunk it comes in by (default: the first)')
   .option('--header <line>', 'a header of its INVITE, as "Name: value"; may be said again', parseHeader, [])
   .option('--at <time>', 'when it comes, as 2026-11-25T13:30:00Z (default: now)', parseInstant, Date.now())
   .option('--session-id <id>', 'its session ID, for rules that record a share', '00000000000000000000000000000000')
+  .option('--ask', 'ask the policy service too, once', false)
   .option('--json', 'print one JSON document', false)
   .action(async (options: WithConfig & ExplainOptions) => explain(await configOf(options), options));
 

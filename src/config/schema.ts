@@ -7,7 +7,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { logLevels } from '../ops/index.js';
-import { proxySettings } from '../proxy/index.js';
+import { checkProxy, proxySettings } from '../proxy/index.js';
 import { recorderSchema } from '../recorder/index.js';
 
 export const configSchema = z.strictObject({
@@ -22,9 +22,14 @@ export const configSchema = z.strictObject({
       port: z.int().min(0).max(65_535).default(8060),
     })
     .prefault({}),
+  drain: z
+    .strictObject({
+      seconds: z.int().min(0).max(86_400).default(20).describe('how long running calls may go on after the signal to stop, which ends new ones; a second signal ends them at once'),
+    })
+    .prefault({}),
   ...proxySettings,
   recorder: recorderSchema,
-});
+}).superRefine(checkProxy);
 
 export type Config = z.infer<typeof configSchema>;
 

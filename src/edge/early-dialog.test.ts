@@ -123,6 +123,21 @@ t.test('reliable provisionals of the peer: a repeated one and one after a gap ar
   t.end();
 });
 
+t.test('where forking made several early dialogs, a PRACK goes to the one whose response it acknowledges', (t) => {
+  const placed = placedInvite(openStage(t));
+  const cseq = placed.invite.cseq.number;
+  placed.respond(183, { tag: 'one', headers: `${RELIABLE}\r\nRSeq: 5` });
+  placed.respond(183, { tag: 'two', headers: `${RELIABLE}\r\nRSeq: 8` });
+  placed.respond(180, { tag: 'three' });
+  for (const [rseq, tag] of [[8, 'two'], [5, 'one']] as const) {
+    placed.app.ask('PRACK', { dialogId: placed.dialogId, headers: `RAck: ${rseq} ${cseq} INVITE` });
+    t.equal(placed.peer.request('PRACK').toTag, tag);
+  }
+  placed.respond(200, { tag: 'three', body: sdp('peer') });
+  placed.app.told(200);
+  t.end();
+});
+
 t.test('the application acknowledges with PRACK inside the early dialog, and its failure is its own affair', (t) => {
   const placed = placedInvite(openStage(t));
   placed.respond(183, { headers: `${RELIABLE}\r\nRSeq: 1`, body: sdp('early') });

@@ -12,10 +12,10 @@ import { noFacts } from './agent/call-facts.js';
 import { nowhereElse, type Elsewhere } from './agent/new-requests.js';
 import type { Application, Origin } from './app/application.js';
 import { AppSession, type SessionContext, type Wire } from './app/app-session.js';
-import { CallRecords } from './app/call-records.js';
+import { CallRecords, endsAlone } from './app/call-records.js';
 import { Routes } from './app/routes.js';
 import { DialogStore } from './dialog/dialog-store.js';
-import type { EdgeOptions, EdgeStats } from './edge-options.js';
+import type { EdgeOptions, EdgeStats, SourceOptions } from './edge-options.js';
 import { randomIds, type Ids } from './ids.js';
 import { Proxy } from './proxy/proxy.js';
 import { standardTiming, systemClock, type Clock, type Timing } from './timing.js';
@@ -49,44 +49,48 @@ export class EdgeCore {
   readonly #agent: Agent;
   readonly #sessions: SessionContext;
   readonly #hub: TransportHub;
-  readonly #heard: (address: string) => boolean;
+  #heard: (address: string) => boolean = () => true;
 
   /** Throws Failure CONFIG_INVALID for an entry of `silentUnless` or `sourceLimit.except` that is no address. */
   constructor(
     hub: TransportHub,
-    options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit' | 'natDetection' | 'cdrs'>,
+    options: Pick<EdgeOptions, 'secret' | 'silentUnless' | 'sourceLimit' | 'natDetection' | 'tellTlsIdentity' | 'cdrs'>,
     replaced: EdgeEnvironment,
     elsewhere: Elsewhere = nowhereElse,
   ) {
     const clock = replaced.clock ?? systemClock;
     const ids = replaced.ids ?? randomIds;
     const environment = { clock, timing: { ...standardTiming, ...replaced.timing }, lingering: new Lingering(clock) };
-    const heard = options.silentUnless === undefined ? () => true : openSourceFilter(options.silentUnless);
     const routes = new Routes();
     const layer = new TransactionLayer(environment, () => ids.tag(), replaced.maxTransactions);
     const dialogs = new DialogStore<Application>(replaced.maxDialogs);
-    const { sourceLimit } = options;
     const admission = new Admission({
       clock,
       load: replaced.load,
-      ...(sourceLimit === undefined ? {} : { sources: new SourceBuckets(sourceLimit, openSourceFilter(sourceLimit.except)) }),
       lagMs: () => routes.lagMs('invite'),
       keepsUp: (verb) => routes.keepsUp(verb),
     });
     const facts = options.cdrs === true ? new CallRecords(routes) : noFacts;
-    const proxy = new Proxy(environment, hub, layer, ids, facts);
-    const natDetection = options.natDetection ?? true;
-    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes, natDetection, facts }, proxy, heard, admission, elsewhere);
+    const proxy = new Proxy(environment, hub, layer, ids, options.cdrs === 'proxied-ends' ? endsAlone(routes) : facts);
+    const { natDetection = true, tellTlsIdentity = false } = options;
+    const agent = new Agent({ environment, ids, hub, layer, dialogs, routes, natDetection, tellTlsIdentity, facts }, proxy, (address) => this.#heard(address), admission, elsewhere);
     layer.bind(hub, agent);
     this.#admission = admission;
     this.#hub = hub;
-    this.#heard = heard;
     this.#layer = layer;
     this.#dialogs = dialogs;
     this.#agent = agent;
     this.#sessions = {
       secret: options.secret, newId: () => ids.uuid(), now: () => clock.now(), hostPorts: () => hub.hostPorts.join(','), routes, commands: agent,
     };
+    this.setSources(options);
+  }
+
+  /** Who is heard from now on. Throws Failure CONFIG_INVALID for an entry that is no address; then nothing changes. */
+  setSources({ silentUnless, sourceLimit }: SourceOptions): void {
+    const heard = silentUnless === undefined ? () => true : openSourceFilter(silentUnless);
+    this.#admission.limitSources(sourceLimit === undefined ? undefined : new SourceBuckets(sourceLimit, openSourceFilter(sourceLimit.except)));
+    this.#heard = heard;
   }
 
   /** One message off the wire. */

@@ -56,12 +56,8 @@ export interface RequestHandler {
   readonly verifyPeer?: boolean;
 }
 
-export interface EdgeOptions {
-  readonly listen: readonly ListenAddress[];
-  /** Where applications connect with the drachtio protocol; port 0 lets the operating system choose. */
-  readonly admin: AdminAddress;
-  /** What applications authenticate with. */
-  readonly secret: string;
+/** Who is heard, and how much. */
+export interface SourceOptions {
   /**
    * Out-of-dialog requests from sources outside this list of CIDR blocks and addresses are dropped
    * without any answer. Absent: all sources are passed to the application.
@@ -69,18 +65,31 @@ export interface EdgeOptions {
   readonly silentUnless?: readonly string[];
   /** Bounds what each single source may begin; absent: no such bound. */
   readonly sourceLimit?: SourceLimit;
+}
+
+export interface EdgeOptions extends SourceOptions {
+  readonly listen: readonly ListenAddress[];
+  /** Where applications connect with the drachtio protocol; port 0 lets the operating system choose. */
+  readonly admin: AdminAddress;
+  /** What applications authenticate with. */
+  readonly secret: string;
   /**
    * Whether requests in a dialog go where the peer's messages come from, when its Contact names another
    * place and no proxy stands between. On unless set to false.
    */
   readonly natDetection?: boolean;
+  /** Whether applications are told whom a peer has proved to be over TLS, see app/extensions. Off unless set. */
+  readonly tellTlsIdentity?: boolean;
   /** Needed where `listen` has a tls address. */
   readonly tls?: TlsSettings | undefined;
   /** DNS servers to ask in place of the system's, as `192.0.2.1` or `192.0.2.1:53`. */
   readonly dnsServers?: readonly string[];
   readonly requestHandlers?: readonly RequestHandler[];
-  /** Whether applications that ask for `cdr:…` events are sent call records. */
-  readonly cdrs?: boolean;
+  /**
+   * Whether applications that ask for `cdr:…` events are sent call records: all, or of the calls that run through
+   * after they were proxied only the end, `cdr:stop` with the BYE as it came.
+   */
+  readonly cdrs?: boolean | 'proxied-ends';
 }
 
 export interface TlsCounts {
@@ -118,6 +127,8 @@ export interface Edge {
    * minute of a change. Throws Failure EDGE_TLS, and goes on with what it had, when they can't be used.
    */
   reloadTls(): Promise<void>;
+  /** Who is heard from now on. Throws Failure CONFIG_INVALID for an entry that is no address; then nothing changes. */
+  setSources(sources: SourceOptions): Promise<void>;
   /** Closes every socket and timer. Calls are left as they are. */
   close(): Promise<void>;
 }

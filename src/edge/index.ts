@@ -1,3 +1,5 @@
 export type { Edge, EdgeOptions, EdgeStats, ListenAddress, TlsCounts, TlsSettings } from './edge-options.js';
+export * as edgeExtensions from './app/extensions.js';
 export { openEdge } from './open-edge.js';
 export { spawnEdge } from './spawn-edge.js';
+export { orderServers } from './transport/srv-order.js';

@@ -63,6 +63,7 @@ export async function openEdgeWith(options: EdgeOptions, replaced: EdgeEnvironme
     admin: opened.bound,
     stats: () => core.stats(),
     reloadTls: async () => hub.credentials?.reload(),
+    setSources: (sources) => Promise.resolve(sources).then((wanted) => core.setSources(wanted)),
     close: () => (closing ??= close()),
   };
 }

@@ -252,6 +252,28 @@ t.test("the caller's CANCEL goes on with its Reason (RFC 3326); unsent targets a
   t.end();
 });
 
+t.test("the caller's CANCEL goes on with what else it says, but not with what a hop makes for itself (RFC 3261 §16.10)", (t) => {
+  const search = proxied(t);
+  search.answer(0, 180);
+  search.caller.response(180);
+  search.caller.send(search.call.request('CANCEL', { headers: 'X-Cancel: because\r\nRoute: <sip:elsewhere.example;lr>' }));
+  const cancel = search.targets[0]?.request('CANCEL') ?? { headers: [] };
+  t.equal(headerOf(cancel, 'x-cancel'), 'because');
+  t.strictSame(['via', 'contact', 'route', 'max-forwards'].map((key) => headersOf(cancel, key).length), [1, 0, 0, 1]);
+  t.end();
+});
+
+t.test('a 2xx that is repeated because its ACK was lost goes back under the Via of the caller, each time', (t) => {
+  const search = proxied(t);
+  const invite = search.answer(0, 200);
+  const first = search.caller.response(200);
+  search.edge.clock.advance(500);
+  search.again(0, invite, 200);
+  t.strictSame(headersOf(search.caller.response(200), 'via'), headersOf(first, 'via'));
+  t.equal(headersOf(first, 'via').length, 1);
+  t.end();
+});
+
 t.test('a request that is no INVITE and gets no answer gets none from us either (RFC 4320 §4.2), and what is repeated is swallowed', (t) => {
   for (const final of ['', '1s']) {
     const search = proxied(t, { method: 'MESSAGE', final });

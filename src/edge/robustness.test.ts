@@ -148,6 +148,28 @@ t.test('an edge in a thread of its own carries calls, counts them and closes', a
   await until('INVITE and ACK are counted', async () => (await edge.stats()).received === 2, 8_000);
 });
 
+t.test('whom an edge hears can be changed while it runs, and a change that makes no sense changes nothing', async (t) => {
+  const base = { listen: [{ transport: 'udp' as const, host: '127.0.0.1', port: 0 }], admin: { host: '127.0.0.1', port: 0 }, secret: 'x' };
+  const peer = await openRawUdp(t);
+  for (const open of [openEdge, spawnEdge]) {
+    const edge = await open({ ...base, silentUnless: ['192.0.2.1'] });
+    t.teardown(() => edge.close());
+    const port = edge.listening[0]?.port ?? 0;
+    const ask = (): void => peer.send(rawCall(peer.port, `sip:x@127.0.0.1:${port}`).request('OPTIONS'), port);
+    ask();
+    await until('it is dropped', async () => (await edge.stats()).droppedSources === 1);
+    await edge.setSources({ silentUnless: ['192.0.2.1', '127.0.0.1'] });
+    await t.rejects(edge.setSources({ silentUnless: ['nowhere'] }), { code: 'CONFIG_INVALID' });
+    ask();
+    await peer.take('503, for no application is there', isResponse(503));
+    await edge.setSources({ sourceLimit: { perSecond: 0.001, burst: 1, except: [] } });
+    for (let i = 0; i < 3; i += 1) ask();
+    await until('one is over the limit', async () => (await edge.stats()).turnedAway.sourceRate === 2);
+    await peer.take('503', isResponse(503));
+    await peer.take('503, over the limit', isResponse(503));
+  }
+});
+
 t.test('an edge whose thread crashes is told of and comes back on the same ports', async (t) => {
   const crashed = later<Error>();
   const edge = await spawnEdge({

@@ -6,8 +6,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Failure, messageOf } from '../errors/index.js';
-import type { Edge, EdgeOptions, EdgeStats } from './edge-options.js';
-import type { FromWorker, Refusal, ToWorker, WorkerData } from './worker-messages.js';
+import type { Edge, EdgeOptions, EdgeStats, SourceOptions } from './edge-options.js';
+import type { FromWorker, Order, Refusal, ToWorker, WorkerData } from './worker-messages.js';
 
 /** Waits before the next start after a crash: doubling, and back to the first after a quiet minute. */
 const FIRST_RESTART_MS = 100;
@@ -65,7 +65,7 @@ function start(options: EdgeOptions, crashed: (error: Error) => void, told: (mes
 class SpawnedEdge implements Edge {
   readonly listening: Edge['listening'];
   readonly admin: Edge['admin'];
-  readonly #again: EdgeOptions;
+  #again: EdgeOptions;
   /** Ended from outside only by tests. */
   worker: Worker | undefined;
   #closing: Promise<void> | undefined;
@@ -73,7 +73,7 @@ class SpawnedEdge implements Edge {
   #delayMs = FIRST_RESTART_MS;
   #startedAt = Date.now();
   #nextId = 0;
-  readonly #reloads = new Map<number, (refused: Failure | undefined) => void>();
+  readonly #orders = new Map<number, (refused: Failure | undefined) => void>();
   readonly #counts = new Map<number, (stats: EdgeStats | undefined) => void>();
   #closed: () => void = () => undefined;
 
@@ -111,19 +111,30 @@ class SpawnedEdge implements Edge {
     return counted;
   }
 
-  async reloadTls(): Promise<void> {
+  /** One that has just crashed reads the files when it starts again. */
+  reloadTls(): Promise<void> {
+    return this.#order({ kind: 'reload-tls' });
+  }
+
+  async setSources(sources: SourceOptions): Promise<void> {
+    await this.#order({ kind: 'set-sources', sources });
+    const { silentUnless: _before, sourceLimit: _limit, ...again } = this.#again;
+    this.#again = { ...again, ...sources };
+  }
+
+  /** Has it done, if there is an edge now. */
+  async #order(order: Order): Promise<void> {
     const { worker } = this;
-    // One that has just crashed reads the files when it starts again.
     if (worker === undefined) return;
     const id = (this.#nextId += 1);
     const refused = await new Promise<Failure | undefined>((resolve) => {
-      const late = setTimeout(() => this.#reloads.get(id)?.(undefined), PATIENCE_MS);
-      this.#reloads.set(id, (failure) => {
+      const late = setTimeout(() => this.#orders.get(id)?.(undefined), PATIENCE_MS);
+      this.#orders.set(id, (failure) => {
         clearTimeout(late);
-        this.#reloads.delete(id);
+        this.#orders.delete(id);
         resolve(failure);
       });
-      this.#post(worker, { kind: 'reload-tls', id });
+      this.#post(worker, { ...order, id });
     });
     if (refused !== undefined) throw refused;
   }
@@ -135,13 +146,13 @@ class SpawnedEdge implements Edge {
 
   told(message: FromWorker): void {
     if (message.kind === 'stats') this.#counts.get(message.id)?.(message.stats);
-    else if (message.kind === 'reloaded') this.#reloads.get(message.id)?.(message.refused === undefined ? undefined : failureOf(message.refused));
+    else if (message.kind === 'done') this.#orders.get(message.id)?.(message.refused === undefined ? undefined : failureOf(message.refused));
     else if (message.kind === 'closed') this.#closed();
   }
 
   crashed(error: Error): void {
     this.worker = undefined;
-    for (const each of [...this.#counts.values(), ...this.#reloads.values()]) each(undefined);
+    for (const each of [...this.#counts.values(), ...this.#orders.values()]) each(undefined);
     this.#closed();
     if (this.#closing !== undefined) return;
     this.onCrash(error);

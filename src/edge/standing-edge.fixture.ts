@@ -55,13 +55,13 @@ export interface StandingApp {
 export interface StandingEdge {
   readonly core: EdgeCore;
   readonly clock: StandingClock;
-  peer(port: number, options?: { readonly address?: string; readonly protocol?: Protocol }): StandingPeer;
+  peer(port: number, options?: { readonly address?: string; readonly protocol?: Protocol; readonly identity?: readonly string[] }): StandingPeer;
   app(...verbs: string[]): StandingApp;
 }
 
 const place = (at: Place): string => `${at.address} ${at.port}`;
 
-export interface StandingOptions extends Partial<Pick<EdgeOptions, 'natDetection'>> {
+export interface StandingOptions extends Partial<Pick<EdgeOptions, 'natDetection' | 'tellTlsIdentity'>> {
   readonly listen?: readonly (Place & { readonly protocol: Protocol })[];
   /** Chance of everything that is left to chance: in the middle unless said otherwise. */
   readonly chance?: number;
@@ -104,12 +104,12 @@ export function openStandingEdge(t: Test, options: StandingOptions = {}): Standi
   return {
     core,
     clock,
-    peer: (port, { address = '127.0.0.1', protocol = 'udp' } = {}) => {
+    peer: (port, { address = '127.0.0.1', protocol = 'udp', identity } = {}) => {
       const inbox: SipMessage[] = [];
       peers.set(`${protocol} ${address} ${port}`, inbox);
       const local = listen.find((each) => each.protocol === protocol);
       assert(local !== undefined);
-      const path = pathBetween(protocol, { address: local.address, port: local.port }, { address, port });
+      const path = { ...pathBetween(protocol, { address: local.address, port: local.port }, { address, port }), identity };
       const take = <M extends SipMessage>(what: string, fits: (message: SipMessage) => message is M): M => {
         const at = inbox.findIndex(fits);
         const [message] = at === -1 ? [] : inbox.splice(at, 1);

@@ -14,6 +14,13 @@ const refusalOf = (thrown: unknown): Refusal => ({
   facts: thrown instanceof Failure ? thrown.facts : {},
 });
 
+const obey = (id: number, order: Promise<void>): void => {
+  order.then(
+    () => tell({ kind: 'done', id }),
+    (thrown: unknown) => tell({ kind: 'done', id, refused: refusalOf(thrown) }),
+  );
+};
+
 try {
   const edge = await openEdge((workerData as WorkerData).edge);
   port.on('message', (message: ToWorker) => {
@@ -24,10 +31,10 @@ try {
         });
         break;
       case 'reload-tls':
-        void edge.reloadTls().then(
-          () => tell({ kind: 'reloaded', id: message.id }),
-          (thrown: unknown) => tell({ kind: 'reloaded', id: message.id, refused: refusalOf(thrown) }),
-        );
+        obey(message.id, edge.reloadTls());
+        break;
+      case 'set-sources':
+        obey(message.id, edge.setSources(message.sources));
         break;
       case 'close':
         void edge.close().then(() => {

@@ -5,6 +5,8 @@ export type {
   MetricCaptureState,
   MetricRecordingState,
   PacketRejectReason,
+  PolicyDecider,
+  PolicyUnansweredReason,
   RelayDirection,
   RelayDroppedReason,
   SipRejectReason,

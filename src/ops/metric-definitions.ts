@@ -1,8 +1,8 @@
 /**
  * Every metric of ours: name, help, labels. docs/metrics.md is held against this by a test.
  *
- * Label values come out of the closed unions here, never a number, URI or Call-ID, so the number of
- * series is known beforehand; each exists from the start, at zero.
+ * Label values come out of the closed unions here, never a number, URI or Call-ID of a call, so the number of
+ * series is known beforehand; each exists from the start, at zero. Only next hops are named as the configuration has them.
  */
 
 export interface MetricDefinition {
@@ -10,6 +10,8 @@ export interface MetricDefinition {
   readonly help: string;
   /** At most one; its values in the order they are shown. */
   readonly label?: { readonly name: string; readonly values: readonly string[] };
+  /** Labels whose values are what the configuration names, and so are as few as it has. */
+  readonly configured?: readonly string[];
   readonly buckets?: readonly number[];
 }
 
@@ -20,6 +22,11 @@ export const definitions = {
     label: { name: 'outcome', values: ['answered', 'cancelled', 'rejected', 'failed', 'refused', 'interrupted'] },
   },
   twintrack_calls_active: { kind: 'gauge', help: 'Calls in progress: entered at the trunk and not ended.' },
+  twintrack_next_hop_up: {
+    kind: 'gauge',
+    help: '1 while a next hop is up, 0 while its checks fail or it has asked for a pause.',
+    configured: ['trunk', 'hop'],
+  },
   twintrack_captures_total: {
     kind: 'counter',
     help: 'Captures that ended, by state: closed whole, cut off because the recorder died, or failed while being written.',
@@ -71,13 +78,29 @@ export const definitions = {
   twintrack_sip_rejected_total: {
     kind: 'counter',
     help: 'SIP requests that were refused or dropped before a call came of them, by reason.',
-    label: { name: 'reason', values: ['malformed', 'unknown-source', 'rate-limited', 'overload', 'no-trunk', 'trunk-limit', 'not-acceptable'] },
+    label: { name: 'reason', values: ['malformed', 'unknown-source', 'rate-limited', 'overload', 'no-trunk', 'trunk-limit', 'draining', 'not-acceptable'] },
   },
   twintrack_sip_tls_failures_total: {
     kind: 'counter',
     help: 'TLS connections of the embedded SIP edge that failed, and times that a changed certificate could not be used, by reason.',
     label: { name: 'reason', values: ['handshake', 'not-trusted', 'reload'] },
   },
+  twintrack_policy_decisions_total: {
+    kind: 'counter',
+    help: 'Calls decided where a policy service is configured: by its answer, by one cached, by an expired one because it gave none, by the rules for the same reason, or by the deny list.',
+    label: { name: 'by', values: ['fresh', 'cached', 'stale', 'rules', 'denied'] },
+  },
+  twintrack_policy_unanswered_total: {
+    kind: 'counter',
+    help: 'Calls for which the policy service gave no answer, by reason: those decided by `stale` and `rules`.',
+    label: { name: 'reason', values: ['timeout', 'connection', 'redirect', 'status', 'content-type', 'too-large', 'malformed', 'breaker-open', 'busy'] },
+  },
+  twintrack_policy_service_seconds: {
+    kind: 'histogram',
+    help: 'Time from asking the policy service to its answer, or to giving up, in seconds.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2],
+  },
+  twintrack_policy_breaker_state: { kind: 'gauge', help: 'Whether the policy service is asked: 0 yes, 1 a trial is under way after failures, 2 it is left alone.' },
 } as const satisfies Record<string, MetricDefinition>;
 
 type LabelOf<N extends keyof typeof definitions> = (typeof definitions)[N] extends { label: { values: readonly (infer Value)[] } } ? Value : never;
@@ -90,4 +113,6 @@ export type PacketRejectReason = LabelOf<'twintrack_recorder_packets_rejected_to
 export type MetricRecordingState = LabelOf<'twintrack_recordings_total'>;
 export type RecordingCommandSource = LabelOf<'twintrack_recording_commands_total'>;
 export type TlsFailureReason = LabelOf<'twintrack_sip_tls_failures_total'>;
+export type PolicyDecider = LabelOf<'twintrack_policy_decisions_total'>;
+export type PolicyUnansweredReason = LabelOf<'twintrack_policy_unanswered_total'>;
 export type SipRejectReason = LabelOf<'twintrack_sip_rejected_total'>;

@@ -19,6 +19,8 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
   const metrics = createMetrics();
   metrics.callEnded('answered');
   metrics.callsActive(7);
+  metrics.nextHopUp('carrier', 'sip:192.0.2.9', true);
+  metrics.nextHopUp('carrier', 'sip:192.0.2.10', false);
   metrics.captureEnded('cut');
   metrics.capturesOpen(3);
   metrics.relayPackets('caller-to-callee', 500);
@@ -32,11 +34,17 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
   metrics.stitchFailed();
   metrics.edgeRestarted();
   metrics.sipRejected('no-trunk');
+  metrics.policyDecided('stale');
+  metrics.policyUnanswered('timeout');
+  metrics.policyServiceSeconds(0.15);
+  metrics.policyBreaker('open');
   const text = await metrics.text();
   for (const line of [
     'twintrack_calls_total{outcome="answered"} 1',
     'twintrack_calls_total{outcome="failed"} 0',
     'twintrack_calls_active 7',
+    'twintrack_next_hop_up{trunk="carrier",hop="sip:192.0.2.9"} 1',
+    'twintrack_next_hop_up{trunk="carrier",hop="sip:192.0.2.10"} 0',
     'twintrack_captures_total{state="cut"} 1',
     'twintrack_captures_open 3',
     'twintrack_relay_packets_total{direction="caller-to-callee"} 500',
@@ -50,6 +58,11 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
     'twintrack_stitch_failures_total 1',
     'twintrack_edge_restarts_total 1',
     'twintrack_sip_rejected_total{reason="no-trunk"} 1',
+    'twintrack_policy_decisions_total{by="stale"} 1',
+    'twintrack_policy_unanswered_total{reason="timeout"} 1',
+    'twintrack_policy_service_seconds_bucket{le="0.1"} 0',
+    'twintrack_policy_service_seconds_bucket{le="0.15"} 1',
+    'twintrack_policy_breaker_state 2',
   ]) {
     t.ok(text.split('\n').includes(line), line);
   }
@@ -68,10 +81,10 @@ t.test('the documentation lists exactly the metrics and label values that exist'
 
   const rows = [...(await documentation()).matchAll(/^\| `(twintrack_\w+)` \| (\w+) \| ([^|]*) \| ([^|]*) \|$/gm)];
   const documented = rows.map(([, name, kind, labels, help]) => ({ name, kind, labels: labels!.trim(), help: help!.trim() }));
-  const defined = Object.entries(definitions as Record<string, MetricDefinition>).map(([name, { kind, label, help }]) => ({
+  const defined = Object.entries(definitions as Record<string, MetricDefinition>).map(([name, { kind, label, configured, help }]) => ({
     name,
     kind,
-    labels: label === undefined ? '' : `\`${label.name}\`: ${label.values.map((value) => `\`${value}\``).join(', ')}`,
+    labels: configured !== undefined ? `${configured.map((each) => `\`${each}\``).join(', ')}: as configured` : label === undefined ? '' : `\`${label.name}\`: ${label.values.map((value) => `\`${value}\``).join(', ')}`,
     help,
   }));
   t.same(documented, defined);

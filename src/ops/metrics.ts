@@ -12,6 +12,8 @@ import {
   type MetricDefinition,
   type MetricRecordingState,
   type PacketRejectReason,
+  type PolicyDecider,
+  type PolicyUnansweredReason,
   type RecordingCommandSource,
   type RelayDirection,
   type RelayDroppedReason,
@@ -23,6 +25,8 @@ import {
 export interface Metrics {
   callEnded(outcome: MetricCallOutcome): void;
   callsActive(now: number): void;
+  /** `trunk` and `hop` as the configuration names them. */
+  nextHopUp(trunk: string, hop: string, up: boolean): void;
   captureEnded(state: MetricCaptureState): void;
   capturesOpen(now: number): void;
   relayPackets(direction: RelayDirection, by: number): void;
@@ -38,6 +42,10 @@ export interface Metrics {
   edgeRestarted(): void;
   sipRejected(reason: SipRejectReason, by?: number): void;
   tlsFailed(reason: TlsFailureReason, by: number): void;
+  policyDecided(by: PolicyDecider): void;
+  policyUnanswered(reason: PolicyUnansweredReason): void;
+  policyServiceSeconds(seconds: number): void;
+  policyBreaker(state: 'closed' | 'half-open' | 'open'): void;
   /** The exposition. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -62,10 +70,18 @@ export const createMetrics = (): Metrics => {
     for (const value of label?.values ?? []) add(0, value);
     return (by, value) => add(Math.max(0, by), value);
   };
-  const gauge = (name: keyof typeof definitions): Gauge => new Gauge({ name, help: definitions[name].help, registers: [registry] });
+  const histogram = (name: 'twintrack_stitch_seconds' | 'twintrack_policy_service_seconds'): Histogram => {
+    const { help, buckets } = definitions[name];
+    return new Histogram({ name, help, buckets: [...buckets], registers: [registry] });
+  };
+  const gauge = (name: keyof typeof definitions): Gauge => {
+    const { help, configured = [] }: MetricDefinition = definitions[name];
+    return new Gauge({ name, help, labelNames: [...configured], registers: [registry] });
+  };
 
   const calls = counter('twintrack_calls_total');
   const callsActive = gauge('twintrack_calls_active');
+  const nextHops = gauge('twintrack_next_hop_up');
   const captures = counter('twintrack_captures_total');
   const capturesOpen = gauge('twintrack_captures_open');
   const relayed = counter('twintrack_relay_packets_total');
@@ -76,16 +92,21 @@ export const createMetrics = (): Metrics => {
   const commands = counter('twintrack_recording_commands_total');
   const commandsRefused = counter('twintrack_recording_commands_refused_total');
   const recordings = counter('twintrack_recordings_total');
-  const { help, buckets } = definitions.twintrack_stitch_seconds;
-  const stitchSeconds = new Histogram({ name: 'twintrack_stitch_seconds', help, buckets: [...buckets], registers: [registry] });
+  const stitchSeconds = histogram('twintrack_stitch_seconds');
   const stitchFailures = counter('twintrack_stitch_failures_total');
   const edgeRestarts = counter('twintrack_edge_restarts_total');
   const sipRejected = counter('twintrack_sip_rejected_total');
   const tlsFailures = counter('twintrack_sip_tls_failures_total');
 
+  const policyDecisions = counter('twintrack_policy_decisions_total');
+  const policyUnanswered = counter('twintrack_policy_unanswered_total');
+  const policyServiceSeconds = histogram('twintrack_policy_service_seconds');
+  const policyBreaker = gauge('twintrack_policy_breaker_state');
+
   return {
     callEnded: (outcome) => calls(1, outcome),
     callsActive: (now) => callsActive.set(now),
+    nextHopUp: (trunk, hop, up) => nextHops.set({ trunk, hop }, up ? 1 : 0),
     captureEnded: (state) => captures(1, state),
     capturesOpen: (now) => capturesOpen.set(now),
     relayPackets: (direction, by) => relayed(by, direction),
@@ -100,6 +121,10 @@ export const createMetrics = (): Metrics => {
     edgeRestarted: () => edgeRestarts(1),
     sipRejected: (reason, by = 1) => sipRejected(by, reason),
     tlsFailed: (reason, by) => tlsFailures(by, reason),
+    policyDecided: (by) => policyDecisions(1, by),
+    policyUnanswered: (reason) => policyUnanswered(1, reason),
+    policyServiceSeconds: (seconds) => policyServiceSeconds.observe(seconds),
+    policyBreaker: (state) => policyBreaker.set(['closed', 'half-open', 'open'].indexOf(state)),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

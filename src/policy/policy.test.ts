@@ -130,6 +130,15 @@ t.test('whatever the rules say, a deny entry that fits wins, and nothing of the 
   t.end();
 });
 
+t.test('the deny list can be asked alone: it says what is decided for calls that it denies, and nothing of any other', (t) => {
+  const policy = policyOf({ deny: [{ callee: ['9!'] }, { party: ['7100'] }], rules: [{ name: 'all', record: 'never' }] });
+  t.strictSame(policy.denial(factsOf({})), policy.decide(factsOf({})));
+  t.match(policy.denial(factsOf({})), { record: 'never', mandatory: false, decidedBy: 'deny entry 2' });
+  t.equal(policy.denial(factsOf({ to: '7200' })), undefined, 'a rule that says never is not the deny list');
+  t.equal(policyOf({}).denial(factsOf({})), undefined);
+  t.end();
+});
+
 t.test('what is explained is what is decided', (t) => {
   for (const [what, settings, call] of rows) {
     const policy = policyOf(settings);

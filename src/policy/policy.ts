@@ -40,6 +40,7 @@ export class Policy {
   readonly #internal: Numbers;
   /** Deny entries, then rules. */
   readonly #entries: readonly Entry[];
+  readonly #denials: number;
   readonly #otherwise: Outcome;
 
   /** @param settings checked before. */
@@ -49,13 +50,18 @@ export class Policy {
       ...deny.map((entry, i) => ({ what: `deny entry ${i + 1}`, conditions: openConditions(entry), outcome: denied })),
       ...rules.map(({ name, when, ...outcome }) => ({ what: `rule ${name}`, conditions: openConditions(when), outcome })),
     ];
+    this.#denials = deny.length;
     this.#otherwise = otherwise;
   }
 
   decide(facts: CallFacts): Decision {
-    const bearing = this.#bearing(facts);
-    const entry = this.#entries.find(({ conditions }) => conditions.every((condition) => condition.holds(facts, bearing)));
-    return this.#decision(entry);
+    return this.#decision(this.#firstOf(this.#entries, facts));
+  }
+
+  /** What the deny list alone says: undefined for a call that it does not deny. */
+  denial(facts: CallFacts): Decision | undefined {
+    const entry = this.#firstOf(this.#entries.slice(0, this.#denials), facts);
+    return entry === undefined ? undefined : this.#decision(entry);
   }
 
   /** The same, with what was looked at and why it did not fit. */
@@ -71,6 +77,11 @@ export class Policy {
       steps.push({ what: entry.what, why: missed.why(facts, bearing) });
     }
     return { bearing, steps, decision: this.#decision(undefined) };
+  }
+
+  #firstOf(entries: readonly Entry[], facts: CallFacts): Entry | undefined {
+    const bearing = this.#bearing(facts);
+    return entries.find(({ conditions }) => conditions.every((condition) => condition.holds(facts, bearing)));
   }
 
   #decision(entry: Entry | undefined): Decision {

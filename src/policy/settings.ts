@@ -11,12 +11,12 @@ const faults: Readonly<Record<PatternReason, string>> = {
   'too-long': 'a number has 64 characters at most',
 };
 
-const numberPattern = z.string().superRefine((text, context) => {
+export const numberPattern = z.string().superRefine((text, context) => {
   const parsed = parseNumberPattern(text);
   if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: faults[parsed] });
 });
 
-const numberList = z.array(numberPattern).min(1).max(10_000);
+export const numberList = z.array(numberPattern).min(1).max(10_000);
 
 const timeOfDay = (latest: string): z.ZodString => z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/u, 'write a time as 08:00').refine((text) => text <= latest, `${latest} is the latest`);
 
@@ -54,7 +54,8 @@ const conditions = z
   })
   .describe('what a call must be; all of it');
 
-const outcome = {
+/** What a rule decides, or whoever decides in its place. */
+export const outcomeShape = {
   record: z.enum(['always', 'on-demand', 'never']).describe('whether its calls are recorded; on-demand: kept from the beginning once somebody asks, else discarded'),
   pausable: z.boolean().default(false).describe('true: the recording may be paused and resumed while the call runs'),
   commands: z.array(z.enum(recordingCommands)).max(recordingCommands.length).optional().describe('what may be said of the recording while the call runs, in place of what `record` and `pausable` allow'),
@@ -91,12 +92,12 @@ export const policySettings = z
       .default([])
       .describe('calls that are never recorded, whatever the rules say'),
     rules: z
-      .array(z.strictObject({ name: z.string().min(1).max(64).describe('what the ledger calls it'), when: conditions.prefault({}), ...outcome }))
+      .array(z.strictObject({ name: z.string().min(1).max(64).describe('what the ledger calls it'), when: conditions.prefault({}), ...outcomeShape }))
       .max(10_000)
       .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, 'two rules have the same name')
       .default([])
       .describe('the first that fits a call decides'),
-    otherwise: z.strictObject({ ...outcome, record: outcome.record.default('always') }).prefault({}).describe('the calls that no rule fits'),
+    otherwise: z.strictObject({ ...outcomeShape, record: outcomeShape.record.default('always') }).prefault({}).describe('the calls that no rule fits'),
     dtmf,
   })
   .describe('which calls are recorded');

@@ -1,6 +1,7 @@
 import type { Anchor } from '../anchor/index.js';
 import type { Ledger } from '../ledger/index.js';
 import type { Log, Metrics } from '../ops/index.js';
+import type { PolicyService } from '../policy-service/index.js';
 import type { SipConnection } from '../sip/index.js';
 import type { ProxySettings } from './settings.js';
 
@@ -10,8 +11,10 @@ export interface ProxyContext {
   readonly sip: SipConnection;
   readonly anchor: Anchor;
   readonly ledger: Pick<Ledger, 'callBegan' | 'callAnswered' | 'callEnded'>;
+  /** Asked whether a call is recorded, in place of the rules alone. */
+  readonly policyService?: Pick<PolicyService, 'decide'>;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'callEnded' | 'callsActive' | 'recordingCommand' | 'recordingEnded' | 'sipRejected'>;
+  readonly metrics: Pick<Metrics, 'callEnded' | 'callsActive' | 'recordingCommand' | 'recordingEnded' | 'sipRejected' | 'nextHopUp'>;
   /** The name of this machine in the ledger. */
   readonly node: string;
 }

@@ -1,6 +1,8 @@
 /** The trunk proxy. */
 export type { ProxyContext } from './context.js';
 export type { ControlAnswer, ControlCommand } from './call-control.js';
+export { explainRoute, type ExplainedHop, type ExplainedRoute } from './explain-route.js';
 export { openProxy, type Proxy } from './proxy.js';
 export type { RunningCall, RunningCalls } from './running-calls.js';
-export { proxySchema, proxySettings, trunkSettings, type ProxySettings } from './settings.js';
+export { asksForIdentity } from './setup.js';
+export { checkProxy, proxySchema, proxySettings, type ProxySettings } from './settings.js';

@@ -1,4 +1,5 @@
 /** The proxy between real SIP user agents, with a real relay and a recorder that only answers. */
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { openRelay } from '../anchor/index.js';
@@ -8,6 +9,7 @@ import { policySettings } from '../policy/index.js';
 import { connectSip, hangUp, readBody, readSdp, requestInDialog, type DialogResponse, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
 import { openProxy, type Proxy } from './index.js';
+import { failoverSettings, healthSettings } from './trunk-settings.js';
 
 /** One port number for both transports: an edge sends nothing to a host and port of its own, whichever the transport. */
 async function openSip(): Promise<SipConnection> {
@@ -74,6 +76,9 @@ async function openBed(t: Test, options: { ports?: [number, number]; policy?: ob
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}`, limits: options.limits ?? {}, recordingControl: options.recordingControl ?? [] }],
       strangers: 'refuse',
+      routes: [],
+      failover: failoverSettings.parse({}),
+      health: healthSettings.parse({}),
       policy: policySettings.parse(options.policy ?? {}),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
       recording: { recorder: `sip:rec@${addressOf(recorder, 'tcp')};transport=tcp`, answerTimeoutMs: 4_000, keysInClear: false },
@@ -208,6 +213,44 @@ t.test('a caller who gives up: the callee is cancelled', async (t) => {
   t.match(await bed.ended(), { outcome: 'cancelled', sipStatus: 487, recording: 'excluded' });
 });
 
+t.test('a caller who gives up at once: the call comes to an end, whether the callee has heard of it or not', async (t) => {
+  const bed = await openBed(t);
+  bed.callee.srf.invite((_invite, response) => response.send(180));
+  const outcome = bed.call({}, { cbRequest: (_error: unknown, sent: SipRequest) => sent.cancel(() => undefined) }).then(
+    () => 0,
+    (error: unknown) => (error as { status: number }).status,
+  );
+  t.equal(await outcome, 487);
+  t.match(await bed.ended(), { outcome: 'cancelled', sipStatus: 487 });
+});
+
+t.test('an attended transfer: the dialog that Replaces names is the one that its receiver has', async (t) => {
+  const bed = await openBed(t);
+  const theirs: SipDialog[] = [];
+  bed.callee.srf.invite((invite, response) => void bed.callee.srf.createUAS(invite, response, { localSdp: sdp(41_000) }).then((dialog) => theirs.push(dialog)));
+  const [first, second] = [await bed.call(), await bed.call()];
+  const named = (dialog: SipDialog): string => `${dialog.sip.callId};to-tag=${dialog.sip.remoteTag};from-tag=${dialog.sip.localTag}`;
+  const asked = new Promise<SipRequest>((resolve) => {
+    theirs[0]?.on('refer', (refer, response) => {
+      response.send(202);
+      resolve(refer);
+    });
+  });
+  const referTo = (replaces: string): string => `<sip:third@far.example?Replaces=${encodeURIComponent(replaces)}&X-Also=1>`;
+  await requestInDialog(first, { method: 'REFER', headers: { 'Refer-To': referTo(`${named(second)};early-only`) } });
+  const { callId, localTag, remoteTag } = theirs[1]?.sip ?? { callId: '', localTag: '', remoteTag: '' };
+  t.equal((await asked).get('refer-to'), referTo(`${callId};to-tag=${localTag};from-tag=${remoteTag};early-only`), 'as the third party knows the second call');
+  const replacing = new Promise<SipRequest>((resolve) => {
+    theirs[0]?.on('message', (message, response) => {
+      response.send(200);
+      resolve(message);
+    });
+  });
+  await requestInDialog(first, { method: 'MESSAGE', headers: { Replaces: named(second), 'Content-Type': 'text/plain' }, body: 'x' });
+  t.equal((await replacing).get('replaces'), `${callId};to-tag=${localTag};from-tag=${remoteTag}`);
+  await Promise.all([hangUp(first), hangUp(second)]);
+});
+
 t.test('hold and resume by either side cross the call, and the recorder is told', async (t) => {
   const bed = await openBed(t);
   const answered = answers(bed);
@@ -249,6 +292,22 @@ t.test('a re-INVITE that the other side refuses is refused, and the call goes on
   theirs.on('modify', (_request, response) => response.send(488));
   t.equal((await requestInDialog(ours, { method: 'INVITE', body: sdp(40_004) })).status, 488);
   t.equal(bed.proxy.calls, 1);
+  await hangUp(ours);
+});
+
+t.test('after a re-INVITE that is refused, media goes on to where it went before', async (t) => {
+  const bed = await openBed(t);
+  const answered = answers(bed);
+  const [here, there] = [createSocket('udp4'), createSocket('udp4')];
+  t.teardown(() => [here, there].forEach((socket) => socket.close()));
+  for (const socket of [here, there]) await once(socket.bind(0, '127.0.0.1'), 'listening');
+  const ours = await bed.call({ localSdp: sdp(here.address().port) });
+  const { invite, dialog: theirs } = await answered;
+  theirs.on('modify', (_request, response) => response.send(488));
+  t.equal((await requestInDialog(ours, { method: 'INVITE', body: sdp(40_998) })).status, 488);
+  const heard = once(here, 'message') as Promise<[Buffer]>;
+  there.send(Buffer.from([0x80, 8, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 2, 3]), portIn(invite.body), '127.0.0.1');
+  t.equal((await heard)[0].length, 15);
   await hangUp(ours);
 });
 
@@ -339,10 +398,11 @@ t.test('a call that a rule excludes is proxied with Record-Route, its media unto
   t.ok(invite.has('record-route'));
   t.equal(invite.uri, `sip:+4420@${addressOf(bed.callee)};user=phone`, 'the number that was dialled goes on');
   t.match(invite.get('session-id'), /^[0-9a-f]{32};remote=0{32}$/u, 'the session ID is sent on all the same');
-  t.match(await bed.ended(), { outcome: 'answered', recording: 'excluded', reason: 'not to be recorded: rule private' });
+  t.strictSame([bed.proxy.calls, bed.ledger[0]?.answered, bed.ledger[0]?.end], [1, true, undefined], 'it runs until it is hung up');
   const hungUp = once(theirs, 'destroy');
   await hangUp(ours);
   await hungUp;
+  t.match(await bed.ended(), { outcome: 'answered', recording: 'excluded', reason: 'not to be recorded: rule private' });
   t.strictSame(bed.offers, []);
 });
 
@@ -402,10 +462,10 @@ t.test('an anchor without free ports costs the recording, not the call', async (
   const ours = await bed.call();
   const { invite, dialog: theirs } = await answered;
   t.equal(portIn(invite.body), 40_000, 'the media goes from end to end');
-  t.match(await bed.ended(), { outcome: 'answered', recording: 'lost', reason: /no media port is free/ });
   const hungUp = once(theirs, 'destroy');
   await hangUp(ours);
   await hungUp;
+  t.match(await bed.ended(), { outcome: 'answered', recording: 'lost', reason: /no media port is free/ });
 });
 
 t.test('a proxy that closes hangs up on both sides and says so in the ledger', async (t) => {

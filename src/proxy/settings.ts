@@ -1,31 +1,9 @@
 import { z } from 'zod';
 import { anchorSettings } from '../anchor/index.js';
 import { policySettings } from '../policy/index.js';
-import { parseSipUri, sipSettings, sourceList } from '../sip/index.js';
-
-const sipUri = z
-  .string()
-  .refine((text) => typeof parseSipUri(text) !== 'string', 'write a SIP URI, as sip:192.0.2.9:5060 or sip:192.0.2.9;transport=tcp');
-
-export const trunkSettings = z.strictObject({
-  name: z.string().min(1).max(64).describe('what the ledger calls it'),
-  sources: sourceList.describe('addresses and networks that its calls come from'),
-  nextHop: sipUri.describe('where its calls are sent on to'),
-  limits: z
-    .strictObject({
-      calls: z.int().min(1).max(1_000_000).optional().describe('calls that may be in progress at once'),
-      callsPerSecond: z.number().min(0.1).max(100_000).optional().describe('calls that may begin in a second, in the long run'),
-    })
-    .prefault({})
-    .describe('what is beyond is answered 503 with Retry-After'),
-  recordingControl: z
-    .array(z.enum(['caller', 'callee']))
-    .max(2)
-    .default([])
-    .describe('sides of its calls whose X-Recording headers are obeyed: caller, the trunk itself; callee, what answers at the next hop'),
-});
-
-export type TrunkSettings = z.infer<typeof trunkSettings>;
+import { policyServiceSettings } from '../policy-service/index.js';
+import { sipSettings } from '../sip/index.js';
+import { checkTrunks, failoverSettings, healthSettings, routes, sipUri, trunkSettings } from './trunk-settings.js';
 
 /** The proxy's part of the configuration: top-level keys. */
 export const proxySettings = {
@@ -35,12 +13,15 @@ export const proxySettings = {
     .min(1)
     .max(1000)
     .refine((trunks) => new Set(trunks.map((trunk) => trunk.name)).size === trunks.length, 'two trunks have the same name')
-    .describe('who may send calls; the first whose sources match is taken'),
+    .describe('who may send calls; the first whose conditions all hold is taken'),
+  routes: routes.default([]).describe('where calls go; the first that fits, else the next hops of their trunk'),
+  failover: failoverSettings.prefault({}).describe('what happens when a next hop fails'),
+  health: healthSettings.prefault({}).describe('whether next hops are there, asked with OPTIONS'),
   strangers: z
     .enum(['refuse', 'ignore'])
     .default('refuse')
     .describe('requests from no trunk: refuse answers 403; ignore answers nothing (embedded edge only)'),
-  policy: policySettings.prefault({}),
+  policy: policySettings.extend({ service: policyServiceSettings.optional() }).describe('which calls are recorded').prefault({}),
   anchor: anchorSettings.describe('what carries the media of recorded calls'),
   recording: z
     .strictObject({
@@ -53,6 +34,11 @@ export const proxySettings = {
     })
     .describe('where recordings are made'),
 };
+
+/** What has to hold between keys of the proxy, for a schema that has all of them. */
+export function checkProxy(settings: Pick<ProxySettings, 'sip' | 'trunks' | 'routes'>, context: z.core.$RefinementCtx): void {
+  checkTrunks(settings, (path, message) => context.addIssue({ code: 'custom', path, message }));
+}
 
 export const proxySchema = z.strictObject(proxySettings);
 export type ProxySettings = z.infer<typeof proxySchema>;

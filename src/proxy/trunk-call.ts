@@ -5,40 +5,22 @@
  * in between; any other is proxied, its media past us. The call never waits for the record side: the
  * recording session and the ledger follow it and may fail alone, unless a rule makes the recording mandatory.
  *
- * Owns       both dialogs, the anchored media and the recording session of this call, and their end.
- * Leaves to  policy/ whether it is recorded; pass-through.ts what happens inside the answered call.
+ * Owns       the state of this call, its ledger entries, and its end.
+ * Leaves to  its opener whether it is recorded; recorded-call.ts and proxied-call.ts the two ways of carrying it.
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
-import { Failure, messageOf } from '../errors/index.js';
+import { messageOf } from '../errors/index.js';
 import type { CallEnd } from '../ledger/index.js';
-import type { Decision, Policy } from '../policy/index.js';
-import {
-  hangUp,
-  headersToPass,
-  proxyRequest,
-  readBody,
-  type SipDialog,
-  type SipRequest,
-  type SipResponse,
-} from '../sip/index.js';
-import { connectBackToBack } from './back-to-back.js';
-import { CallControl } from './call-control.js';
-import { partyOf, sessionNamesOf, type SessionNames } from './call-names.js';
-import { passThrough } from './pass-through.js';
-import type { ProxyContext } from './context.js';
-import { factsOf } from './facts-of.js';
-import { RecordingClient } from './recording-client.js';
+import type { CallFacts, Decision } from '../policy/index.js';
+import type { SipRequest, SipResponse } from '../sip/index.js';
+import { partyOf, type SessionNames } from './call-names.js';
+import type { CallContext } from './destinations.js';
+import { carryProxied } from './proxied-call.js';
+import type { AwaitedEnd } from './proxied-ends.js';
+import { RecordedCall } from './recorded-call.js';
+import type { Destination } from './routes.js';
 import type { Controlled } from './running-calls.js';
-import { commandHeaders } from './sip-commands.js';
-import { SipControl } from './sip-control.js';
-import { requestUriFor, type Trunk } from './trunks.js';
-
-/** The last packets of a call are still on their way when its BYE is here. */
-const lastPacketsMs = 150;
-/** How long a closing proxy waits for the answers to its BYEs. */
-const byeWithinMs = 2_000;
+import type { Trunk } from './trunks.js';
 
 /** Why the proxy ends a call by itself. */
 interface Closing {
@@ -50,37 +32,32 @@ interface Closing {
   readonly told: string;
 }
 
-/** What a call that is recorded has beside its dialogs. */
-interface Kept {
-  readonly media: AnchoredCall;
-  readonly recording: RecordingClient;
-  readonly control: CallControl;
-  /** What the parties' own messages say of the recording. */
-  readonly sipControl: SipControl;
+/** What is settled of a call before it is carried. */
+export interface Entry {
+  readonly names: SessionNames;
+  readonly startedAt: Date;
+  readonly facts: CallFacts;
+  readonly decision: Decision;
 }
 
 export class TrunkCall {
-  readonly #context: ProxyContext;
+  readonly #context: CallContext;
   readonly #trunk: Trunk;
   readonly #request: SipRequest;
   readonly #response: SipResponse;
   readonly callId = randomUUID();
   readonly #names: SessionNames;
-  readonly #startedAt = new Date();
+  readonly #startedAt: Date;
   readonly #decision: Decision;
-  /** Absent for a call that is not recorded: its media goes past us. */
-  readonly #kept: Kept | undefined;
-  #dialogs: Readonly<Record<Side, SipDialog>> | undefined;
+  /** Absent when no route has a place for it. */
+  readonly #destination: Destination | undefined;
+  /** Absent for a call that is not recorded, or goes nowhere. */
+  readonly #recorded: RecordedCall | undefined;
+  /** Of a call that is proxied, and answered: its end, which is awaited. */
+  #proxied: AwaitedEnd | undefined;
   #lostReason: string | undefined;
-  /** The anchor could not take an SDP: the parties speak past it from then on. */
-  #pastAnchor = false;
-  /** The INVITE to the callee, for as long as it may have to be cancelled. */
-  #outgoing: SipRequest | undefined;
-  /** The callee has answered, the caller is being told. */
-  #answering = false;
   /** Why the proxy ends the call, once it does. */
   #closing: Closing | undefined;
-  #answered = false;
   #ended = false;
   #tellOver: () => void = () => undefined;
   /** Resolves when everything of the call is closed. */
@@ -94,47 +71,26 @@ export class TrunkCall {
   get controlled(): Controlled {
     const [from, to] = [partyOf(this.#request.get('from')).aor, partyOf(this.#request.get('to')).aor];
     const facts = { sessionId: this.sessionId, trunk: this.#trunk.name, from, to, startedAtMs: this.#startedAt.getTime() };
-    return { facts, control: this.#lostReason === undefined && !this.#ended ? this.#kept?.control : undefined };
+    return { facts, control: this.#lostReason === undefined && !this.#ended ? this.#recorded?.control : undefined };
   }
 
-  constructor(context: ProxyContext, policy: Policy, trunk: Trunk, request: SipRequest, response: SipResponse) {
+  constructor(context: CallContext, { names, startedAt, facts, decision }: Entry, trunk: Trunk, request: SipRequest, response: SipResponse) {
     this.#context = context;
     this.#trunk = trunk;
     this.#request = request;
     this.#response = response;
-    this.#names = sessionNamesOf(request);
-    this.#decision = policy.decide(factsOf(request, trunk.name, this.sessionId, this.#startedAt.getTime()));
-    this.#kept = this.#decision.record === 'never' ? undefined : this.#keep();
-  }
-
-  #keep(): Kept {
-    const { anchor, sip, settings } = this.#context;
-    const sipControl: SipControl = new SipControl({ dtmf: settings.policy.dtmf, obeys: this.#trunk.obeys, control: () => control, now: Date.now });
-    const media = anchor.openCall(this.sessionId, sipControl.listener);
-    const control = new CallControl({
-      decision: this.#decision,
-      media,
-      now: Date.now,
-      onChanged: () => void recording.changed(),
-      onCommand: (command, source, { state, refused }) => {
-        this.#context.metrics.recordingCommand(source, refused === undefined);
-        this.#context.log.info({ sessionId: this.sessionId, command, source, state, refused }, refused === undefined ? 'recording commanded' : 'a command to the recording was refused');
-      },
-    });
-    const recording = new RecordingClient({
-      sip,
-      settings: settings.recording,
-      media,
-      sessionId: this.sessionId,
-      sipSessionId: this.#names.header,
-      startedAt: this.#startedAt,
-      caller: partyOf(this.#request.get('from')),
-      callee: partyOf(this.#request.get('to')),
-      wishes: () => control.wishes,
+    this.#names = names;
+    this.#startedAt = startedAt;
+    this.#decision = decision;
+    this.#destination = context.destinations.of(facts);
+    if (decision.record === 'never' || this.#destination === undefined) return;
+    this.#recorded = new RecordedCall({
+      context, trunk, request, response, names, startedAt, decision,
+      hops: this.#destination.hops,
+      closing: () => this.#closing !== undefined,
       onLost: (reason) => this.#lost(reason),
+      onHungUp: (side) => void this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` }),
     });
-    sipControl.look('caller', this.#request);
-    return { media, recording, control, sipControl };
   }
 
   #lost(reason: string): void {
@@ -143,7 +99,7 @@ export class TrunkCall {
     if (this.#decision.mandatory && !this.#ended) {
       log.warn({ sessionId: this.sessionId, reason, decidedBy: this.#decision.decidedBy }, 'the call is ended: it must not go on without its recording');
       void this.#close({
-        outcome: this.#answered ? 'interrupted' : 'refused', sipStatus: this.#decision.refuseWith, told: 'the call cannot be recorded',
+        outcome: this.#recorded?.answered === true ? 'interrupted' : 'refused', sipStatus: this.#decision.refuseWith, told: 'the call cannot be recorded',
         reason: `its recording is mandatory (${this.#decision.decidedBy}) and was lost: ${reason}`,
       });
     } else log.warn({ sessionId: this.sessionId, reason }, 'the call goes on without its recording');
@@ -152,7 +108,8 @@ export class TrunkCall {
   /** Carries the call to its end; resolves when everything of it is closed. Never rejects. */
   async carry(): Promise<void> {
     const { log, ledger } = this.#context;
-    log.info({ sessionId: this.sessionId, trunk: this.#trunk.name, record: this.#decision.record, decidedBy: this.#decision.decidedBy }, 'call began');
+    const { record, decidedBy } = this.#decision;
+    log.info({ sessionId: this.sessionId, trunk: this.#trunk.name, to: this.#destination?.by, record, decidedBy }, 'call began');
     this.#note(
       ledger.callBegan({
         callId: this.callId,
@@ -181,81 +138,51 @@ export class TrunkCall {
   async #close(closing: Closing): Promise<void> {
     this.#closing = closing;
     const { told, ...end } = closing;
-    const dialogs = this.#dialogs;
-    if (dialogs === undefined) {
+    const recorded = this.#recorded;
+    if (recorded?.answered !== true) {
       // Being answered this moment: #connect will find that we are closing.
-      if (this.#answering || this.#response.finalResponseSent) return;
+      if (recorded?.answering === true) return;
+      if (this.#proxied !== undefined) {
+        // Its dialog is the parties' own: it goes on past us.
+        this.#proxied.forget();
+        return;
+      }
+      if (this.#response.finalResponseSent) return;
       this.#response.send(end.sipStatus, end.sipStatus === 503 ? { headers: { 'Retry-After': '5' } } : {});
-      this.#outgoing?.cancel(() => undefined);
+      recorded?.giveUp();
       await this.#end(end);
       return;
     }
-    const headers = { Reason: `SIP;cause=${end.sipStatus};text="${told}"` };
-    const byes = Promise.all([hangUp(dialogs.caller, headers), hangUp(dialogs.callee, headers)]);
-    // A far end that is gone answers nothing, and its BYE would be repeated for 32 s (RFC 3261 timer F).
-    await Promise.race([byes, delay(byeWithinMs, undefined, { ref: false })]);
+    await recorded.hangUp({ Reason: `SIP;cause=${end.sipStatus};text="${told}"` });
     await this.#end({ outcome: 'interrupted', reason: end.reason });
   }
 
   async #connect(): Promise<void> {
-    const kept = this.#kept;
-    if (kept === undefined) {
-      await this.#carryPast();
+    const recorded = this.#recorded;
+    if (this.#destination === undefined) {
+      // RFC 3261 §21.4.5: the number is none of those that there is a way to.
+      this.#response.send(404);
+      await this.#end({ outcome: 'refused', sipStatus: 404, reason: 'no route fits it, and its trunk has no next hop' });
       return;
     }
-    let offer: string;
-    let toCallee = '';
+    if (recorded === undefined) {
+      await this.#carryPast(this.#destination);
+      return;
+    }
     try {
-      offer = this.#offer();
-      if (offer !== '') toCallee = await kept.media.exchange('caller', offer);
+      await recorded.prepare();
     } catch (error) {
-      await this.#carryUnrecorded(messageOf(error));
+      await this.#carryUnrecorded(this.#destination, messageOf(error));
       return;
     }
-    this.#dialogs = await connectBackToBack({
-      sip: this.#context.sip,
-      request: this.#request,
-      response: this.#response,
-      target: requestUriFor(this.#request.uri, this.#trunk.nextHop),
-      nextHop: this.#trunk.nextHopText,
-      headers: { 'Session-ID': this.#names.header },
-      withheld: this.#withheld,
-      offer: offer === '' ? '' : toCallee,
-      exchange: (from, sdp) => this.#exchange(kept, from, sdp),
-      onOutgoing: (request) => {
-        this.#outgoing = request;
-        // It is on its way already when we learn of it, and the call may have been ended meanwhile.
-        if (this.#closing !== undefined) request.cancel(() => undefined);
-      },
-      onAnswering: () => (this.#answering = true),
-    });
-    this.#answered = true;
+    await recorded.connect();
     this.#note(this.#context.ledger.callAnswered(this.callId, Date.now()));
-    passThrough({
-      dialogs: this.#dialogs,
-      media: kept.media,
-      withheld: this.#withheld,
-      onRequest: (side, request, response) => kept.sipControl.answer(side, request, response),
-      onMediaChanged: () => void kept.recording.changed(),
-      onTrouble: (side, method, reason) =>
-        this.#context.log.warn({ sessionId: this.sessionId, side, method, reason }, 'a request inside the call could not be passed on'),
-    });
-    this.#followHangUps(this.#dialogs);
     if (this.#closing !== undefined) await this.#close(this.#closing);
     await this.#over;
   }
 
-  #followHangUps(dialogs: Readonly<Record<Side, SipDialog>>): void {
-    for (const side of ['caller', 'callee'] as const) {
-      dialogs[side].on('destroy', (bye) => {
-        void hangUp(dialogs[otherSide(side)], headersToPass(bye));
-        void this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` });
-      });
-    }
-  }
-
   /** The anchor cannot take it: carried all the same, and the ledger says why there is no recording. */
-  async #carryUnrecorded(reason: string): Promise<void> {
+  async #carryUnrecorded(destination: Destination, reason: string): Promise<void> {
     const { mandatory, refuseWith, decidedBy } = this.#decision;
     if (mandatory) {
       this.#context.log.warn({ sessionId: this.sessionId, reason, decidedBy }, 'the call is refused: it cannot be recorded and must be');
@@ -265,30 +192,21 @@ export class TrunkCall {
     }
     this.#context.log.warn({ sessionId: this.sessionId, reason }, 'the call is carried without its recording');
     this.#lostReason = reason;
-    await this.#carryPast();
+    await this.#carryPast(destination);
   }
 
-  /** Proxied with Record-Route, media untouched. */
-  async #carryPast(): Promise<void> {
-    const headers = this.#request.has('session-id') ? {} : { 'Session-ID': this.#names.header };
-    const target = requestUriFor(this.#request.uri, this.#trunk.nextHop);
-    const status = await proxyRequest(this.#context.sip.srf, this.#request, target.startsWith('sip') ? target : this.#trunk.nextHopText, headers);
-    if (status === 200) await this.#end({ outcome: 'answered', sipStatus: status, reason: 'carried without the anchor' });
-    else await this.#end(failedEnd({ status: status ?? 408 }));
-  }
-
-  /** An SDP of the answer or of a delayed offer: the call goes on even when the anchor cannot take it. */
-  async #exchange({ media, recording }: Kept, from: Side, sdp: string): Promise<string> {
-    if (this.#pastAnchor) return sdp;
-    try {
-      const passed = await media.exchange(from, sdp);
-      void recording.changed();
-      return passed;
-    } catch (error) {
-      this.#pastAnchor = true;
-      this.#lost(messageOf(error));
-      return sdp;
+  async #carryPast({ hops }: Destination): Promise<void> {
+    const awaited = this.#context.proxiedEnds.await(this.#request.get('call-id'));
+    const status = await carryProxied({ context: this.#context, trunk: this.#trunk, hops, request: this.#request, sessionIdHeader: this.#names.header });
+    if (status === undefined || status >= 300) {
+      awaited?.forget();
+      await this.#end(failedEnd({ status: status ?? 408 }));
+      return;
     }
+    this.#note(this.#context.ledger.callAnswered(this.callId, Date.now()));
+    this.#proxied = awaited;
+    const end = await awaited?.end;
+    await this.#end({ outcome: 'answered', sipStatus: status, reason: end === 'hung up' ? 'hung up' : 'its end is not known, it was carried without the anchor' });
   }
 
   async #end(end: Omit<CallEnd, 'atMs'>): Promise<void> {
@@ -296,11 +214,7 @@ export class TrunkCall {
     this.#ended = true;
     const { log, ledger, metrics } = this.#context;
     const atMs = Date.now();
-    if (this.#kept !== undefined) {
-      await delay(lastPacketsMs);
-      this.#kept.recording.end();
-      await this.#kept.media.close();
-    }
+    await this.#recorded?.close();
     metrics.callEnded(end.outcome);
     const recording = this.#recordingState(end);
     // What has a capture is counted by the stitcher.
@@ -312,30 +226,17 @@ export class TrunkCall {
 
   /** What the ledger says of the recording now: nothing while a capture exists, the stitcher knows more. */
   #recordingState(end: Omit<CallEnd, 'atMs'>): { recording?: 'lost' | 'excluded'; reason: string } {
-    const recording = this.#kept?.recording;
-    if (recording === undefined) return { recording: 'excluded', reason: `not to be recorded: ${this.#decision.decidedBy}` };
+    if (this.#destination === undefined) return { recording: 'excluded', reason: end.reason };
+    if (this.#recorded === undefined) return { recording: 'excluded', reason: `not to be recorded: ${this.#decision.decidedBy}` };
+    const { recording, control, answered } = this.#recorded;
     if (recording.accepted) return { reason: end.reason };
     // Nothing is lost that nobody wanted.
-    if (this.#kept?.control.kept === false && this.#answered) return { recording: 'excluded', reason: 'on demand: nobody asked' };
+    if (!control.kept && answered) return { recording: 'excluded', reason: 'on demand: nobody asked' };
     if (end.outcome === 'refused') return { recording: 'excluded', reason: end.reason };
     if (this.#lostReason !== undefined) return { recording: 'lost', reason: this.#lostReason };
-    if (!this.#answered) return { recording: 'excluded', reason: `never answered: ${end.reason}` };
+    if (!answered) return { recording: 'excluded', reason: `never answered: ${end.reason}` };
     if (!recording.asked) return { recording: 'excluded', reason: 'the call has no audio that can be recorded' };
     return { recording: 'lost', reason: 'no recorder had answered when the call ended' };
-  }
-
-  /** Where one side's word counts, the other's must not reach who else may obey it. */
-  get #withheld(): readonly string[] {
-    return this.#trunk.obeys.length === 0 ? [] : commandHeaders;
-  }
-
-  /** The SDP of the INVITE: its whole body, or that part of a multipart body; empty when it has none. */
-  #offer(): string {
-    const { body } = this.#request;
-    if (body === '') return '';
-    const parts = readBody(this.#request.has('content-type') ? this.#request.get('content-type') : undefined, body);
-    if (typeof parts === 'string') throw new Failure('SDP_UNUSABLE', `the body of the INVITE cannot be read: ${parts}`);
-    return parts.find((part) => part.contentType === 'application/sdp')?.content ?? '';
   }
 
   /** The ledger follows the call; its failure is told, never felt. */

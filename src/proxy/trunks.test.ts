@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseSipUri, type SipUri } from '../sip/index.js';
+import { parseSipUri, type RequestOrigin, type SipUri } from '../sip/index.js';
 import { readTrunks, requestUriFor, trunkOf } from './trunks.js';
 
 const uri = (text: string): SipUri => {
@@ -8,16 +8,40 @@ const uri = (text: string): SipUri => {
   return parsed;
 };
 
+const from = (address: string, more: Partial<RequestOrigin> = {}): RequestOrigin => ({ address, transport: 'udp', localPort: 5_060, tlsIdentities: [], ...more });
+
 t.test('a call is of the first trunk whose sources hold its address', (t) => {
   const trunks = readTrunks([
-    { name: 'carrier', sources: ['192.0.2.7', '10.1.0.0/16'], nextHop: 'sip:198.51.100.1', recordingControl: [] },
-    { name: 'rest', sources: ['10.0.0.0/8', '2001:db8::/32'], nextHop: 'sip:198.51.100.2:5062;transport=tcp', recordingControl: [] },
+    { name: 'carrier', sources: ['192.0.2.7', '10.1.0.0/16'] },
+    { name: 'rest', sources: ['10.0.0.0/8', '2001:db8::/32'] },
   ]);
   for (const [address, name] of [['192.0.2.7', 'carrier'], ['192.0.2.8', undefined], ['10.1.2.3', 'carrier'], ['10.2.0.1', 'rest'], ['2001:db8::9', 'rest'], ['2001:db9::9', undefined], ['', undefined], ['nonsense', undefined]] as const) {
-    t.equal(trunkOf(trunks, address)?.name, name, address);
+    t.equal(trunkOf(trunks, from(address))?.name, name, address);
   }
-  t.match(trunks[1], { nextHopText: 'sip:198.51.100.2:5062;transport=tcp', nextHop: { host: '198.51.100.2', port: 5_062 } });
-  t.throws(() => readTrunks([{ name: 'x', sources: ['10.0.0.1'], nextHop: 'nowhere', recordingControl: [] }]), TypeError, 'the configuration was checked before');
+  t.end();
+});
+
+t.test('transport, local port and certificate are conditions too: all that a trunk says must hold, and the first trunk that fits is taken', (t) => {
+  const everywhere = ['0.0.0.0/0', '::/0'];
+  const trunks = readTrunks([
+    { name: 'carrier', sources: everywhere, transports: ['tls'], tlsIdentities: ['SBC.example.com', 'sbc2.example.com'] },
+    { name: 'pbx', sources: ['10.0.0.0/8'], localPorts: [5_062, 5_064] },
+    { name: 'old', sources: ['10.0.0.0/8'], transports: ['udp', 'tcp'] },
+  ]);
+  const table: [RequestOrigin, string | undefined][] = [
+    [from('198.51.100.1', { transport: 'tls', tlsIdentities: ['other.example', 'sbc.example.com'] }), 'carrier'],
+    [from('2001:db8::1', { transport: 'tls', tlsIdentities: ['sbc2.example.com'] }), 'carrier'],
+    [from('198.51.100.1', { transport: 'tls', tlsIdentities: ['evil-sbc.example.com'] }), undefined],
+    [from('198.51.100.1', { transport: 'tls' }), undefined],
+    [from('198.51.100.1', { transport: 'tcp', tlsIdentities: ['sbc.example.com'] }), undefined],
+    [from('10.0.0.1', { localPort: 5_064 }), 'pbx'],
+    [from('10.0.0.1'), 'old'],
+    [from('10.0.0.1', { localPort: undefined, transport: 'tcp' }), 'old'],
+    [from('10.0.0.1', { transport: 'tls' }), undefined],
+    [from('10.0.0.1', { transport: 'tls', localPort: 5_062 }), 'pbx'],
+    [from('192.0.2.1', { localPort: 5_062 }), undefined],
+  ];
+  for (const [origin, name] of table) t.equal(trunkOf(trunks, origin)?.name, name, JSON.stringify(origin));
   t.end();
 });
 

@@ -1,30 +1,42 @@
-/** Which trunk a call came from and where it goes: pure. */
+/** Which trunk a call came from: pure. */
 import type { Side } from '../anchor/index.js';
-import { encodeSipUri, parseSipUri, SourceSet, type SipUri } from '../sip/index.js';
-import type { TrunkSettings } from './settings.js';
+import { encodeSipUri, parseSipUri, SourceSet, type RequestOrigin, type SipUri } from '../sip/index.js';
+import { readRewriter, type Rewriter } from './rewrite-number.js';
+import type { HeaderChanges, TrunkSettings } from './trunk-settings.js';
 
 export interface Trunk {
   readonly name: string;
-  readonly nextHop: SipUri;
-  /** The same, as the configuration has it. */
-  readonly nextHopText: string;
-  readonly sources: SourceSet;
+  readonly rewrite: Rewriter;
+  readonly headers: HeaderChanges;
   /** Sides whose headers command the recording. */
   readonly obeys: readonly Side[];
+  /** Whether all that the trunk asks for holds. */
+  readonly sends: (origin: RequestOrigin) => boolean;
 }
 
-/** @param settings checked before: a next hop that is no SIP URI is a bug here. */
-export function readTrunks(settings: readonly Pick<TrunkSettings, 'name' | 'sources' | 'nextHop' | 'recordingControl'>[]): readonly Trunk[] {
-  return settings.map(({ name, sources, nextHop, recordingControl }) => {
-    const uri = parseSipUri(nextHop);
-    if (typeof uri === 'string') throw new TypeError(`next hop of trunk ${name}: ${uri}`);
-    return { name, nextHop: uri, nextHopText: nextHop, sources: new SourceSet(sources), obeys: recordingControl };
+type Matched = Pick<TrunkSettings, 'name' | 'sources' | 'transports' | 'localPorts' | 'tlsIdentities' | 'rewrite' | 'headers'> & Partial<Pick<TrunkSettings, 'recordingControl'>>;
+
+/** @param settings checked before. */
+export function readTrunks(settings: readonly Matched[]): readonly Trunk[] {
+  return settings.map(({ name, sources, transports, localPorts, tlsIdentities, rewrite, headers = {}, recordingControl = [] }) => {
+    const set = new SourceSet(sources);
+    const identities = tlsIdentities?.map((identity) => identity.toLowerCase());
+    return {
+      name,
+      rewrite: readRewriter(rewrite),
+      headers,
+      obeys: recordingControl,
+      sends: ({ address, transport, localPort, tlsIdentities: proved }) =>
+        set.has(address) &&
+        transports?.some((each) => each === transport) !== false &&
+        localPorts?.some((port) => port === localPort) !== false &&
+        identities?.some((identity) => proved.includes(identity)) !== false,
+    };
   });
 }
 
-/** The first trunk whose sources hold the address. */
-export const trunkOf = (trunks: readonly Trunk[], sourceAddress: string): Trunk | undefined =>
-  trunks.find((trunk) => trunk.sources.has(sourceAddress));
+/** The first trunk of which all conditions hold. */
+export const trunkOf = (trunks: readonly Trunk[], origin: RequestOrigin): Trunk | undefined => trunks.find((trunk) => trunk.sends(origin));
 
 /**
  * The request URI for the next hop: the number and its parameters stay, scheme, host and transport become

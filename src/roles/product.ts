@@ -3,12 +3,15 @@
  *
  * Wiring only: what a role does stands in its folder.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { openRelay } from '../anchor/index.js';
 import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
-import { messageOf } from '../errors/index.js';
+import { Failure, messageOf } from '../errors/index.js';
 import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
-import { openProxy, type RunningCalls } from '../proxy/index.js';
+import { Policy } from '../policy/index.js';
+import { openPolicyService, type PolicyService } from '../policy-service/index.js';
+import { asksForIdentity, openProxy, type Proxy } from '../proxy/index.js';
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
@@ -28,6 +31,15 @@ export interface ProductOptions {
 export interface Product {
   /** Where it can be reached, for a person to read. */
   readonly addresses: readonly { readonly what: string; readonly where: string }[];
+  /** Calls that run. */
+  readonly calls: number;
+  /** Takes no new calls; resolves when the last of the old has ended. Health says so meanwhile, that others send theirs elsewhere. */
+  drain(): Promise<void>;
+  /**
+   * Takes another configuration for calls that begin from now on; gives the keys that differ and need a restart, of
+   * which it keeps what was. @throws Failure when it cannot be taken: then all stays as it was.
+   */
+  reload(config: Config): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -55,14 +67,26 @@ export async function openProduct({ config, roles, log, version }: ProductOption
     }
   };
   try {
-    return { addresses: await openParts({ config, roles, log, version }, (debt) => debts.push(debt)), close };
+    const { addresses, proxy } = await openParts({ config, roles, log, version }, (debt) => debts.push(debt));
+    return {
+      addresses,
+      get calls() {
+        return proxy?.calls ?? 0;
+      },
+      drain: async () => proxy?.drain(),
+      reload: async (changed) => {
+        const kept = restartKeys.filter((key) => !isDeepStrictEqual(config[key], changed[key]));
+        return [...kept, ...((await proxy?.reload(changed)) ?? [])];
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function openParts({ config, roles, log, version }: ProductOptions, owe: Parts['owe']): Promise<Product['addresses']> {
+async function openParts({ config, roles, log, version }: ProductOptions, owe: Parts['owe']): Promise<{ addresses: Product['addresses']; proxy: ProxyRole | undefined }> {
   const metrics = createMetrics();
   const health = createHealth({ version });
   const counters = openPacketCounters(metrics);
@@ -83,21 +107,18 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
     stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics });
     owe(() => stitcher?.close());
   }
-  let calls: RunningCalls | undefined;
-  if (roles.includes('proxy')) {
-    const proxy = await openProxyRole(parts);
-    calls = proxy.running;
-    addresses.push(...proxy.addresses);
-  }
+  const proxy = roles.includes('proxy') ? await openProxyRole(parts) : undefined;
+  if (proxy !== undefined) addresses.push({ what: 'trunks (SIP)', where: proxy.where });
   const http = await openHttp({
     ...config.http,
     log: log.child({ role: 'http' }),
     health,
     metrics,
-    ...(roles.includes('api') ? { token: await makeToken(site.paths), library: localLibrary(site.ledger, site.store), ...(calls === undefined ? {} : { calls }) } : {}),
+    ...(roles.includes('api') ? { token: await makeToken(site.paths), library: localLibrary(site.ledger, site.store), ...(proxy === undefined ? {} : { calls: proxy.running }) } : {}),
   });
   owe(() => http.close());
-  return [...addresses, { what: 'health, metrics, API', where: `http://${http.host}:${http.port}` }];
+  addresses.push({ what: 'health, metrics, API', where: `http://${http.host}:${http.port}` });
+  return { addresses, proxy };
 }
 
 async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Promise<Product['addresses']> {
@@ -122,30 +143,74 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
   return [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }];
 }
 
-async function openProxyRole(parts: Parts): Promise<{ addresses: Product['addresses']; running: RunningCalls }> {
-  const { config, log, metrics, counters, site, owe } = parts;
+interface ProxyRole extends Pick<Proxy, 'running' | 'calls' | 'drain'> {
+  readonly where: string;
+  reload(config: Config): Promise<readonly string[]>;
+}
+
+/** What is opened once and stays as it is until the next start. */
+const restartKeys = ['node', 'dataDir', 'log', 'http', 'sip', 'anchor', 'recorder', 'drain'] as const;
+
+const knownTo = ({ trunks, strangers }: Config): KnownSources => ({ sources: trunks.flatMap(({ sources }) => sources), answersOthers: strangers !== 'ignore' });
+
+async function openProxyRole(parts: Parts): Promise<ProxyRole> {
+  const { config, log, metrics, health, counters, site, owe } = parts;
   const anchor = openRelay({ settings: config.anchor.relay, observer: counters.relay });
   owe(() => anchor.close());
-  const sources = config.trunks.flatMap((trunk) => trunk.sources);
-  const sip = await openSip(parts, 'proxy', config.sip, { sources, answersOthers: config.strangers !== 'ignore' });
+  const identities = asksForIdentity(config);
+  const sip = await openSip(parts, 'proxy', config.sip, knownTo(config), identities);
+  const openService = async ({ policy }: Config): Promise<PolicyService | undefined> =>
+    policy.service === undefined
+      ? undefined
+      : openPolicyService(policy.service, { local: new Policy(policy), log: log.child({ role: 'policy' }), metrics, now: () => performance.now(), random: Math.random });
+  let policyService = await openService(config);
+  owe(() => policyService?.close());
   const proxy = openProxy({
     settings: config,
     sip,
     anchor,
     ledger: site.ledger,
+    ...(policyService === undefined ? {} : { policyService }),
     log: log.child({ role: 'proxy' }),
     metrics,
     node: config.node,
   });
   owe(() => proxy.close());
-  return { addresses: [{ what: 'trunks (SIP)', where: sip.contacts.join(' ') }], running: proxy.running };
+  health.register('calls', () => {
+    const { calls, draining } = proxy;
+    return Promise.resolve(draining ? { ok: false, detail: `no new calls are taken; ${calls} run` } : { ok: true, detail: `${calls} calls run` });
+  });
+  return {
+    where: sip.contacts.join(' '),
+    running: proxy.running,
+    get calls() {
+      return proxy.calls;
+    },
+    drain: () => proxy.drain(),
+    async reload(changed) {
+      if (asksForIdentity(changed) && !identities) throw new Failure('CONFIG_INVALID', 'trunks[].tlsIdentities: that the edge tells them needs a restart, no trunk had any at the start');
+      const service = await openService(changed);
+      const before = policyService;
+      try {
+        await sip.know(knownTo(changed));
+        const settled = proxy.reload({ settings: { ...changed, sip: config.sip, anchor: config.anchor }, ...(service === undefined ? {} : { policyService: service }) });
+        policyService = service;
+        void settled.then(() => before?.close());
+      } catch (error) {
+        service?.close();
+        throw error;
+      }
+      return [];
+    },
+  };
 }
 
-async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources): Promise<SipConnection> {
+async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources, tellTlsIdentity = false): Promise<SipConnection> {
   const { log, metrics, health, owe } = parts;
   const sip = await connectSip({
     settings,
     known,
+    tellTlsIdentity,
     onCrash: (error) => {
       metrics.edgeRestarted();
       log.error({ role, reason: error.message }, 'the embedded SIP edge crashed and is started anew');

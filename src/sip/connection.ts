@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import Srf from 'drachtio-srf';
 import { spawnEdge, type Edge, type EdgeOptions, type EdgeStats } from '../edge/index.js';
 import { Failure, messageOf } from '../errors/index.js';
+import { keepCancels } from './drachtio-events.js';
 import type { SipSettings } from './settings.js';
 import { sharedSecret } from './shared-secret.js';
 
@@ -16,11 +17,15 @@ export interface SipConnection {
   readonly srf: Srf;
   /** Where the edge listens; empty when drachtio-server does not tell. */
   readonly contacts: readonly string[];
+  /** Whether it is the edge of our own, which knows more than drachtio-server's protocol. */
+  readonly embedded: boolean;
   /** Whether what goes by TLS goes only to a server that has proved something; of a drachtio-server nobody knows. */
   readonly verifiesTls: boolean;
   healthy(): boolean;
   /** What the embedded edge has counted since its start; nothing with drachtio-server, which tells no counts. */
   counts(): Promise<EdgeCounts>;
+  /** Whom the embedded edge knows from now on; a drachtio-server knows nobody. */
+  know(known: KnownSources): Promise<void>;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -43,6 +48,8 @@ export interface SipConnectionOptions {
   readonly settings: SipSettings;
   /** Absent: everybody gets an answer to whatever they send. */
   readonly known?: KnownSources | undefined;
+  /** Requests tell whom their sender has proved to be over TLS: of the embedded edge only. */
+  readonly tellTlsIdentity?: boolean;
   /** The embedded edge crashed; it is started anew, with back-off, and the connection made again. */
   readonly onCrash: (error: Error) => void;
   /** The edge is not reachable; the connection is tried again by itself. */
@@ -66,7 +73,9 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
         tls: settings.tls,
         admin: { host: '127.0.0.1', port: 0 },
         secret,
+        cdrs: 'proxied-ends',
         ...limitsOn(options.known, settings.strangersPerSecond),
+        ...(options.tellTlsIdentity === undefined ? {} : { tellTlsIdentity: options.tellTlsIdentity }),
         ...(settings.natDetection === undefined ? {} : { natDetection: settings.natDetection }),
       },
       options.onCrash,
@@ -74,6 +83,7 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
   }
   const target = settings.drachtio ?? { host: edge?.admin.host ?? '', port: edge?.admin.port ?? 0 };
   const srf = new Srf();
+  keepCancels(srf);
   let connected = false;
   srf.on('connect', (error: Error | null) => {
     connected = error === null || (error as unknown) === undefined;
@@ -97,9 +107,11 @@ export async function connectSip(options: SipConnectionOptions): Promise<SipConn
   return {
     srf,
     contacts: edge?.listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`) ?? [],
+    embedded: edge !== undefined,
     verifiesTls: edge !== undefined && settings.tls !== undefined && settings.tls.verifyPeer !== 'off',
     healthy: () => connected,
     counts: async () => countsOf(await edge?.stats()),
+    know: async (known) => edge?.setSources(limitsOn(known, settings.strangersPerSecond)),
     close() {
       closing ??= disconnect(srf, edge);
       return closing;

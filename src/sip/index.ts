@@ -53,6 +53,34 @@ export {
 } from './siprec-metadata.js';
 export { senderOf } from './stream-sender.js';
 export { connectSip, type EdgeCounts, type KnownSources, type SipConnection, type SipConnectionOptions } from './connection.js';
-export { hangUp, headersToPass, proxyRequest, requestInDialog, type DialogResponse, type SipDialog, type SipRequest, type SipResponse } from './dialogs.js';
+export {
+  byeWaitsFor,
+  hangUp,
+  headersToPass,
+  headersWithBody,
+  onceEnded,
+  replaceHeaders,
+  requestInDialog,
+  requestWithin,
+  type DialogReach,
+  type DialogResponse,
+  type InDialogRequest,
+} from './dialogs.js';
+export { cancelInvite, onCancel, onceAck, onUpdate, srfOf, type SipDialog, type SipHeaders, type SipRequest, type SipResponse } from './drachtio-events.js';
+export {
+  dialogIdOf,
+  dialogOfCallee,
+  dialogOfCaller,
+  invite,
+  onEarlyRequest,
+  reachOf,
+  releaseHeld,
+  respond,
+} from './invitation.js';
+export { replaceSdp, sdpIn } from './session-body.js';
+export { askOptions } from './options-ping.js';
+export { proxyRequest, type ProxyOutcome, type ProxyPlan, type TargetAnswer } from './proxy-request.js';
 export { sipSettings, sourceList, type SipSettings } from './settings.js';
 export { SourceSet } from './source-set.js';
+export { edgeExtensions, orderServers } from '../edge/index.js';
+export { originOf, type RequestOrigin } from './request-origin.js';

@@ -43,6 +43,8 @@ export class RelayCall implements AnchoredCall {
   #openForks: BySide<Fork> | undefined;
   #audioLine: number | undefined;
   #paused = false;
+  /** False once both sides have made a fax of that line (T.38): its packets are nothing to record. */
+  #isAudio = true;
   #sessionVersion = 0;
   #closing: Promise<void> | undefined;
 
@@ -71,6 +73,8 @@ export class RelayCall implements AnchoredCall {
     );
     // Packets of this side's peer have the payload types that this side asks for (RFC 3264 §5.1).
     this.#digits?.describe(otherSide(from), this.#audioOf(from));
+    const line = this.#audioLine;
+    this.#isAudio = line === undefined || (['caller', 'callee'] as const).some((side) => (this.#said[side]?.media[line]?.kind ?? 'audio') === 'audio');
     // The first packet may come as soon as this SDP is out; a fork that cannot be opened costs the recording, not the call.
     await this.#forks?.catch(() => undefined);
     return rewriteSdp(text, anchored);
@@ -144,7 +148,7 @@ export class RelayCall implements AnchoredCall {
 
   #audioOf(side: Side): SdpMedia | undefined {
     const media = this.#audioLine === undefined ? undefined : this.#said[side]?.media[this.#audioLine];
-    return media === undefined || media.port === 0 ? undefined : media;
+    return media === undefined || media.port === 0 || media.kind !== 'audio' ? undefined : media;
   }
 
   async #line(media: SdpMedia): Promise<BySide<Face>> {
@@ -175,7 +179,7 @@ export class RelayCall implements AnchoredCall {
     const through = (from: Side) => (bytes: Buffer, onRtcpPort: boolean): void => {
       faces[otherSide(from)]?.send(bytes, onRtcpPort);
       observer.relayed(from);
-      if (index !== this.#audioLine) return;
+      if (index !== this.#audioLine || !this.#isAudio) return;
       this.#openForks?.[from].copy(bytes, onRtcpPort || isRtcp(bytes));
       if (!onRtcpPort) this.#digits?.hear(from, bytes);
     };

@@ -295,6 +295,27 @@ t.test('after the fork is stopped nothing more is copied, and the call goes on',
   t.strictSame(streams[0].came.map(({ bytes }) => bytes.readUInt16BE(2)), [1, 3]);
 });
 
+t.test('T.38: after the switch-over packets pass as before and are not copied; after the switch back they are', async (t) => {
+  const { anchor } = relay(t);
+  const [caller, callee, recorder] = [await peer(t), await peer(t), await peer(t)];
+  const call = anchor.openCall('s');
+  const { forCaller } = await callBetween(call, caller, callee);
+  await call.recordingOffer();
+  call.startFork(['v=0', `o=- 1 1 IN IP4 ${loopback}`, 's=-', `c=IN IP4 ${loopback}`, 't=0 0', `m=audio ${recorder.port} RTP/AVP 0`, `m=audio ${recorder.port} RTP/AVP 0`, ''].join('\r\n'));
+  const fax = (port: number): string => sdpOf(port).replace(/m=.*/, `m=image ${port} udptl t38`);
+  const offered = await call.exchange('callee', fax(callee.port));
+  t.match(offered, `m=image ${forCaller.port} udptl t38`, 'the relay stays in between');
+  await call.exchange('caller', fax(caller.port));
+  t.equal(await call.recordingOffer(), undefined, 'a fax is nothing to record');
+  caller.send('fax', forCaller.port);
+  t.strictSame(await callee.heard(1), ['fax']);
+  await call.exchange('caller', sdpOf(caller.port));
+  await call.exchange('callee', sdpOf(callee.port));
+  caller.send(rtp(1), forCaller.port);
+  await recorder.heard(1);
+  t.strictSame(recorder.came[0]?.bytes, rtp(1));
+});
+
 t.test('there is no recording offer before both sides are known, without audio, or without a codec in common', async (t) => {
   const { anchor } = relay(t);
   const call = anchor.openCall('s');

@@ -161,9 +161,9 @@ t.test('load is measured twenty times a second at most, and what is turned away 
       measured += 1;
       return late;
     },
-    sources: new SourceBuckets({ perSecond: 1, burst: 1_000 }, () => false),
     keepsUp: () => true,
   });
+  admission.limitSources(new SourceBuckets({ perSecond: 1, burst: 1_000 }, () => false));
   const verdicts: string[] = [];
   for (let i = 0; i < 1_000; i += 1) {
     verdicts.push(admission.judge('INVITE', '192.0.2.1'));

@@ -25,7 +25,6 @@ export interface AdmissionOptions {
   readonly clock: Clock;
   /** Absent: load is not looked at. */
   readonly load?: LoadMeter | undefined;
-  readonly sources?: SourceBuckets | undefined;
   /** How long new calls wait at the application that takes them soonest. */
   readonly lagMs?: () => number;
   /** Whether some application keeps up with what it gets of that verb (lower case), or none takes it. */
@@ -34,16 +33,22 @@ export interface AdmissionOptions {
 
 export class Admission {
   readonly turnedAway: TurnedAway = { overload: 0, sourceRate: 0 };
+  #sources: SourceBuckets | undefined;
   readonly #shedding = new Shedding();
   #measuredAt = 0;
 
   constructor(private readonly options: AdmissionOptions) {}
 
+  /** Bounds each single source from now on, or none. */
+  limitSources(sources: SourceBuckets | undefined): void {
+    this.#sources = sources;
+  }
+
   /** Judges a request that is in no dialog. */
   judge(method: string, source: string): Verdict {
-    const { clock, sources, keepsUp } = this.options;
+    const { clock, keepsUp } = this.options;
     const now = clock.now();
-    const excess = sources?.take(source, now) ?? 'none';
+    const excess = this.#sources?.take(source, now) ?? 'none';
     if (excess !== 'none') {
       this.turnedAway.sourceRate += 1;
       return excess === 'over' ? 'turned-away' : 'ignored';

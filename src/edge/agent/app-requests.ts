@@ -5,6 +5,7 @@
  * Leaves to  calls the register; the proxy its own command.
  */
 import type { Application } from '../app/application.js';
+import { answerWithin, keyOf, millisecondsOf } from '../app/extensions.js';
 import { encodeMessage } from '../message/encode-message.js';
 import { parseNameAddr, tagOf } from '../message/name-addr.js';
 import { parseCSeq, parseText } from '../message/parse-message.js';
@@ -70,10 +71,17 @@ export class AppRequests {
       return;
     }
     const dialog = dialogId === '' ? this.#dialogByCallId(application, message) : this.calls.context.dialogs.findById(dialogId);
+    const branch = message.method === 'PRACK' && dialog !== undefined ? this.#branchFor(message, dialog) : dialog;
     if (message.method === 'ACK') this.#ack(application, messageId, dialogId, dialog, message);
-    else if (dialog !== undefined) this.#inside(application, messageId, dialog, message);
+    else if (branch !== undefined) this.#inside(application, messageId, branch, message);
     else if (dialogId !== '') application.fail(messageId, NO_DIALOG);
     else this.#outside(application, messageId, route, message);
+  }
+
+  /** Where forking made several early dialogs of one id: the one whose response is acknowledged. */
+  #branchFor(prack: RequestText, named: AppDialog): AppDialog {
+    const rseq = Number((headerOf(prack, 'rack') ?? '').trim().split(/[ \t]+/u)[0]);
+    return this.calls.forming(named.callId, named.localTag)?.awaitingPrack(rseq) ?? named;
   }
 
   /** A request that names a dialog only by its Call-ID goes inside it, unless it begins a new one. */
@@ -171,12 +179,14 @@ export class AppRequests {
   #sendOutside(application: Application, messageId: string, message: RequestText, hops: readonly Hop[]): void {
     const { context } = this.calls;
     const given = parseCSeq(headerOf(message, 'cseq') ?? '');
+    const withinMs = message.method === 'INVITE' ? millisecondsOf(headerOf(message, keyOf(answerWithin))) : undefined;
+    const wish = withinMs === undefined ? message : { ...message, headers: message.headers.filter(({ key }) => key !== keyOf(answerWithin)) };
     const cseq = typeof given === 'string' ? context.ids.cseq() : given.number;
     const tag = context.ids.tag();
     const callId = context.ids.uuid();
     const search = context.layer.along(hops, (path) => {
       const branch = context.ids.branch();
-      const request = composeOutside(message, { via: context.layer.viaFor(path, branch), tag, callId, cseq }, path);
+      const request = composeOutside(wish, { via: context.layer.viaFor(path, branch), tag, callId, cseq }, path);
       return typeof request === 'string' ? request : { request, branch };
     });
     if (typeof search === 'string') {
@@ -193,7 +203,7 @@ export class AppRequests {
     this.#send(application, messageId, new OutgoingRequest(
       this.calls, application,
       { transactionId: context.ids.uuid(), callId: headerOf(request, 'call-id') ?? '', localTag, cseq },
-      search, undefined,
+      search, undefined, withinMs,
     ));
   }
 

@@ -29,6 +29,8 @@ interface Peer {
   dialog: AppDialog | undefined;
   /** Its last RSeq: each peer counts for itself (RFC 3262 §4). */
   rseq: number | undefined;
+  /** The same, until its PRACK has been sent: a peer sends one at a time (RFC 3262 §3). */
+  owed: number | undefined;
   /** Whether it has sent a session description. */
   described: boolean;
   /** Whether its 2xx has been seen to. */
@@ -85,7 +87,18 @@ export class Branches {
     const peer = this.#peer(response.toTag);
     if (peer === undefined || (peer.rseq !== undefined && rseq !== peer.rseq + 1)) return false;
     peer.rseq = rseq;
+    peer.owed = rseq;
     return true;
+  }
+
+  /** The dialog with the peer that awaits the PRACK for that RSeq, which is on its way from now on: an id names all of them. */
+  awaitingPrack(rseq: number): AppDialog | undefined {
+    for (const peer of this.#peers.values()) {
+      if (peer.owed !== rseq) continue;
+      peer.owed = undefined;
+      return peer.dialog;
+    }
+    return undefined;
   }
 
   /** Notes whether a peer has described its session; early media counts as an answer. */
@@ -109,7 +122,7 @@ export class Branches {
   #peer(tag: string): Peer | undefined {
     const known = this.#peers.get(tag);
     if (known !== undefined || this.#peers.size >= MAX_BRANCHES) return known;
-    const peer: Peer = { dialog: undefined, rseq: undefined, described: false, answered: false };
+    const peer: Peer = { dialog: undefined, rseq: undefined, owed: undefined, described: false, answered: false };
     this.#peers.set(tag, peer);
     return peer;
   }

@@ -21,6 +21,7 @@ export interface AgentContext {
   readonly routes: Routes;
   /** Whether peers that are not where their Contact says are taken to be behind a NAT. */
   readonly natDetection: boolean;
+  readonly tellTlsIdentity: boolean;
   readonly facts: CallFacts;
 }
 

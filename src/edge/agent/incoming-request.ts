@@ -9,9 +9,10 @@
  * Invariant 1: every INVITE gets a final response, whatever the application does or fails to do.
  */
 import type { Application } from '../app/application.js';
+import { keyOf, tlsIdentity } from '../app/extensions.js';
 import { dialogIdOf, dialogOfServer } from '../dialog/dialog.js';
 import { isSenderNatted } from '../dialog/nat.js';
-import { encodeMessage } from '../message/encode-message.js';
+import { encodeMessage, header } from '../message/encode-message.js';
 import { parseNameAddr, tagOf } from '../message/name-addr.js';
 import { hasOption, headerOf, type Header, type ResponseText, type SipRequest } from '../message/sip-message.js';
 import type { OwnStatus } from '../message/statuses.js';
@@ -95,7 +96,16 @@ export class IncomingRequest {
     const meta = metaOf('network', path, this.transactionId, this.dialog?.id ?? '');
     // drachtio-srf answers a BYE by itself.
     if (this.request.method === 'BYE') this.application.promptness.asked(this);
-    this.application.deliver(this.#inDialog ? meta : { ...meta, receivedOn: path.local }, encodeMessage(this.request));
+    if (this.#inDialog) this.application.deliver(meta, encodeMessage(this.request));
+    else this.application.deliver({ ...meta, receivedOn: path.local }, encodeMessage(this.keeper.context.tellTlsIdentity ? this.#identified() : this.request));
+  }
+
+  /** With who its sender has proved to be; what the sender says of that itself is worth nothing. */
+  #identified(): SipRequest {
+    const { request, transaction: { path: { identity } } } = this;
+    const headers = request.headers.filter(({ key }) => key !== keyOf(tlsIdentity));
+    if (identity !== undefined && identity.length > 0) headers.push(header(tlsIdentity, identity.join(', ')));
+    return { ...request, headers };
   }
 
   /** The application's response. Answers the application under `messageId`. */

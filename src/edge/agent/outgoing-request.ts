@@ -7,6 +7,7 @@
  *            may become.
  *
  * Invariant 1: a 2xx to INVITE is acknowledged, by the application or in its place.
+ * Invariant 2: an application that was told of silence hears nothing more, and what the peer says after it is ended.
  */
 import type { Application } from '../app/application.js';
 import { contactUri } from '../dialog/dialog.js';
@@ -55,6 +56,9 @@ export class OutgoingRequest implements ClientUser {
   #wait: CancelTimer = () => undefined;
   #accepted: AppDialog | undefined;
   #ack: { readonly text: string; readonly path: Path } | undefined;
+  /** By when anything at all has to come. */
+  #silence: CancelTimer | undefined;
+  #givenUp = false;
 
   constructor(
     private readonly keeper: OutgoingKeeper,
@@ -63,6 +67,8 @@ export class OutgoingRequest implements ClientUser {
     /** The request, at the place it is tried at. */
     private readonly search: HopSearch,
     readonly dialog: AppDialog | undefined,
+    /** How long the peer may say nothing at all; absent: as long as the transaction lasts. */
+    private readonly answerWithinMs?: number,
   ) {}
 
   /** Made for requests that are answered by more than a status. */
@@ -105,10 +111,14 @@ export class OutgoingRequest implements ClientUser {
   /** False when there are too many transactions. */
   send(): boolean {
     this.#sent = this.search.start(this);
+    if (this.#sent && !this.#done && this.answerWithinMs !== undefined) {
+      this.#silence = this.keeper.context.environment.clock.after(this.answerWithinMs, () => this.#giveUp());
+    }
     return this.#sent;
   }
 
   response(response: SipResponse, path: Path): void {
+    this.#silence?.();
     if (response.status < 200) this.#provisional(response, path);
     else if (response.status < 300 && this.isInvite) this.#inviteAccepted(response, path);
     else this.#final(response.status, encodeMessage(response), path, response);
@@ -145,7 +155,13 @@ export class OutgoingRequest implements ClientUser {
     return this.#branches.dialogWith(request, path);
   }
 
+  /** The early dialog whose peer awaits the PRACK for that RSeq. */
+  awaitingPrack(rseq: number): AppDialog | undefined {
+    return this.#made?.awaitingPrack(rseq);
+  }
+
   stop(): void {
+    this.#silence?.();
     this.#wait();
   }
 
@@ -188,6 +204,13 @@ export class OutgoingRequest implements ClientUser {
     this.keeper.expectAppAck(this, dialog);
     if (dialog.ended) {
       this.#acceptedTooLate(response, path, dialog);
+      return;
+    }
+    if (this.#givenUp) {
+      // It went elsewhere meanwhile: this dialog is nobody's.
+      dialogs.remove(dialog);
+      this.keeper.acknowledge(this, dialog);
+      this.keeper.hangUp(dialog, 'answered too late');
       return;
     }
     this.keeper.sessions.accepted(this.request, response, dialog);
@@ -252,7 +275,7 @@ export class OutgoingRequest implements ClientUser {
     this.#finish();
     if (this.dialog !== undefined && response !== undefined && status < 300) this.keeper.sessions.accepted(this.request, response, this.dialog);
     this.#tell(text, path, dialog?.id ?? '');
-    if (this.isInvite && this.dialog === undefined) this.keeper.context.facts.answered('network', 'uac', status, text);
+    if (this.isInvite && this.dialog === undefined && !this.#givenUp) this.keeper.context.facts.answered('network', 'uac', status, text);
     if (this.dialog === undefined || status === 401 || status === 407) return;
     const ended = method === 'BYE' || (this.dialog.method === 'SUBSCRIBE' && this.#endsSubscription(status));
     if (ended) dialogs.remove(this.dialog);
@@ -296,14 +319,27 @@ export class OutgoingRequest implements ClientUser {
     this.#fail(status);
   }
 
+  /** Nothing has come: told as a timeout, and cancelled as soon as it can be (RFC 3261 §9.1). */
+  #giveUp(): void {
+    if (this.#done) return;
+    // One that the application has cancelled by now is over for it likewise.
+    const status = this.#cancel === undefined ? 408 : 487;
+    const text = encodeMessage(makeResponse(this.request, status, phraseOf(status), undefined));
+    this.#tell(text, this.path, '');
+    this.keeper.context.facts.answered('network', 'uac', status, text);
+    this.#givenUp = true;
+    this.cancel([]);
+  }
+
   #finish(): void {
     this.#done = true;
+    this.#silence?.();
     this.#wait();
     this.keeper.finished(this);
   }
 
   #tell(text: string, path: Path, dialogId: string): void {
-    this.application.deliver(metaOf('network', path, this.identity.transactionId, dialogId), text);
+    if (!this.#givenUp) this.application.deliver(metaOf('network', path, this.identity.transactionId, dialogId), text);
   }
 
   /** What the application is told when the request has gone out. */

@@ -8,6 +8,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { Application, type Origin } from './application.js';
+import { fromUtf8, toUtf8 } from './byte-text.js';
 import { encodeFrame, FrameReader } from './frame-reader.js';
 import type { Routes } from './routes.js';
 
@@ -65,7 +66,7 @@ export class AppSession {
 
   constructor(private readonly context: SessionContext, private readonly wire: Wire, origin: Origin) {
     this.application = new Application(
-      (payload) => wire.write(encodeFrame(payload)),
+      (payload) => wire.write(encodeFrame(toUtf8(payload))),
       context.newId,
       context.now,
       () => {
@@ -80,7 +81,7 @@ export class AppSession {
   receive(chunk: string): void {
     if (!this.#open) return;
     const frames = this.#reader.push(chunk);
-    for (const payload of frames.payloads) if (this.listening) this.#obey(payload);
+    for (const payload of frames.payloads) if (this.listening) this.#obey(fromUtf8(payload));
     if (this.listening && frames.reason !== undefined) this.application.refuse('', frames.reason);
   }
 

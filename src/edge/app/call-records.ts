@@ -6,10 +6,21 @@
  * next one's name; and it leaves out the stop of an INVITE that was cancelled before any answer.
  */
 import { encodeMessage } from '../message/encode-message.js';
-import type { CallFacts, CallRole, EndReason, FactSource, SipText } from '../agent/call-facts.js';
+import { noFacts, type CallFacts, type CallRole, type EndReason, type FactSource, type SipText } from '../agent/call-facts.js';
 import type { Routes } from './routes.js';
 
 type StopReason = EndReason | 'call-rejected' | 'call-canceled';
+
+/** Of calls that run through, the end alone, told once. */
+export function endsAlone(routes: Routes): CallFacts {
+  const records = new CallRecords(routes);
+  return {
+    ...noFacts,
+    ended: (source, reason, bye) => {
+      if (source === 'network') records.ended(source, reason, bye);
+    },
+  };
+}
 
 export class CallRecords implements CallFacts {
   constructor(private readonly routes: Routes) {}

@@ -44,6 +44,8 @@ export interface Forwarding {
   /** The Route headers that are left. */
   readonly routes: readonly string[];
   readonly extra: readonly Header[];
+  /** Keys of headers that are left out. */
+  readonly strip?: readonly string[];
 }
 
 export function forwardRequest(request: RequestText, forwarding: Forwarding, outward: Path): RequestText {
@@ -51,7 +53,8 @@ export function forwardRequest(request: RequestText, forwarding: Forwarding, out
   const headers: Header[] = [header('Via', forwarding.via), ...forwarding.recordRoutes.map((value) => header(recording, value))];
   if (recording === 'Path' && forwarding.recordRoutes.length > 0) headers.push(header('Require', 'path'));
   for (const value of forwarding.routes) headers.push(header('Route', value));
-  for (const each of request.headers) if (each.key !== 'max-forwards' && each.key !== 'route') headers.push(each);
+  const { strip = [] } = forwarding;
+  for (const each of request.headers) if (each.key !== 'max-forwards' && each.key !== 'route' && !strip.includes(each.key)) headers.push(each);
   headers.push(header('Max-Forwards', `${forwarding.maxForwards}`), ...applicationHeaders(forwarding.extra, outward));
   return { ...request, uri: withoutUriHeaders(forwarding.uri), headers };
 }
@@ -65,6 +68,8 @@ const matched = new Set(['from', 'call-id', 'cseq']);
  */
 export function responseBack(request: RequestText, response: SipResponse): SipResponse {
   const headers = request.headers.filter((each) => each.key === 'via');
+  // A 2xx that is repeated after the request has been let go: the Vias below ours are all there is to go by.
+  if (headers.length === 0) return withoutTopVia(response);
   for (const each of response.headers) {
     if (each.key === 'via') continue;
     headers.push(matched.has(each.key) ? { ...each, value: headerOf(request, each.key) ?? each.value } : each);

@@ -2,9 +2,12 @@
  * The `proxy` command: what an application wants done with a request it was given.
  *
  * `remainInDialog?|fullResponse?|followRedirects?|simultaneous or serial|<provisional>|<final>|<target>…`
+ *
+ * The message that follows has headers to add, and what app/extensions offers.
  */
+import { failover, keyOf, millisecondsOf, retarget, strip } from '../app/extensions.js';
 import { parseText } from '../message/parse-message.js';
-import type { Header } from '../message/sip-message.js';
+import { headerOf, type Header } from '../message/sip-message.js';
 import { parseNumber, parseUri } from '../message/uri.js';
 
 export interface ProxyCommand {
@@ -16,8 +19,13 @@ export interface ProxyCommand {
   readonly provisionalMs: number | undefined;
   readonly finalMs: number | undefined;
   readonly targets: readonly string[];
-  /** Headers to add to what is forwarded. */
+  /** Present: the next target is for one that fails, and for no later than this. */
+  readonly failoverMs: number | undefined;
+  /** The target takes the place of the Request-URI. */
+  readonly retarget: boolean;
+  /** Headers to add to what is forwarded, and keys of those to leave out. */
   readonly headers: readonly Header[];
+  readonly strip: readonly string[];
 }
 
 export type ProxyReason = 'no-target' | 'too-many-targets' | 'bad-target' | 'bad-timeout' | 'bad-message';
@@ -35,6 +43,18 @@ function parseTimeout(text: string): number | undefined | 'bad-timeout' {
   if (unit === 0) return 'bad-timeout';
   const number = parseNumber(unit === 1 ? text.slice(0, -2) : text.slice(0, -1), Math.floor(MAX_TIMEOUT_MS / unit));
   return number === undefined ? 'bad-timeout' : number * unit;
+}
+
+const extensions = new Set([failover, retarget, strip].map(keyOf));
+
+function extensionsOf(headers: readonly Header[]): Pick<ProxyCommand, 'failoverMs' | 'retarget' | 'headers' | 'strip'> {
+  const valueOf = (name: string): string | undefined => headerOf({ headers }, keyOf(name));
+  return {
+    failoverMs: millisecondsOf(valueOf(failover)),
+    retarget: valueOf(retarget) !== undefined,
+    strip: (valueOf(strip) ?? '').split(',').map((name) => keyOf(name.trim())).filter((name) => name !== ''),
+    headers: headers.filter(({ key }) => !extensions.has(key)),
+  };
 }
 
 export function parseProxyCommand(tokens: readonly string[], text: string): ProxyCommand | ProxyReason {
@@ -56,6 +76,6 @@ export function parseProxyCommand(tokens: readonly string[], text: string): Prox
     provisionalMs,
     finalMs,
     targets: named,
-    headers: message?.headers ?? [],
+    ...extensionsOf(message?.headers ?? []),
   };
 }

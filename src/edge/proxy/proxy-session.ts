@@ -2,7 +2,7 @@
  * One request being proxied: its targets one after the other or all at once, and what the caller
  * and the application are told (RFC 3261 §16.7).
  *
- * Owns       the branches and the choice among their responses.
+ * Owns       the branches and the choice among their responses; with `failoverMs`, whether there is a next one.
  * Leaves to  the server transaction the way back; proxy-branch each target.
  *
  * Invariant 1: the caller gets exactly one final response, except that each 2xx to INVITE is forwarded.
@@ -30,7 +30,8 @@ import { redirectedTo } from './redirect.js';
 const ELSEWHERE = header('Reason', 'SIP;cause=200;text="Call completed elsewhere"');
 
 const finished: ProxyCommand = {
-  recordRoute: false, fullResponse: false, followRedirects: false, simultaneous: false, provisionalMs: undefined, finalMs: undefined, targets: [], headers: [],
+  recordRoute: false, fullResponse: false, followRedirects: false, simultaneous: false, provisionalMs: undefined, finalMs: undefined, targets: [],
+  failoverMs: undefined, retarget: false, headers: [], strip: [],
 };
 
 export class ProxySession implements BranchUser {
@@ -41,7 +42,10 @@ export class ProxySession implements BranchUser {
   /** Lookups under way: targets that are neither queued nor branches yet. */
   #resolving = 0;
   #tried = 0;
-  readonly #best = new BestResponse();
+  #best = new BestResponse();
+  readonly #beganAt: number;
+  /** A provisional response above 100 went back. */
+  #heard = false;
   #answered = false;
   #stopped = false;
   #reported = false;
@@ -58,6 +62,7 @@ export class ProxySession implements BranchUser {
     private readonly digest: string,
     private readonly over: () => void,
   ) {
+    this.#beganAt = context.environment.clock.now();
     const asked = context.challenges.answeredBy(transaction.request);
     this.#queue = asked === undefined ? command.targets.map((uri) => ({ uri, redirected: false })) : [asked];
   }
@@ -69,12 +74,15 @@ export class ProxySession implements BranchUser {
   /** The caller cancelled: it is answered at once, the targets as each can be. */
   cancel(reason: readonly Header[]): void {
     this.#stop(reason);
-    this.#answer(487);
+    this.#answerAndTell(487);
     if (!this.#busy) this.#finish();
   }
 
   branchResponse(branch: ProxyBranch, response: SipResponse, path: Path): void {
     if (response.status < 200) {
+      // Its time was over, and another is tried.
+      if (this.command.failoverMs !== undefined && !this.#branches.has(branch)) return;
+      this.#heard = true;
       if (!this.#answered) this.transaction.respond(response.status, encodeMessage(responseBack(this.transaction.request, response)));
       return;
     }
@@ -91,12 +99,14 @@ export class ProxySession implements BranchUser {
 
   branchFailed(branch: ProxyBranch): void {
     this.#branches.delete(branch);
+    this.#failOver(undefined);
     this.#advance();
   }
 
   branchSilent(branch: ProxyBranch): void {
     // Nobody waits for it any more; only a 2xx that it sends all the same is still heard.
     this.#branches.delete(branch);
+    this.#failOver(undefined);
     this.#advance();
   }
 
@@ -143,7 +153,7 @@ export class ProxySession implements BranchUser {
 
   /** `asked` is the Request-URI that came, unless it was the proxy's own. */
   #forwardedUri(target: Target, asked: string): string {
-    return target.redirected || this.context.hub.isOwnUri(asked) ? target.uri : asked;
+    return target.redirected || this.command.retarget || this.context.hub.isOwnUri(asked) ? target.uri : asked;
   }
 
   #send(target: Target, hops: readonly Hop[]): void {
@@ -159,6 +169,7 @@ export class ProxySession implements BranchUser {
         recordRoutes: command.recordRoute ? recordRoutes(transaction.path, path) : [],
         routes: left.routes,
         extra: command.headers,
+        strip: command.strip,
       }, path);
       return { request: forwarded, branch };
     });
@@ -188,8 +199,18 @@ export class ProxySession implements BranchUser {
     if (!this.#busy) this.#finish();
   }
 
+  /** Lets go of the targets that are left, unless this one failed in a way that another may mend, and in time; the last word counts. */
+  #failOver(response: SipResponse | undefined): void {
+    const { failoverMs } = this.command;
+    if (failoverMs === undefined) return;
+    this.#best = new BestResponse();
+    const failed = response === undefined || response.status === 503 || response.status === 408;
+    if (!failed || this.#heard || this.context.environment.clock.now() - this.#beganAt >= failoverMs) this.#queue.length = 0;
+  }
+
   #failure(response: SipResponse, target: Target): void {
     const { status } = response;
+    this.#failOver(response);
     if (this.command.followRedirects && status < 400 && this.#tried < MAX_TARGETS) {
       const known = (this.#known ??= new Set(this.command.targets));
       const next = redirectedTo(response).filter(({ uri }) => !known.has(uri));
@@ -211,8 +232,11 @@ export class ProxySession implements BranchUser {
 
   /** Nobody has answered. */
   #timeOut(): void {
-    if (this.transaction.request.method === 'INVITE') this.#answer(408);
-    else this.#leave();
+    if (this.transaction.request.method !== 'INVITE') {
+      this.#leave();
+      return;
+    }
+    this.#answerAndTell(408);
   }
 
   /**
@@ -245,6 +269,14 @@ export class ProxySession implements BranchUser {
     this.#respond(status, encodeMessage(makeResponse(this.transaction.request, status, phraseOf(status), this.context.newTag())));
   }
 
+  /** An application that has us fail over learns of our own answers too: the last word would else seem to be a target's. */
+  #answerAndTell(status: OwnStatus): void {
+    const answered = this.#answered;
+    this.#answer(status);
+    const { request, path } = this.transaction;
+    if (!answered && this.command.failoverMs !== undefined) this.#tell(encodeMessage(makeResponse(request, status, phraseOf(status), undefined)), path);
+  }
+
   #respond(status: number, text: string): void {
     this.#answered = true;
     this.transaction.respond(status, text);
@@ -254,11 +286,15 @@ export class ProxySession implements BranchUser {
   #report(branch: ProxyBranch, response: SipResponse, path: Path): void {
     // A 2xx that comes again is of a branch that has gone from the list.
     if (this.#isInvite && this.#branches.has(branch)) this.context.facts.answered('network', 'proxy-uac', response.status, response);
+    if (this.command.failoverMs === undefined || this.#branches.has(branch)) this.#tell(encodeMessage(response), path);
+  }
+
+  #tell(text: string, path: Path): void {
     if (!this.command.fullResponse || this.#reported) return;
     this.application.proxied(
       this.messageId,
       { source: 'network', protocol: path.protocol, address: path.address, port: path.port, transactionId: '', dialogId: '' },
-      encodeMessage(response),
+      text,
     );
   }
 

@@ -36,6 +36,9 @@ const refusalText = {
   483: '483 Too Many Hops due to Max-Forwards value of 0', 482: '482 Loop Detected', 420: '420 Bad Extension due to Proxy-Require',
 } as const;
 
+/** A CANCEL is made anew at each hop (RFC 3261 §16.10); what else the caller said in it, such as its Reason, goes on. */
+const ofItsOwn = new Set(['via', 'route', 'max-forwards', 'from', 'to', 'call-id', 'cseq', 'contact', 'content-type', 'content-length', 'proxy-authorization', 'authorization']);
+
 export class Proxy {
   readonly #sessions = new Map<ServerTransaction, ProxySession>();
   readonly #context: ProxyContext;
@@ -91,7 +94,7 @@ export class Proxy {
     const session = this.#sessions.get(invite);
     if (session === undefined) return false;
     this.layer.answer(transaction, 200);
-    if (!invite.answered) session.cancel(transaction.request.headers.filter((each) => each.key === 'reason'));
+    if (!invite.answered) session.cancel(transaction.request.headers.filter((each) => !ofItsOwn.has(each.key)));
     return true;
   }
 
