@@ -9,6 +9,7 @@ t.test('a proxy command as drachtio-srf writes it', (t) => {
     {
       recordRoute: true, fullResponse: true, followRedirects: true, simultaneous: true, provisionalMs: 500, finalMs: 20_000,
       targets: ['sip:a@192.0.2.1', 'sip:b@192.0.2.2'], headers: [{ key: 'x-a', name: 'x-a', value: '1' }],
+      failoverMs: undefined, retarget: false, strip: [],
     },
   );
   t.match(parse('|||serial|||sip:a'), { recordRoute: false, fullResponse: false, followRedirects: false, simultaneous: false, provisionalMs: undefined, finalMs: undefined, headers: [] });
