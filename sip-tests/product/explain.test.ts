@@ -58,7 +58,7 @@ t.test('explain --ask shows what the policy service makes of the call, and why a
   });
   await appendFile(workspace.configFile, `policy: {service: {url: 'http://127.0.0.1:${(server.address() as AddressInfo).port}/', timeoutMs: 2000}}\n`);
   const asked = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--ask');
-  t.match(asked.stdout, /^recorded, by no rule\nwith the policy service: not recorded, by policy service\n$/mu);
+  t.match(asked.stdout, /^recorded, by no rule\nwith the policy service: not recorded, by policy service\ngoes by the next hops of trunk loopback\n/mu);
   answer = '{"version": 1, "record": "sometimes"}';
   const unusable = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--ask', '--json');
   t.match(JSON.parse(unusable.stdout), { decision: { decidedBy: 'no rule' }, asked: { record: 'always', decidedBy: 'no rule (policy service: unusable answer)' } });
