@@ -19,6 +19,8 @@ import { runSipp } from '../support/sipp.js';
 import { openWorkspace, type Workspace } from '../support/workspace.js';
 
 const calls = 50;
+/** A call takes four pairs, which rest for 30 s when it has ended. */
+const relayPorts: [number, number] = [20_000, 23_999];
 /** Of 20 ms. */
 const packets = 400;
 
@@ -77,7 +79,7 @@ const statesOf = (listed: readonly Listed[]): Record<string, number> => {
 };
 
 t.test('calls go on, whatever happens to their recording', { timeout: 280_000 }, async (t) => {
-  const [workspace, elsewhere, sink] = [await openWorkspace({ relayPorts: [20_000, 20_999] }), await openWorkspace(), await openRtpSink()];
+  const [workspace, elsewhere, sink] = [await openWorkspace({ relayPorts }), await openWorkspace(), await openRtpSink()];
   t.teardown(() => Promise.all([workspace.remove(), elsewhere.remove()]).then(() => sink.close()));
   const capture = join(workspace.dir, 'voice.pcap');
   await writeCapture(capture, packets, tune('caller'));
@@ -108,7 +110,7 @@ t.test('calls go on, whatever happens to their recording', { timeout: 280_000 },
     await recorderAt(`sip:recorder@127.0.0.1:${silent.port}`);
     const listed = await during(t, bed, ['lost']);
     t.strictSame(statesOf(listed), { lost: calls });
-    t.strictSame([...new Set(listed.map(({ reason }) => reason))].filter((reason) => !/did not answer in time/u.test(reason)), []);
+    t.strictSame([...new Set(listed.map(({ reason }) => reason))].filter((reason) => !/recorder .*answer/u.test(reason)), []);
   });
 
   await t.test('an anchor that has no ports left', async (t) => {
