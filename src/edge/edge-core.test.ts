@@ -155,3 +155,14 @@ t.test('while there is no time for all, what has begun is still known, and the A
   t.match(last(sent), /^SIP\/2\.0 (?:400|503) /u);
   t.end();
 });
+
+t.test('a message says its length as it is told, also where bytes that are no text stand for themselves', (t) => {
+  const { receive, app } = standingEdge();
+  const { told } = app('invite');
+  receive(invite('z9hG4bK1', 'Subject: caf\xe9'));
+  const frame = told.at(-1) ?? '';
+  const text = frame.slice(frame.indexOf('\r\n') + 2);
+  t.match(text, /\r\nSubject: caf\xef\x9f\xa9\r\n/u);
+  t.equal(Number(frame.split('|')[2]), text.length);
+  t.end();
+});

@@ -8,7 +8,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { Application, type Origin } from './application.js';
-import { fromUtf8, toUtf8 } from './byte-text.js';
+import { fromUtf8 } from './byte-text.js';
 import { encodeFrame, FrameReader } from './frame-reader.js';
 import type { Routes } from './routes.js';
 
@@ -66,7 +66,7 @@ export class AppSession {
 
   constructor(private readonly context: SessionContext, private readonly wire: Wire, origin: Origin) {
     this.application = new Application(
-      (payload) => wire.write(encodeFrame(toUtf8(payload))),
+      (payload) => wire.write(encodeFrame(payload)),
       context.newId,
       context.now,
       () => {

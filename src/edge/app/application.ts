@@ -6,6 +6,7 @@
  */
 import type { Place, Protocol } from '../transport/path.js';
 import { timeOfDay } from '../timing.js';
+import { toUtf8 } from './byte-text.js';
 import { Promptness } from './promptness.js';
 
 /** Where a message came from or went to, as an application is told. */
@@ -65,9 +66,11 @@ export class Application {
   /** A SIP message for the application, with nothing asked before. */
   deliver(meta: Meta, text: string): void {
     const received = meta.receivedOn === undefined ? '' : `${meta.receivedOn.address}|${meta.receivedOn.port}|`;
+    const told = toUtf8(text);
     this.#send(
-      `sip|${meta.source}|${text.length}|${meta.protocol}|${meta.address}|${meta.port}|${this.#time()}` +
-      `|${meta.transactionId}|${meta.dialogId}|${received}\r\n${text}`,
+      `sip|${meta.source}|${told.length}|${meta.protocol}|${meta.address}|${meta.port}|${this.#time()}` +
+      `|${meta.transactionId}|${meta.dialogId}|${received}`,
+      told,
     );
   }
 
@@ -89,35 +92,37 @@ export class Application {
 
   /** The request that was sent for the application, whole. */
   echoRequest(messageId: string, meta: Meta, text: string): void {
-    this.#send(`response|${messageId}|OK|${this.#sent(meta, text)}|${meta.transactionId}|Msg sent:|\r\n${text}`);
+    const told = toUtf8(text);
+    this.#send(`response|${messageId}|OK|${this.#sent(meta, told)}|${meta.transactionId}|Msg sent:|`, told);
   }
 
   /** The response that was sent for the application, whole. */
   echoResponse(messageId: string, meta: Meta, text: string): void {
-    this.#send(
-      `response|${messageId}|OK|${this.#sent(meta, text)}|${meta.transactionId}|${meta.dialogId}||Msg sent:|\r\n${text}`,
-    );
+    const told = toUtf8(text);
+    this.#send(`response|${messageId}|OK|${this.#sent(meta, told)}|${meta.transactionId}|${meta.dialogId}||Msg sent:|`, told);
   }
 
   /** A final response that a proxied request got from one of its targets. */
   proxied(messageId: string, meta: Meta, text: string): void {
-    this.#send(`response|${messageId}|OK|${this.#sent(meta, text)}|||continue\r\n${text}`);
+    const told = toUtf8(text);
+    this.#send(`response|${messageId}|OK|${this.#sent(meta, told)}|||continue`, told);
   }
 
   /** A call record: `cdr:attempt`, `cdr:start` or `cdr:stop`. */
   record(event: string, source: Meta['source'], detail: string | undefined, text: string): void {
-    this.#send(`${event}|${source}|${this.#time()}${detail === undefined ? '' : `|${detail}`}\r\n${text}`);
+    this.#send(`${event}|${source}|${this.#time()}${detail === undefined ? '' : `|${detail}`}`, toUtf8(text));
   }
 
-  #sent(meta: Meta, text: string): string {
-    return `${meta.source}|${text.length}|${meta.protocol}|${meta.address}|${meta.port}|${this.#time()}`;
+  #sent(meta: Meta, told: string): string {
+    return `${meta.source}|${told.length}|${meta.protocol}|${meta.address}|${meta.port}|${this.#time()}`;
   }
 
   #time(): string {
     return timeOfDay(this.now());
   }
 
-  #send(payload: string): void {
-    if (!this.#gone) this.write(`${this.newId()}|${payload}`);
+  /** `told`: a SIP message as it is told, which is in UTF-8. */
+  #send(head: string, told?: string): void {
+    if (!this.#gone) this.write(`${this.newId()}|${toUtf8(head)}${told === undefined ? '' : `\r\n${told}`}`);
   }
 }
