@@ -1,14 +1,11 @@
 /** The configuration is read again while calls run: new calls go by the new one, the old calls on as they began. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import t from 'tap';
 import type { Listed } from '../../src/ledger/index.js';
-import { tune } from '../../src/testcall/index.js';
 import { freePort } from '../../src/udp/free-port.fixture.js';
-import { writeCapture } from '../support/audio.js';
 import { metric, startProduct, twintrackJson, until } from '../support/product.js';
 import { openRawSip, rawRequest } from '../support/raw-sip.js';
-import { runSipp } from '../support/sipp.js';
+import { startCalls } from '../support/running-calls.js';
 import { openWorkspace } from '../support/workspace.js';
 
 const calls = 3;
@@ -18,14 +15,9 @@ const packets = 400;
 t.test('SIGHUP: new calls go where the new configuration says, running ones to their end; a wrong one changes nothing', { timeout: 120_000 }, async (t) => {
   const workspace = await openWorkspace();
   t.teardown(() => workspace.remove());
-  const capture = join(workspace.dir, 'voice.pcap');
-  await writeCapture(capture, packets, tune('caller'));
   const product = await startProduct(workspace);
   t.teardown(() => product.kill());
-  const common = { calls, dir: workspace.dir, values: { CAPTURE: capture, CAPTURE_MS: String(packets * 20) } };
-  const callee = runSipp({ ...common, scenario: 'uas-audio', port: workspace.nextHopPort, mediaPort: 42_200 });
-  const caller = runSipp({ ...common, scenario: 'uac-audio', remote: `127.0.0.1:${workspace.sipPort}`, port: workspace.sipPort + 1, mediaPort: 44_200 });
-  await until(async () => (await metric(workspace, 'twintrack_calls_active')) === calls, 'all calls run');
+  const running = await startCalls(workspace, calls, packets);
 
   const [elsewhere, raw] = [await openRawSip('127.0.0.1', await freePort()), await openRawSip('127.0.0.1')];
   t.teardown(() => [elsewhere, raw].forEach((each) => each.close()));
@@ -54,7 +46,7 @@ t.test('SIGHUP: new calls go where the new configuration says, running ones to t
   await raw.message('SIP/2.0 403');
   t.equal(invites(), before, 'who is no trunk any more is refused');
 
-  await Promise.all([caller.done, callee.done]);
+  await running.done;
   await until(async () => (await twintrackJson<Listed[]>(workspace, 'list', '--state', 'complete')).length === calls, 'the recordings');
   t.equal(await product.stop(), 0);
 });

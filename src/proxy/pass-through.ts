@@ -2,7 +2,8 @@
  * What happens inside an answered call: each request of one side goes to the other, and its answer back.
  *
  * Owns       the crossing of in-dialog requests, and of the SDP in them through the anchor.
- * Leaves to  drachtio-srf both dialogs; TrunkCall the beginning and the end.
+ * Leaves to  drachtio-srf both dialogs; running-dialogs and refer-ids what a dialog or a REFER is called on the other side;
+ *            back-to-back the beginning, RecordedCall the end.
  *
  * Invariant 1: requests of the callee wait until the caller has acknowledged the answer: only then does it
  *              have a call to ask something in.
