@@ -92,9 +92,14 @@ t.test('calls go on, whatever happens to their recording', { timeout: 280_000 },
   await t.test('a recorder that dies', async (t) => {
     const recorder = await startProduct(elsewhere);
     await recorderAt(`sip:recorder@127.0.0.1:${elsewhere.recorderPort};transport=tcp`);
-    // What it had is in its own ledger; ours knows the calls.
-    const listed = await during(t, bed, ['pending'], () => recorder.kill());
+    const listed = await during(t, bed, ['pending', 'lost'], async () => {
+      await until(async () => (await metric(elsewhere, 'twintrack_captures_open')) === calls, 'the recorder has all of them');
+      recorder.kill();
+    });
     t.ok(listed.every(({ callState }) => callState === 'ended'));
+    // What it had is in its own ledger; ours knows the calls, and of one that it had only just been offered that it is lost.
+    t.ok((statesOf(listed).pending ?? 0) > 0);
+    t.ok(listed.every(({ state, reason }) => state === 'pending' || /recorder/u.test(reason)), 'the ledger says why');
   });
 
   await t.test('a recorder that is not there', async (t) => {

@@ -93,6 +93,16 @@ t.test('what has a rate is turned away at once while the queue is long, whatever
   t.end();
 });
 
+t.test('what does not use its rate up is not turned away for a queue that what came before has left', (t) => {
+  const { step } = openShedding();
+  repeat(8, () => step(late));
+  step({ ...late, waitMs: 250 });
+  t.equal(step({ ...late, waitMs: 250 }), 0, 'too many: none');
+  step({ ...late, waitMs: 250 }, 5);
+  t.equal(step(late, 5), 5, 'few: all');
+  t.end();
+});
+
 t.test('the rate falls away when for a second fewer came than might; of those that come meanwhile none is turned away', (t) => {
   const { shedding, step } = openShedding();
   repeat(8, () => step(late));

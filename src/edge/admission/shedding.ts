@@ -49,7 +49,10 @@ const PER_IDLE = 0.2;
 const MOST_IDLE = 0.1;
 /** So much of its time, at least, the thread is to be busy. */
 const WELL_BUSY = 0.95;
-/** The swings that remain: ever more is turned away at once while the queue is as long as this, all when it is too long. */
+/**
+ * The swings that remain: ever more is turned away at once while the queue is as long as this, all when it is too
+ * long. Not where the rate is not used up: the queue is then of what came before, and shrinks by itself.
+ */
 const LONG_MS = 45;
 const TOO_LONG_MS = 170;
 /** When fewer came for so long than might, none has to be turned away any more. */
@@ -112,11 +115,12 @@ export class Shedding {
   turnsAway(nowMs: number): boolean {
     this.#offered += 1;
     if (this.#allowed !== Infinity) {
-      this.#tokens = Math.min(Math.max(1, this.#allowed * BURST_MS), this.#tokens + Math.max(0, nowMs - this.#at) * this.#allowed);
+      const most = Math.max(1, this.#allowed * BURST_MS);
+      this.#tokens = Math.min(most, this.#tokens + Math.max(0, nowMs - this.#at) * this.#allowed);
       this.#at = nowMs;
       if (this.#tokens < 1) return true;
       this.#tokens -= 1;
-      this.#carried += between(0, (this.#waitedMs - LONG_MS) / (TOO_LONG_MS - LONG_MS), 1);
+      if (this.#tokens < most / 2) this.#carried += between(0, (this.#waitedMs - LONG_MS) / (TOO_LONG_MS - LONG_MS), 1);
       if (this.#carried >= 1) {
         this.#carried -= 1;
         return true;

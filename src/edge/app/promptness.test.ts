@@ -23,6 +23,28 @@ t.test('an application is behind while an answer that comes by itself is late, a
   t.end();
 });
 
+t.test('of what is answered in one turn the first counts, for a tenth of a second, and a wait of all as a lag', (t) => {
+  let now = 0;
+  const promptness = new Promptness(() => now);
+  for (const what of ['a', 'b', 'c']) promptness.asked(what);
+  now = 8;
+  promptness.reacted('a');
+  now = 80;
+  promptness.reacted('b');
+  promptness.reacted('c');
+  t.equal(promptness.lagMs, 8);
+  promptness.asked('d');
+  now = 140;
+  promptness.reacted('d');
+  t.equal(promptness.lagMs, 60, 'the first is over');
+  promptness.asked('e');
+  now = 239;
+  t.equal(promptness.lagMs, 60);
+  now = 240;
+  t.equal(promptness.lagMs, 100, 'nothing else came: what waits tells');
+  t.end();
+});
+
 t.test('what is withheld does not count once something later has been answered', (t) => {
   let now = 0;
   const promptness = new Promptness(() => now);

@@ -9,7 +9,11 @@
 
 /** Later than this, and it has more than it can do. */
 const BEHIND_MS = 500;
-/** How long the last reaction speaks for an application of which nothing is awaited. */
+/**
+ * How long a reaction speaks for the application. Of the reactions of that time the soonest counts: what is told
+ * in one turn is answered in one, the first of it soon and the last late, and only a wait that all of them have is
+ * a queue (RFC 8289 §3 on why the minimum shows a standing queue).
+ */
 const FRESH_MS = 100;
 /** What a decision may take for reasons of its own, such as a question to somebody else. */
 const THINKING_MS = 500;
@@ -17,7 +21,10 @@ const THINKING_MS = 500;
 export class Promptness {
   /** What it has been asked and not reacted to, oldest first. */
   readonly #asked = new Map<unknown, number>();
-  #tookMs = 0;
+  /** The soonest reactions since `#windowAt`, and in the half of `FRESH_MS` before that. */
+  #soonestMs = Infinity;
+  #soonestBeforeMs = Infinity;
+  #windowAt = -Infinity;
   #reactedAt = -Infinity;
 
   constructor(private readonly now: () => number) {}
@@ -40,7 +47,8 @@ export class Promptness {
 
   /** It decided about something of that time. */
   decidedSince(at: number): void {
-    this.#took(Math.max(0, this.now() - at - THINKING_MS));
+    const lateMs = this.now() - at - THINKING_MS;
+    if (lateMs > 0) this.#took(lateMs);
   }
 
   /** Nothing is awaited of it any more, for that. */
@@ -51,8 +59,9 @@ export class Promptness {
   /** How long what it is sent now waits, as far as can be told. */
   get lagMs(): number {
     const now = this.now();
+    if (now - this.#reactedAt < FRESH_MS) return Math.min(this.#soonestMs, this.#soonestBeforeMs);
     const [oldest = now] = this.#asked.values();
-    return Math.max(now - oldest, now - this.#reactedAt < FRESH_MS ? this.#tookMs : 0);
+    return now - oldest;
   }
 
   get behind(): boolean {
@@ -60,7 +69,14 @@ export class Promptness {
   }
 
   #took(ms: number): void {
-    this.#reactedAt = this.now();
-    this.#tookMs = ms;
+    const now = this.now();
+    const sinceMs = now - this.#windowAt;
+    if (sinceMs >= FRESH_MS / 2) {
+      this.#soonestBeforeMs = sinceMs < FRESH_MS ? this.#soonestMs : Infinity;
+      this.#soonestMs = Infinity;
+      this.#windowAt = now;
+    }
+    this.#soonestMs = Math.min(this.#soonestMs, ms);
+    this.#reactedAt = now;
   }
 }
