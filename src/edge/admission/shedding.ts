@@ -31,6 +31,8 @@ const AT_EASE = 0.85;
 const LATE_MS = 100;
 /** After so long anything is turned away; what is twice as late is believed in half the time. */
 const BELIEVED_MS = 500;
+/** What comes and what is let in are averages of about so long: in a shorter time, what a pause held up counts too little, then too much. */
+const AVERAGE_MS = 500;
 /** What new requests are let in at first, in shares of what came until then: the queue that has grown is to shrink. */
 const AT_FIRST = 0.7;
 /** The queue that is aimed at while requests have a rate: some, so that the thread always has work. */
@@ -67,14 +69,21 @@ const LAST_MEMORY = 0.9;
 const FULL = 0.2;
 
 const between = (least: number, value: number, most: number): number => Math.min(most, Math.max(least, value));
+/** `average` moved towards what it was in the last `elapsedMs`. */
+const averaged = (average: number, now: number, elapsedMs: number): number =>
+  Number.isNaN(average) ? now : average + (now - average) * Math.min(1, elapsedMs / AVERAGE_MS);
 
 export class Shedding {
   /** New requests a millisecond. */
   #allowed = Infinity;
   #tokens = 0;
   #at = 0;
+  /** Since the last measurement. */
   #offered = 0;
   #admitted = 0;
+  /** A millisecond. */
+  #offeredRate = NaN;
+  #admittedRate = NaN;
   /** For how long it has been late without a pause. */
   #lateMs = 0;
   #calmMs = 0;
@@ -92,7 +101,8 @@ export class Shedding {
     // An application that has a queue is busy, whatever this thread is.
     const waitMs = Math.max(waitHere, lagMs);
     const busy = Math.max(busyHere, Math.min(1, lagMs / AIM_MS));
-    const [offered, admitted] = [this.#offered / elapsedMs, this.#admitted / elapsedMs];
+    const offered = (this.#offeredRate = averaged(this.#offeredRate, this.#offered / elapsedMs, elapsedMs));
+    const admitted = (this.#admittedRate = averaged(this.#admittedRate, this.#admitted / elapsedMs, elapsedMs));
     this.#offered = 0;
     this.#admitted = 0;
     this.#lateMs = busy > AT_EASE && waitMs > LATE_MS ? this.#lateMs + (elapsedMs * waitMs) / LATE_MS : 0;
