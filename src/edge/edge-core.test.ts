@@ -156,6 +156,35 @@ t.test('while there is no time for all, what has begun is still known, and the A
   t.end();
 });
 
+t.test('a copy of what was turned away is turned away as well, even where there is time again; the next attempt is let in', (t) => {
+  const load = { busy: 0, waitMs: 0, memory: 0 };
+  const { sent, receive, app, advance } = standingEdge({}, { load: () => load });
+  const { told } = app('invite');
+  const call = (branch: string): void => receive(invite(branch).map((line) => line.replace(/^Call-ID:.*/u, `Call-ID: ${branch}`)));
+  load.memory = 1;
+  advance(100);
+  call('z9hG4bK1');
+  advance(100);
+  call('z9hG4bK2');
+  t.match(last(sent), /^SIP\/2\.0 503 .*;branch=z9hG4bK2\r\n/su);
+  load.memory = 0;
+  for (let i = 0; i < 20; i += 1) {
+    advance(100);
+    call(`z9hG4bKx${i}`);
+  }
+  const letIn = told.length;
+  t.match(told.at(-1), /z9hG4bKx19/u, 'there is time again');
+  call('z9hG4bK2');
+  t.match(last(sent), /^SIP\/2\.0 503 .*;branch=z9hG4bK2\r\n/su);
+  t.equal(told.length, letIn);
+  call('z9hG4bK3');
+  t.equal(told.length, letIn + 1);
+  advance(8_100);
+  call('z9hG4bK2');
+  t.equal(told.length, letIn + 2, 'nothing is kept for long');
+  t.end();
+});
+
 t.test('a message says its length as it is told, also where bytes that are no text stand for themselves', (t) => {
   const { receive, app } = standingEdge();
   const { told } = app('invite');

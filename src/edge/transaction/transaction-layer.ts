@@ -28,6 +28,7 @@ import { makeResponse } from './make-response.js';
 import { replyPort, stampVia } from './received-via.js';
 import { ServerTransaction } from './server-transaction.js';
 import type { Environment } from './transaction.js';
+import { TurnedAway } from './turned-away.js';
 
 /** What the layer hands up. Every request has been stamped with where it came from. */
 export interface TransactionUser {
@@ -78,6 +79,7 @@ export class TransactionLayer {
   received = 0;
   /** The To tag of what is answered without state: the same each time (RFC 3261 §8.2.7), and known again in the ACK. */
   readonly #statelessTag: string;
+  readonly #turnedAway: TurnedAway;
   #bound: { readonly hub: TransportHub; readonly user: TransactionUser } | undefined;
 
   constructor(
@@ -86,6 +88,7 @@ export class TransactionLayer {
     private readonly maxTransactions = MAX_TRANSACTIONS,
   ) {
     this.#statelessTag = newTag();
+    this.#turnedAway = new TurnedAway(environment.clock);
   }
 
   /** Connects the layers above and below; until then nothing is received. */
@@ -118,11 +121,12 @@ export class TransactionLayer {
     this.received += 1;
     if (text.startsWith('ACK ') && text.includes(`;tag=${this.#statelessTag}`)) return;
     const glimpse = this.#user.pressed ? glanceAtCall(text) : undefined;
-    if (glimpse === undefined || this.#servers.has(branchKey(glimpse.via, 'INVITE'))) this.#read(text, path);
+    const key = glimpse === undefined ? '' : branchKey(glimpse.via, 'INVITE');
+    if (glimpse === undefined || this.#servers.has(key)) this.#read(text, path);
     else {
-      const verdict = this.#user.admits(glimpse, path);
+      const verdict = this.#judge(glimpse, key, path);
       if (verdict === 'admitted') this.#read(text, path, verdict);
-      else if (verdict === 'turned-away') this.#turnAwayRequest(stampVia(glimpse, path), path);
+      else if (verdict === 'turned-away') this.#turnAwayRequest(stampVia(glimpse, path), key, path);
     }
   }
 
@@ -203,10 +207,10 @@ export class TransactionLayer {
       this.#user.ack(request);
       return;
     }
-    const verdict = judged ?? this.#user.admits(request, path);
+    const verdict = judged ?? this.#judge(request, key, path);
     if (verdict === 'ignored') return;
     if (verdict === 'turned-away' || this.#full()) {
-      this.#turnAwayRequest(request, path);
+      this.#turnAwayRequest(request, key, path);
       return;
     }
     const reply = this.#hub.replyTo(path, request.via, replyPort(request, path));
@@ -232,8 +236,14 @@ export class TransactionLayer {
     else if (verdict === 'turned-away') this.#turnAway(parts, path);
   }
 
+  #judge(request: RequestText | SipRequest, key: string, path: Path): Verdict {
+    const verdict = this.#user.admits(request, path);
+    return verdict === 'admitted' && this.#turnedAway.has(key) ? 'turned-away' : verdict;
+  }
+
   /** Back by the very connection or not at all: one must not be opened for a refusal, nor a refusal outrun the request's next attempt. */
-  #turnAwayRequest(request: Glimpse, path: Path): void {
+  #turnAwayRequest(request: Glimpse, key: string, path: Path): void {
+    if (!isReliable(path)) this.#turnedAway.remember(key);
     this.#turnAway(request, isReliable(path) ? path : this.#hub.replyTo(path, request.via, replyPort(request, path)));
   }
 
