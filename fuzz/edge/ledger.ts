@@ -7,6 +7,7 @@ import { headerOf, type SipMessage, type SipRequest } from '../../src/edge/messa
 
 interface Invite {
   readonly text: string;
+  readonly callId: string;
   final: number | undefined;
   /** What it was paid with had been sent before: it may have been late, for another that went by its branch. */
   unsure: boolean;
@@ -50,7 +51,7 @@ export class Ledger {
     const isNew = grown || (full && over && statuses.some((status) => status === 100 || (known === undefined && status !== 503)));
     if (isNew) {
       if (known !== undefined && known.final === undefined) this.#wrong.push(`an INVITE was forgotten without a final response: ${known.text}`);
-      this.#invites.set(key, { text, final: undefined, unsure: false });
+      this.#invites.set(key, { text, callId: request.callId, final: undefined, unsure: false });
       this.invites += 1;
     } else if (over) {
       // Without a transaction it is one again, was refused for want of room, or runs through in a dialog of others.
@@ -69,7 +70,8 @@ export class Ledger {
     const again = this.#finals.has(text);
     if (response.status >= 200) this.#finals.add(text);
     if (this.#arriving !== undefined && (this.#arriving.key ?? key) === key) this.#arriving.statuses.push(response.status);
-    else this.#pay(key, response.status, again);
+    // With another Call-ID it is none of ours: it only ran through, by a Via that is not its own.
+    else if (this.#invites.get(key)?.callId === response.callId) this.#pay(key, response.status, again);
   }
 
   /** `again`: the very response has gone out before. */
