@@ -47,8 +47,14 @@ export interface AnchorStats {
   readonly freePortPairs: number;
 }
 
+export interface CallOptions {
+  readonly onDigit?: DigitListener | undefined;
+  /** The recorder's copies do not tell which keys were pressed, as far as the media tells in clear; the other party hears them. */
+  readonly dtmfMasked?: boolean;
+}
+
 export interface Anchor {
-  openCall(sessionId: string, listener?: DigitListener): AnchoredCall;
+  openCall(sessionId: string, options?: CallOptions): AnchoredCall;
   stats(): AnchorStats;
   close(): Promise<void>;
 }

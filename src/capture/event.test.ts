@@ -18,12 +18,17 @@ const stream: fc.Arbitrary<CaptureStream> = fc.record({
   encrypted: fc.boolean(),
 });
 
-const control: fc.Arbitrary<CaptureControl> = fc.record({
-  keep: fc.boolean(),
-  pauses: fc.array(fc.record({ fromMs: fc.nat(), toMs: fc.nat() }, { requiredKeys: ['fromMs'] })),
-  said: fc.array(fc.record({ atMs: fc.nat(), command: fc.string(), by: fc.string() })),
-  tags: fc.dictionary(fc.stringMatching(/^[a-z]+$/), fc.string()),
-});
+const control: fc.Arbitrary<CaptureControl> = fc.record(
+  {
+    keep: fc.boolean(),
+    pauses: fc.array(fc.record({ fromMs: fc.nat(), toMs: fc.nat() }, { requiredKeys: ['fromMs'] })),
+    said: fc.array(fc.record({ atMs: fc.nat(), command: fc.string(), by: fc.string() })),
+    tags: fc.dictionary(fc.stringMatching(/^[a-z]+$/), fc.string()),
+    retention: fc.record({ class: fc.string(), untilMs: fc.nat() }, { requiredKeys: ['class'] }),
+    dtmfMasked: fc.boolean(),
+  },
+  { requiredKeys: ['keep', 'pauses', 'said', 'tags'] },
+);
 
 const event: fc.Arbitrary<CaptureEvent> = fc.oneof(
   fc.record({ type: fc.constant('control'), control }),
@@ -66,7 +71,7 @@ t.test('what is no event is refused with its reason', (t) => {
   t.equal(parse({ type: 'streams' }), 'event-shape');
   t.equal(parse({ type: 'streams', streams: [null] }), 'event-shape');
   const said = { keep: true, pauses: [{ fromMs: 1 }], said: [{ atMs: 1, command: 'pause', by: 'http' }], tags: { a: 'b' } };
-  const wrongControls: Record<string, unknown> = { keep: 'yes', pauses: [{ fromMs: '1' }], said: [{ atMs: 9e15, command: 'a', by: 'b' }], tags: { a: 1 } };
+  const wrongControls: Record<string, unknown> = { keep: 'yes', pauses: [{ fromMs: '1' }], said: [{ atMs: 9e15, command: 'a', by: 'b' }], tags: { a: 1 }, retention: { class: 1 }, dtmfMasked: 'yes' };
   for (const [name, value] of Object.entries(wrongControls)) {
     t.equal(parse({ type: 'control', control: { ...said, [name]: value } }), 'event-shape', name);
     t.equal(parse({ type: 'begin', captureId: 'a', sessionId: 'b', recorder: 'c', metadata: {}, control: { ...said, [name]: value } }), 'event-shape', name);

@@ -41,6 +41,10 @@ export interface CaptureControl {
   readonly pauses: readonly { readonly fromMs: number; readonly toMs?: number }[];
   readonly said: readonly { readonly atMs: number; readonly command: string; readonly by: string }[];
   readonly tags: Readonly<Record<string, string>>;
+  /** For how long the recording is kept, unix ms; without an end where none is said. */
+  readonly retention?: { readonly class: string; readonly untilMs?: number };
+  /** True: the recording does not tell which keys were pressed. */
+  readonly dtmfMasked?: boolean;
 }
 
 /** The first record of a capture is always a `begin`. */
@@ -119,7 +123,19 @@ function parseControl(value: unknown): CaptureControl | undefined {
   const tags = isObject(value['tags']) ? Object.entries(value['tags']) : undefined;
   if (typeof keep !== 'boolean' || pauses === undefined || said === undefined) return undefined;
   if (tags?.every((tag): tag is [string, string] => typeof tag[1] === 'string') !== true) return undefined;
-  return { keep, pauses, said, tags: Object.fromEntries(tags) };
+  const retention = value['retention'] === undefined ? undefined : parseRetention(value['retention']);
+  const { dtmfMasked } = value;
+  if (retention === null || (dtmfMasked !== undefined && typeof dtmfMasked !== 'boolean')) return undefined;
+  return { keep, pauses, said, tags: Object.fromEntries(tags), ...(retention === undefined ? {} : { retention }), ...(dtmfMasked === undefined ? {} : { dtmfMasked }) };
+}
+
+/** Null when it is not right. */
+function parseRetention(value: unknown): CaptureControl['retention'] | null {
+  if (!isObject(value)) return null;
+  const { class: name, untilMs } = value;
+  if (typeof name !== 'string') return null;
+  if (untilMs === undefined) return { class: name };
+  return isInstant(untilMs) ? { class: name, untilMs } : null;
 }
 
 function parseStream(value: unknown): CaptureStream | undefined {

@@ -4,7 +4,7 @@ import { Failure } from '../errors/index.js';
 import { createLog } from '../ops/index.js';
 import { Policy, plainUser, type CallFacts, type Decision, type Subscriber } from '../policy/index.js';
 import { openPolicyService } from '../policy-service/index.js';
-import { explainRoute } from '../proxy/index.js';
+import { explainRoute, termsOf } from '../proxy/index.js';
 import { parseSipUri } from '../sip/index.js';
 import { print, printJson, table } from './terminal.js';
 
@@ -60,6 +60,19 @@ const words = { 'always': 'recorded', 'on-demand': 'recorded when somebody asks'
 const inWords = ({ record, pausable, decidedBy, mandatory, refuseWith }: Decision): string =>
   `${words[record]}${pausable && record !== 'never' ? ', with pauses allowed' : ''}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}`;
 
+/** Where the recording goes and how it is kept; what of that the configuration does not have. */
+function termsInWords(config: Config, decision: Decision, atMs: number): string[] {
+  if (decision.record === 'never') return [];
+  const { recorders, retention, unknown } = termsOf(decision, config, atMs);
+  const { group, redundancy } = decision.recorders;
+  return [
+    `recorders: group ${group}, ${redundancy}: ${recorders.join(', ')}`,
+    `retention: ${retention.class}${retention.untilMs === undefined ? '' : `, until ${new Date(retention.untilMs).toISOString()}`}`,
+    ...(decision.dtmfMasked ? ['keys that are pressed: masked'] : []),
+    ...unknown,
+  ];
+}
+
 /** @throws Failure CONFIG_INVALID for a trunk or a policy service that the configuration does not have. */
 export async function explain(config: Config, { from, to, trunk = config.trunks[0]?.name ?? '', header, at, sessionId, ask, json }: ExplainOptions): Promise<void> {
   if (!config.trunks.some(({ name }) => name === trunk)) {
@@ -75,8 +88,8 @@ export async function explain(config: Config, { from, to, trunk = config.trunks[
   }
   print(`${from} calls ${to} by trunk ${trunk}: ${bearing.traffic}${bearing.direction === undefined ? '' : `, ${bearing.direction}`}`);
   if (steps.length > 0) print(table(['looked at', 'what came of it'], steps.map(({ what, why }) => [what, why === undefined ? 'it fits and decides' : `does not fit: ${why}`])));
-  print(inWords(decision));
-  if (asked !== undefined) print(`with the policy service: ${inWords(asked)}`);
+  for (const line of [inWords(decision), ...termsInWords(config, decision, at)]) print(line);
+  if (asked !== undefined) for (const line of [`with the policy service: ${inWords(asked)}`, ...termsInWords(config, asked, at)]) print(line);
   if (route === undefined) {
     print('goes nowhere: no route fits, and the trunk has no next hop: answered 404');
     return;

@@ -15,7 +15,7 @@ export async function list(library: Library, filter: ListFilter, json: boolean):
     return;
   }
   if (found.length === 0) {
-    print('No calls yet. `twintrack call` places one.');
+    print(filter.tag === undefined ? 'No calls yet. `twintrack call` places one.' : 'No call has that tag.');
     return;
   }
   print(table(['STARTED (UTC)', 'LENGTH', 'STATE', 'CALLER', 'CALLEE', 'SESSION ID'], found.map(row)));
@@ -54,6 +54,8 @@ function textOf(found: Found): string {
     ...(report === undefined ? [] : [`length     ${seconds(report.durationMs)}`]),
     `caller     ${found.caller}`,
     `callee     ${found.callee}`,
+    ...(found.retention === undefined ? [] : [`retention  ${found.retention.class}${found.retention.untilMs === undefined ? '' : `, until ${when(found.retention.untilMs)} UTC`}`]),
+    ...Object.entries(found.tags ?? {}).map(([name, value]) => `tag        ${name} = ${value}`),
     ...(report?.captures ?? []).map((capture) => `capture    ${capture.recorder}, ${capture.from} to ${capture.to}, ${capture.state}`),
   ];
   if (report !== undefined) {

@@ -93,6 +93,32 @@ t.test('two trunks of one name are refused', (t) => {
   t.end();
 });
 
+t.test('rules name groups of recorders and classes of retention that there are, and there is a group for those that name none', (t) => {
+  const recording = 'recording:\n  recorder: sip:recorder@127.0.0.1:5080;transport=tcp';
+  const withRecorders = (text: string, more = ''): string => `${changed(recording, `recording: ${text}`).text}\n${more}`;
+  const north = "{uris: ['sip:n@192.0.2.1', 'sip:m@192.0.2.2;transport=tls']}";
+  const rule = (what: string): string => `policy: {rules: [{name: a, record: always, ${what}}]}`;
+  t.strictSame(faults(withRecorders(`{recorder: 'sip:r@127.0.0.1', recorders: {north: ${north}}}`, `retention: {long: {days: 3650}}\n${rule('recorders: {group: north, redundancy: single}, retention: long')}`)), []);
+  t.strictSame(faults(withRecorders(`{recorders: {default: ${north}}}`)), []);
+  for (const [text, complaint] of [
+    [withRecorders('{}'), /recording\.recorder: say which recorder is asked where a rule names none/],
+    [withRecorders(`{recorders: {north: ${north}}}`), /recording\.recorder: say which recorder is asked/],
+    [withRecorders(`{recorder: 'sip:r@127.0.0.1', recorders: {default: ${north}}}`), /recording\.recorder: say recorder or recorders\.default, not both/],
+    [withRecorders("{recorder: 'sip:r@127.0.0.1', recorders: {north: {uris: []}}}"), /recording\.recorders\.north\.uris: /],
+    [withRecorders("{recorder: 'sip:r@127.0.0.1', recorders: {'no rth': {uris: ['sip:a@b']}}}"), /recording\.recorders.*/],
+    [`${shipped}\n${rule('recorders: {group: north}')}`, /policy\.rules\[0\]\.recorders\.group: there is no group "north"/],
+    [`${shipped}\n${rule('recorders: {redundancy: dual}')}`, /policy\.rules\[0\]\.recorders\.redundancy: dual is not available yet/],
+    [`${shipped}\n${rule('retention: long')}`, /policy\.rules\[0\]\.retention: there is no class "long" in retention/],
+    [`${shipped}\npolicy: {otherwise: {retention: constructor}}`, /policy\.otherwise\.retention: there is no class "constructor"/],
+    [`${shipped}\nretention: {long: {days: 0}}`, /retention\.long\.days: /],
+  ] as const) {
+    const found = faults(text);
+    t.match(found[0], complaint);
+    t.equal(found.length, 1, found.join(' | '));
+  }
+  t.end();
+});
+
 t.test('several faults are all told at once', (t) => {
   const text = shipped.replace('port: 8060', 'port: x').replace('strangers: refuse', 'strangers: x\nunknown: 1').replace('ports: [20000, 24999]', 'ports: [1, 2]');
   const found = faults(text);

@@ -5,7 +5,7 @@
  */
 import { Failure } from '../errors/index.js';
 import type { CallEnd, CallEntry, NewCall } from './entries.js';
-import { numberOf, oneOf, optionalNumberOf, textOf } from './rows.js';
+import { numberOf, oneOf, optionalNumberOf, retentionFrom, storableJson, tagsFrom, textOf } from './rows.js';
 import { listedStates, refresh } from './sessions.js';
 import type { Row, Sql } from './sql.js';
 
@@ -29,6 +29,8 @@ export const callFrom = (row: Row): CallEntry => {
     recording: oneOf(row, 'recording', listedStates),
     reason: textOf(row, 'reason'),
     node: textOf(row, 'node'),
+    ...retentionFrom(row),
+    ...tagsFrom(row),
   };
 };
 
@@ -38,9 +40,12 @@ export const callsOf = async (sql: Sql, sessionId: string): Promise<CallEntry[]>
 export const callBegan = async (sql: Sql, call: NewCall): Promise<void> => {
   await sql.transaction([
     {
-      text: `insert into calls (call_id, session_id, trunk, from_uri, to_uri, started_at_ms, outcome, recording, reason, node)
-        values ($1, $2, $3, $4, $5, $6, 'in-progress', $7, $8, $9) on conflict (call_id) do nothing`,
-      params: [call.callId, call.sessionId, call.trunk, call.from, call.to, call.startedAtMs, call.recording ?? 'pending', call.reason ?? '', call.node],
+      text: `insert into calls (call_id, session_id, trunk, from_uri, to_uri, started_at_ms, outcome, recording, reason, node, retention, keep_until_ms)
+        values ($1, $2, $3, $4, $5, $6, 'in-progress', $7, $8, $9, $10, $11) on conflict (call_id) do nothing`,
+      params: [
+        call.callId, call.sessionId, call.trunk, call.from, call.to, call.startedAtMs, call.recording ?? 'pending', call.reason ?? '', call.node,
+        call.retention?.class ?? null, call.retention?.untilMs ?? null,
+      ],
     },
     refresh('session', call.sessionId),
   ]);
@@ -59,11 +64,11 @@ export const callEnded = async (sql: Sql, callId: string, end: CallEnd): Promise
   const recorded = `(recording <> 'pending' and exists (select 1 from recordings r where r.session_id = calls.session_id))`;
   const [found = []] = await sql.transaction([
     {
-      text: `update calls set ended_at_ms = $2, outcome = $3, sip_status = $4,
+      text: `update calls set ended_at_ms = $2, outcome = $3, sip_status = $4, tags = $7::jsonb,
           recording = case when ${recorded} then recording else coalesce($5::text, recording) end,
           reason = case when ${recorded} then reason when $5::text is not null or recording = 'pending' then $6::text else reason end
         where call_id = $1 returning call_id`,
-      params: [callId, end.atMs, end.outcome, end.sipStatus ?? null, end.recording ?? null, end.reason],
+      params: [callId, end.atMs, end.outcome, end.sipStatus ?? null, end.recording ?? null, end.reason, storableJson(end.tags ?? {})],
     },
     refresh('call', callId),
   ]);

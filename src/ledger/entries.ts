@@ -33,11 +33,24 @@ export interface CallEntry {
   readonly reason: string;
   /** Which proxy carried it. */
   readonly node: string;
+  /** Absent for a call that was not to be recorded. */
+  readonly retention?: Retention;
+  /** What was noted on the call while it ran; told at its end. */
+  readonly tags?: Tags;
 }
+
+/** A class of the configuration; without `untilMs` it is kept without an end. */
+export interface Retention {
+  readonly class: string;
+  readonly untilMs?: number;
+}
+
+/** Values by name. */
+export type Tags = Readonly<Record<string, string>>;
 
 /** `recording` may say at once that a rule excludes the call; `pending` when absent. */
 export type NewCall = Pick<CallEntry, 'callId' | 'sessionId' | 'trunk' | 'from' | 'to' | 'startedAtMs' | 'node'> &
-  Partial<Pick<CallEntry, 'recording' | 'reason'>>;
+  Partial<Pick<CallEntry, 'recording' | 'reason' | 'retention'>>;
 
 export interface CallEnd {
   readonly atMs: number;
@@ -47,6 +60,7 @@ export interface CallEnd {
   readonly recording?: ListedState | undefined;
   /** Goes with `recording`; it does not replace the reason of a state settled before. */
   readonly reason: string;
+  readonly tags?: Tags;
 }
 
 /** What one recorder took in of one call. */
@@ -114,6 +128,8 @@ export interface ListFilter {
   readonly state?: ListedState | undefined;
   /** A part of the caller's or callee's address, in any case. */
   readonly party?: string | undefined;
+  /** Only those with a tag of this name, and of this value if one is given. */
+  readonly tag?: { readonly name: string; readonly value?: string } | undefined;
 }
 
 /** One session as `twintrack list` shows it, recorded or not. */
@@ -131,6 +147,10 @@ export interface Listed {
   readonly callee: string;
   /** Absent for a session that came by SIPREC from elsewhere, of which we carried no call. */
   readonly callState?: CallState;
+  /** Of the recording, before there is one of the call; absent when nothing was to be recorded. */
+  readonly retention?: Retention;
+  /** What was noted on the call, known once it has ended; absent when there is none. */
+  readonly tags?: Tags;
 }
 
 export interface Found extends Listed {

@@ -15,7 +15,9 @@ export type {
   NewCall,
   NewCapture,
   RecordingEntry,
+  Retention,
   StitchJob,
+  Tags,
 } from './entries.js';
 export { listedStates } from './sessions.js';
 export type { GapCause, RecordingState, Report, ReportCapture, ReportChannel, ReportGap } from './report.js';

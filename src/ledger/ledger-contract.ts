@@ -358,6 +358,43 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     t.same(await ledger.recordings({ limit: 5, party: 'zoë', state: 'lost' }), []);
   });
 
+  await t.test('for how long a recording is kept is told with its call, then with the recording; a call that is not recorded has none', async (t) => {
+    const kept = newCall({ retention: { class: 'calls-7y', untilMs: 7_000 } });
+    const [endless, excluded] = [newCall({ retention: { class: 'ever' } }), newCall({ recording: 'excluded', reason: 'a rule' })];
+    for (const call of [kept, endless, excluded]) await ledger.callBegan(call);
+    t.match(await ledger.find(kept.sessionId), { retention: { class: 'calls-7y', untilMs: 7_000 }, calls: [{ retention: { class: 'calls-7y', untilMs: 7_000 } }] });
+    t.strictSame((await ledger.find(endless.sessionId))?.retention, { class: 'ever' });
+    t.notOk('retention' in ((await ledger.find(excluded.sessionId)) ?? {}));
+    const recording = newRecording(kept.sessionId);
+    await ledger.putRecording({ ...recording, report: { ...recording.report, retention: { class: 'standard', keepUntil: new Date(9_000).toISOString() } } });
+    t.strictSame((await ledger.find(kept.sessionId))?.retention, { class: 'standard', untilMs: 9_000 });
+    t.strictSame((await ledger.find(recording.recordingId))?.retention, { class: 'standard', untilMs: 9_000 });
+    await ledger.putRecording({ ...recording, report: { ...recording.report, retention: { class: 'ever' } } });
+    t.strictSame((await ledger.find(kept.sessionId))?.retention, { class: 'ever' });
+  });
+
+  await t.test('sessions are found by the tags of their calls, by name or by name and value, recorded or lost', async (t) => {
+    const ticket = `ticket-${randomUUID()}`;
+    const [recorded, lost, other] = [newCall({ startedAtMs: 300 }), newCall({ startedAtMs: 200 }), newCall({ startedAtMs: 100 })];
+    for (const call of [recorded, lost, other]) await ledger.callBegan(call);
+    await ledger.callEnded(lost.callId, { atMs: 400, outcome: 'answered', recording: 'lost', reason: 'no recorder', tags: { [ticket]: '8', agent: 'Zoë "7"' } });
+    const recording = newRecording(recorded.sessionId, { startedAtMs: 300 });
+    await ledger.putRecording({ ...recording, report: { ...recording.report, tags: { [ticket]: '7' } } });
+    await ledger.callEnded(other.callId, { atMs: 400, outcome: 'answered', recording: 'lost', reason: 'no recorder', tags: { other: ticket } });
+    const found = async (tag: { name: string; value?: string }, more = {}): Promise<string[]> => (await ledger.recordings({ limit: 10, tag, ...more })).map(({ sessionId }) => sessionId);
+    t.strictSame(await found({ name: ticket }), [recorded.sessionId, lost.sessionId]);
+    t.strictSame(await found({ name: ticket, value: '7' }), [recorded.sessionId]);
+    t.strictSame(await found({ name: ticket, value: '78' }), []);
+    t.strictSame(await found({ name: ticket }, { state: 'lost' }), [lost.sessionId], 'with other conditions');
+    t.strictSame(await found({ name: 'agent', value: 'Zoë "7"' }), [lost.sessionId]);
+    t.strictSame(await found({ name: `x' or true --` }), []);
+    t.match(await ledger.recordings({ limit: 1, tag: { name: ticket } }), [{ tags: { [ticket]: '7' } }]);
+    t.match(await ledger.find(lost.sessionId), { tags: { [ticket]: '8' }, calls: [{ tags: { agent: 'Zoë "7"' } }] });
+    // The proxy may tell the end of the call after the stitcher has its recording.
+    await ledger.callEnded(recorded.callId, { atMs: 400, outcome: 'answered', reason: '', tags: { [ticket]: '7' } });
+    t.strictSame(await found({ name: ticket, value: '7' }), [recorded.sessionId]);
+  });
+
   await t.test('paging past sessions of the same instant misses none', async (t) => {
     const startedAtMs = 6e12;
     const calls = Array.from({ length: 5 }, () => newCall({ startedAtMs }));

@@ -89,6 +89,23 @@ const migrations: readonly Migration[] = [
         where unstitched_since_ms is not null`,
     ],
   },
+  {
+    id: '0002-retention-tags',
+    statements: [
+      'alter table calls add column if not exists retention text',
+      'alter table calls add column if not exists keep_until_ms double precision',
+      `alter table calls add column if not exists tags jsonb not null default '{}'`,
+      'alter table recordings add column if not exists retention text',
+      'alter table recordings add column if not exists keep_until_ms double precision',
+      'alter table sessions add column if not exists retention text',
+      'alter table sessions add column if not exists keep_until_ms double precision',
+      `alter table sessions add column if not exists tags jsonb not null default '{}'`,
+      `update sessions s set tags = r.report -> 'tags' from recordings r
+        where r.recording_id = s.recording_id and jsonb_typeof(r.report -> 'tags') = 'object'`,
+      // Names and values: `?` and `@>` both use it.
+      'create index if not exists sessions_by_tag on sessions using gin (tags)',
+    ],
+  },
 ];
 
 /**

@@ -10,17 +10,18 @@ import { listedFrom, refresh } from './sessions.js';
 import type { Sql } from './sql.js';
 
 export const putRecording = async (sql: Sql, entry: RecordingEntry): Promise<void> => {
+  const { retention } = entry.report;
   await sql.transaction([
     {
       text: `insert into recordings (recording_id, session_id, state, reason, started_at_ms, duration_ms, caller, callee,
-          object_name, digest, report, sealed_bytes, stitched_at_ms)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13)
+          object_name, digest, report, sealed_bytes, stitched_at_ms, retention, keep_until_ms)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14, $15)
         on conflict (recording_id) do update set
           session_id = excluded.session_id, state = excluded.state, reason = excluded.reason,
           started_at_ms = excluded.started_at_ms, duration_ms = excluded.duration_ms,
           caller = excluded.caller, callee = excluded.callee, object_name = excluded.object_name,
           digest = excluded.digest, report = excluded.report, sealed_bytes = excluded.sealed_bytes,
-          stitched_at_ms = excluded.stitched_at_ms`,
+          stitched_at_ms = excluded.stitched_at_ms, retention = excluded.retention, keep_until_ms = excluded.keep_until_ms`,
       params: [
         entry.recordingId,
         entry.sessionId,
@@ -35,6 +36,8 @@ export const putRecording = async (sql: Sql, entry: RecordingEntry): Promise<voi
         storableJson(entry.report),
         entry.sealedBytes,
         entry.stitchedAtMs,
+        retention?.class ?? null,
+        retention?.keepUntil === undefined ? null : Date.parse(retention.keepUntil),
       ],
     },
     { text: 'update calls set recording = $2, reason = $3 where session_id = $1', params: [entry.sessionId, entry.state, entry.reason] },
@@ -57,7 +60,9 @@ export const findSession = async (sql: Sql, id: string): Promise<Found | undefin
     `select s.session_id, s.caller, s.callee, s.call_state,
         coalesce(r.recording_id, s.recording_id) as recording_id, coalesce(r.state, s.state) as state,
         coalesce(r.reason, s.reason) as reason, coalesce(r.started_at_ms, s.started_at_ms) as started_at_ms,
-        coalesce(r.duration_ms, s.duration_ms) as duration_ms,
+        coalesce(r.duration_ms, s.duration_ms) as duration_ms, s.tags,
+        case when r.recording_id is null then s.retention else r.retention end as retention,
+        case when r.recording_id is null then s.keep_until_ms else r.keep_until_ms end as keep_until_ms,
         r.object_name, r.digest, r.report, r.sealed_bytes, r.stitched_at_ms
       from sessions s left join recordings r
         on r.recording_id = coalesce((select recording_id from recordings where recording_id = $1), s.recording_id)

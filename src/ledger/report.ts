@@ -46,6 +46,8 @@ export interface ReportChannel {
   /** Where the channel's first sample lies, from the start of the recording. */
   readonly offsetMs: number;
   readonly gaps: readonly ReportGap[];
+  /** When this party pressed keys, where they are masked: the channel is silent there, and which they were is nowhere. */
+  readonly maskedKeys?: readonly { readonly atMs: number; readonly ms: number }[];
 }
 
 export interface Report {
@@ -65,4 +67,6 @@ export interface Report {
   readonly control?: readonly { readonly at: string; readonly command: string; readonly by: string }[];
   /** What was noted on the call while it ran. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** For how long it is kept: a class of the configuration, and ISO 8601 where that has an end. */
+  readonly retention?: { readonly class: string; readonly keepUntil?: string };
 }

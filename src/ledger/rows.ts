@@ -4,6 +4,7 @@
  * A column that is not what the schema says is a bug of ours, hence an assertion.
  */
 import assert from 'node:assert/strict';
+import type { Retention, Tags } from './entries.js';
 import type { Row } from './sql.js';
 
 export const textOf = (row: Row, column: string): string => {
@@ -29,6 +30,19 @@ export const optionalNumberOf = (row: Row, column: string): number | undefined =
 
 export const optionalTextOf = (row: Row, column: string): string | undefined =>
   row[column] === null || row[column] === undefined ? undefined : textOf(row, column);
+
+/** `retention` and `keep_until_ms`; nothing for a row that has none. */
+export const retentionFrom = (row: Row): { readonly retention?: Retention } => {
+  const name = optionalTextOf(row, 'retention');
+  const untilMs = optionalNumberOf(row, 'keep_until_ms');
+  return name === undefined ? {} : { retention: { class: name, ...(untilMs === undefined ? {} : { untilMs }) } };
+};
+
+/** `tags`, which nothing but text is ever written to; nothing for a row that has none. */
+export const tagsFrom = (row: Row): { readonly tags?: Tags } => {
+  const tags = row['tags'] as Tags;
+  return Object.keys(tags).length === 0 ? {} : { tags };
+};
 
 /** One out of a closed union, as the schema's check constraint holds it. */
 export const oneOf = <T extends string>(row: Row, column: string, values: readonly T[]): T => {

@@ -7,14 +7,15 @@
  *              without that, the call that began last; without a call, the session is pending.
  */
 import type { ListedState, ListFilter, Listed, LedgerCounts } from './entries.js';
-import { numberOf, oneOf, optionalNumberOf, optionalTextOf, textOf } from './rows.js';
+import { numberOf, oneOf, optionalNumberOf, optionalTextOf, retentionFrom, storableJson, tagsFrom, textOf } from './rows.js';
 import type { Row, Sql, SqlValue, Statement } from './sql.js';
 
 export const listedStates = ['pending', 'complete', 'partial', 'lost', 'excluded'] as const satisfies readonly ListedState[];
 
 /** Which sessions: an SQL query with one column `session_id`. */
 const refreshText = (sessionIds: string): string => `
-  insert into sessions (session_id, started_at_ms, state, reason, caller, callee, recording_id, duration_ms, call_state, unstitched_since_ms)
+  insert into sessions (session_id, started_at_ms, state, reason, caller, callee, recording_id, duration_ms, call_state, unstitched_since_ms,
+    retention, keep_until_ms, tags)
   select s.session_id,
     coalesce(r.started_at_ms, first.started_at_ms, k.opened_at_ms),
     coalesce(r.state, case when t.given_up then 'lost' end, last.recording, 'pending'),
@@ -23,7 +24,10 @@ const refreshText = (sessionIds: string): string => `
     coalesce(r.callee, first.to_uri, ''),
     r.recording_id, r.duration_ms,
     case when c.n = 0 then null when c.going = 0 then 'ended' when c.talking > 0 then 'active' else 'ringing' end,
-    case when k.going > 0 or t.given_up then null else k.unstitched_since_ms end
+    case when k.going > 0 or t.given_up then null else k.unstitched_since_ms end,
+    case when r.recording_id is null then last.retention else r.retention end,
+    case when r.recording_id is null then last.keep_until_ms else r.keep_until_ms end,
+    coalesce(last.tags, '{}') || coalesce(r.report -> 'tags', '{}')
   from (${sessionIds}) s
   left join lateral (select * from recordings where session_id = s.session_id
     order by stitched_at_ms desc, recording_id desc limit 1) r on true
@@ -42,7 +46,8 @@ const refreshText = (sessionIds: string): string => `
     started_at_ms = excluded.started_at_ms, state = excluded.state, reason = excluded.reason,
     caller = excluded.caller, callee = excluded.callee, recording_id = excluded.recording_id,
     duration_ms = excluded.duration_ms, call_state = excluded.call_state,
-    unstitched_since_ms = excluded.unstitched_since_ms`;
+    unstitched_since_ms = excluded.unstitched_since_ms,
+    retention = excluded.retention, keep_until_ms = excluded.keep_until_ms, tags = excluded.tags`;
 
 const texts = {
   session: refreshText('select $1::text as session_id'),
@@ -69,6 +74,8 @@ export const listedFrom = (row: Row): Listed => {
     caller: textOf(row, 'caller'),
     callee: textOf(row, 'callee'),
     ...(row['call_state'] === null ? {} : { callState: oneOf(row, 'call_state', ['ringing', 'active', 'ended']) }),
+    ...retentionFrom(row),
+    ...tagsFrom(row),
   };
 };
 
@@ -87,6 +94,8 @@ export const listSessions = async (sql: Sql, filter: ListFilter): Promise<Listed
     const wanted = `lower(${param(filter.party)}::text)`;
     where.push(`(strpos(lower(caller), ${wanted}) > 0 or strpos(lower(callee), ${wanted}) > 0)`);
   }
+  if (filter.tag?.value !== undefined) where.push(`tags @> ${param(storableJson({ [filter.tag.name]: filter.tag.value }))}::jsonb`);
+  else if (filter.tag !== undefined) where.push(`tags ? ${param(filter.tag.name)}::text`);
   const rows = await sql.query(
     `select * from sessions ${where.length === 0 ? '' : `where ${where.join(' and ')}`}
       order by started_at_ms desc, session_id desc limit ${param(filter.limit)}::integer`,

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Answer } from './answer.js';
 import { AnswerCache, type Found } from './answer-cache.js';
-import { factsOf } from './question.fixture.js';
+import { factsOf, outcomeOf } from './question.fixture.js';
 import { questionOf, type FactName, type Question } from './question.js';
 
 const bounds = { entries: 100, maxSeconds: 600, staleSeconds: 60 };
-const answer = (record: 'always' | 'never', by: readonly FactName[], seconds = 10): Answer => ({ outcome: { record, pausable: false, commandsFrom: [], mandatory: false, refuseWith: 503 }, cache: { by, seconds } });
+const answer = (record: 'always' | 'never', by: readonly FactName[], seconds = 10): Answer => ({ outcome: outcomeOf({ record }), cache: { by, seconds } });
 const to = (user: string, trunk = 'carrier'): Question => questionOf(factsOf({ trunk, callee: { user, host: 'pbx.example' } }));
 const said = (found: Found | undefined): string => (found === undefined ? 'nothing' : `${found.outcome.record}${found.fresh ? '' : ', stale'}`);
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { commandSources } from '../policy/index.js';
 import { parseAnswer } from './answer.js';
+import { outcomeOf } from './question.fixture.js';
 
-const outcome = { record: 'always', pausable: false, commandsFrom: [...commandSources], mandatory: false, refuseWith: 503 };
+const outcome = outcomeOf({ record: 'always' });
 
 t.test('answers and what they mean', (t) => {
   const rows: [answer: object, meaning: object][] = [
@@ -11,6 +11,7 @@ t.test('answers and what they mean', (t) => {
     [{ version: 1, record: 'never' }, { outcome: { ...outcome, record: 'never' } }],
     [{ version: 1, record: 'always', mandatory: true, refuseWith: 488 }, { outcome: { ...outcome, mandatory: true, refuseWith: 488 } }],
     [{ version: 1, record: 'on-demand', pausable: true, commands: ['start'], commandsFrom: ['api'] }, { outcome: { ...outcome, record: 'on-demand', pausable: true, commands: ['start'], commandsFrom: ['api'] } }],
+    [{ version: 1, record: 'always', recorders: { group: 'north' }, retention: 'calls-7y', dtmfMasked: true }, { outcome: { ...outcome, recorders: { group: 'north', redundancy: 'primary-backup' }, retention: 'calls-7y', dtmfMasked: true } }],
     [{ version: 1, record: 'always', cache: { by: ['trunk'], seconds: 60 } }, { outcome, cache: { by: ['trunk'], seconds: 60 } }],
     [{ version: 1, record: 'always', cache: { by: ['trunk', 'header:X-Queue', 'callee', 'trunk'], seconds: 0 } }, { outcome, cache: { by: ['callee', 'header:x-queue', 'trunk'], seconds: 0 } }],
   ];
@@ -32,6 +33,10 @@ t.test('what is not understood to the last key is no answer, and the reason name
     [JSON.stringify({ ...good, mandatroy: true }), /mandatroy/u],
     [JSON.stringify({ ...good, mandatory: 'yes' }), /^mandatory/u],
     [JSON.stringify({ ...good, refuseWith: 200 }), /^refuseWith/u],
+    [JSON.stringify({ ...good, recorders: { redundancy: 'dual' } }), /^recorders\.redundancy: dual is not available yet/u],
+    [JSON.stringify({ ...good, recorders: { group: 'a b' } }), /^recorders\.group/u],
+    [JSON.stringify({ ...good, retention: '' }), /^retention/u],
+    [JSON.stringify({ ...good, dtmfMasked: 'yes' }), /^dtmfMasked/u],
     [JSON.stringify({ ...good, cache: { by: ['trunk'] } }), /^cache\.seconds/u],
     [JSON.stringify({ ...good, cache: { by: ['trunk'], seconds: -1 } }), /^cache\.seconds/u],
     [JSON.stringify({ ...good, cache: { by: [], seconds: 1 } }), /^cache\.by/u],

@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { createLog } from '../ops/index.js';
-import { commandSources, Policy, policySettings, type CallFacts } from '../policy/index.js';
+import { Policy, policySettings, type CallFacts } from '../policy/index.js';
 import type { Client, Reply } from './client.js';
 import { openPolicyService } from './index.js';
 import { AskingPolicy, type PolicyServiceParts } from './policy-service.js';
-import { factsOf } from './question.fixture.js';
+import { factsOf, outcomeOf } from './question.fixture.js';
 import { policyServiceSettings } from './settings.js';
 
 interface Bench {
@@ -63,7 +63,7 @@ function openBench(settings: object = {}): Bench {
 
 t.test('the service decides, and what it leaves out is as in a rule', async (t) => {
   const bench = openBench();
-  t.strictSame(await bench.policy.decide(factsOf()), { record: 'never', pausable: false, commandsFrom: [...commandSources], mandatory: false, refuseWith: 503, decidedBy: 'policy service' });
+  t.strictSame(await bench.policy.decide(factsOf()), { ...outcomeOf({ record: 'never' }), decidedBy: 'policy service' });
   t.match(JSON.parse(bench.asked[0] ?? ''), { version: 1, callee: { user: '7100' } });
   t.strictSame(bench.counted, ['0 s', 'fresh']);
 });

@@ -130,6 +130,13 @@ t.test('whatever the rules say, a deny entry that fits wins, and nothing of the 
   t.end();
 });
 
+t.test('where recordings go, for how long they are kept and whether keys are masked is decided with the rest', (t) => {
+  const settings = { rules: [{ name: 'a', when: { callee: ['7100'] }, record: 'always', recorders: { group: 'north', redundancy: 'single' }, retention: 'long', dtmfMasked: true }] };
+  t.match(policyOf(settings).decide(factsOf({})), { recorders: { group: 'north', redundancy: 'single' }, retention: 'long', dtmfMasked: true });
+  t.match(policyOf(settings).decide(factsOf({ to: '7200' })), { recorders: { group: 'default', redundancy: 'primary-backup' }, retention: 'standard', dtmfMasked: false });
+  t.end();
+});
+
 t.test('the deny list can be asked alone: it says what is decided for calls that it denies, and nothing of any other', (t) => {
   const policy = policyOf({ deny: [{ callee: ['9!'] }, { party: ['7100'] }], rules: [{ name: 'all', record: 'never' }] });
   t.strictSame(policy.denial(factsOf({})), policy.decide(factsOf({})));
@@ -198,6 +205,11 @@ t.test('settings that mean nothing are refused, and say what to write', (t) => {
     [{ otherwise: { record: 'sometimes' } }, /always/u],
     [{ rule: [] }, /rule/u],
     [{ otherwise: { record: 'always', commands: ['erase'] } }, /commands/u],
+    [{ otherwise: { recorders: { redundancy: 'dual' } } }, /dual is not available yet: write single or primary-backup/u],
+    [{ otherwise: { recorders: { redundancy: 'split' } } }, /split is not available yet/u],
+    [{ otherwise: { recorders: { redundancy: 'both' } } }, /"single"\|"primary-backup"/u],
+    [{ otherwise: { recorders: { group: '' } } }, /1 to 64 letters/u],
+    [{ otherwise: { retention: 'seven years' } }, /1 to 64 letters/u],
     [{ dtmf: { start: '*1', stop: '*1' } }, /is within, another/u],
     [{ dtmf: { start: '*1', stop: '9*12' } }, /is within, another/u],
     [{ dtmf: { start: 'x' } }, /one to eight keys/u],

@@ -34,7 +34,10 @@ interface Entry {
   readonly outcome: Outcome;
 }
 
-const denied: Outcome = { record: 'never', pausable: false, commandsFrom: [], mandatory: false, refuseWith: 503 };
+const denied: Outcome = {
+  record: 'never', pausable: false, commandsFrom: [], mandatory: false, refuseWith: 503,
+  recorders: { group: 'default', redundancy: 'single' }, retention: 'standard', dtmfMasked: false,
+};
 
 export class Policy {
   readonly #internal: Numbers;

@@ -54,6 +54,22 @@ const conditions = z
   })
   .describe('what a call must be; all of it');
 
+/** The name of a group of recorders or of a retention class, as the configuration gives it. */
+export const configuredName = z.string().regex(/^[\w.-]{1,64}$/u, 'write a name of 1 to 64 letters, digits, dots, hyphens and underscores');
+
+const recorders = z
+  .strictObject({
+    group: configuredName.default('default').describe('a name out of `recording.recorders`'),
+    redundancy: z
+      .enum(['single', 'primary-backup'], {
+        error: ({ input }) => (input === 'dual' || input === 'split' ? `${input} is not available yet: write single or primary-backup` : undefined),
+      })
+      .default('primary-backup')
+      .describe('single: only the first recorder of the group is asked; primary-backup: the next one when that does not take the recording'),
+  })
+  .prefault({})
+  .describe('where its recordings go');
+
 /** What a rule decides, or whoever decides in its place. */
 export const outcomeShape = {
   record: z.enum(['always', 'on-demand', 'never']).describe('whether its calls are recorded; on-demand: kept from the beginning once somebody asks, else discarded'),
@@ -62,6 +78,9 @@ export const outcomeShape = {
   commandsFrom: z.array(z.enum(commandSources)).max(commandSources.length).default([...commandSources]).describe('from where it may be said'),
   mandatory: z.boolean().default(false).describe('true: a call that cannot be recorded is refused'),
   refuseWith: z.int().min(400).max(699).default(503).describe('the status it is refused with'),
+  recorders,
+  retention: configuredName.default('standard').describe('for how long its recordings are kept: a class out of `retention`'),
+  dtmfMasked: z.boolean().default(false).describe('true: which keys the parties press is not in what is recorded'),
 };
 
 const keySequence = z.string().regex(/^[0-9*#A-D]{1,8}$/u, 'write one to eight keys out of 0 to 9, *, # and A to D').optional();

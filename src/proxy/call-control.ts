@@ -51,10 +51,15 @@ export class CallControl {
     return isKept(this.#state);
   }
 
+  /** What was noted on the call. */
+  get tags(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#tags);
+  }
+
   /** What the recorder is to know; undefined while there is nothing that it would not do anyway. */
   get wishes(): RecordingControl | undefined {
     if (this.kept && this.#said.length === 0) return undefined;
-    return { keep: this.kept, pauses: this.#pauses, said: this.#said, tags: Object.fromEntries(this.#tags) };
+    return { keep: this.kept, pauses: this.#pauses, said: this.#said, tags: this.tags };
   }
 
   /** @param by who, as the report tells it: `api`, `dtmf caller`. */

@@ -1,4 +1,4 @@
-/** From one next hop to another: which failures another may mend, and for how long it is tried. Pure. */
+/** From one hop to another, a next hop or a recorder: which failures another may mend, and for how long it is tried. Pure. */
 
 export interface Search<Hop> {
   readonly hops: readonly Hop[];
@@ -9,6 +9,8 @@ export interface Search<Hop> {
   readonly over: () => boolean;
   /** A hop failed, and another is tried. */
   readonly onFailed: (hop: Hop, error: unknown) => void;
+  /** Which failures another hop may mend; left out: those of `mayMend`. */
+  readonly mends?: (error: unknown) => boolean;
 }
 
 const statusOf = (error: unknown): unknown => (error as { status?: unknown } | null)?.status;
@@ -32,7 +34,7 @@ export async function tryInTurn<Hop, Result>(search: Search<Hop>, attempt: (hop:
     try {
       return await attempt(hop);
     } catch (error) {
-      if (left.length === 0 || !mayMend(error) || search.over() || search.now() - beganAt >= search.withinMs) throw error;
+      if (left.length === 0 || !(search.mends ?? mayMend)(error) || search.over() || search.now() - beganAt >= search.withinMs) throw error;
       search.onFailed(hop, error);
     }
   }

@@ -3,6 +3,7 @@ export type { ProxyContext } from './context.js';
 export type { ControlAnswer, ControlCommand } from './call-control.js';
 export { explainRoute, type ExplainedHop, type ExplainedRoute } from './explain-route.js';
 export { openProxy, type Proxy } from './proxy.js';
+export { termsOf } from './recording-terms.js';
 export type { RunningCall, RunningCalls } from './running-calls.js';
 export { asksForIdentity } from './setup.js';
 export { checkProxy, proxySchema, proxySettings, type ProxySettings } from './settings.js';

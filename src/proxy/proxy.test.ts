@@ -46,7 +46,7 @@ interface Bed {
   call(options?: { localSdp?: string; headers?: Record<string, string>; noAck?: boolean }, progress?: object): Promise<SipDialog>;
 }
 
-async function openBed(t: Test, options: { ports?: [number, number]; policy?: object; limits?: { calls?: number; callsPerSecond?: number }; sources?: string[]; recordingControl?: ('caller' | 'callee')[]; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
+async function openBed(t: Test, options: { ports?: [number, number]; policy?: object; limits?: { calls?: number; callsPerSecond?: number }; sources?: string[]; recordingControl?: ('caller' | 'callee')[]; retention?: Record<string, { days?: number }>; recordersBefore?: string[]; logTo?: (line: string) => void; recorder?: (request: SipRequest, response: SipResponse) => void } = {}): Promise<Bed> {
   const [caller, callee, recorder, sip] = [await openSip(), await openSip(), await openSip(), await openSip()];
   const offers: string[] = [];
   let waiting: { count: number; tell: () => void } | undefined;
@@ -81,7 +81,13 @@ async function openBed(t: Test, options: { ports?: [number, number]; policy?: ob
       health: healthSettings.parse({}),
       policy: policySettings.parse(options.policy ?? {}),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
-      recording: { recorder: `sip:rec@${addressOf(recorder, 'tcp')};transport=tcp`, answerTimeoutMs: 4_000, keysInClear: false },
+      recording: {
+        recorders: { default: { uris: [...(options.recordersBefore ?? []), `sip:rec@${addressOf(recorder, 'tcp')};transport=tcp`] } },
+        answerTimeoutMs: options.recordersBefore === undefined ? 4_000 : 300,
+        withinMs: 8_000,
+        keysInClear: false,
+      },
+      retention: options.retention ?? {},
     },
     sip,
     anchor,
@@ -97,7 +103,7 @@ async function openBed(t: Test, options: { ports?: [number, number]; policy?: ob
         return Promise.resolve();
       },
     },
-    log: createLog({ level: 'silent', name: 'test' }),
+    log: options.logTo === undefined ? createLog({ level: 'silent', name: 'test' }) : createLog({ level: 'debug', name: 'test', to: { write: options.logTo } }),
     metrics: createMetrics(),
     node: 'test',
   });
@@ -560,20 +566,30 @@ t.test('on demand: the wish and its change travel to the recorder; a party that 
   await bed.ended();
 });
 
-t.test('key sequences by INFO command the recording, and the keys go on to the other side', async (t) => {
-  const bed = await openBed(t, { policy: { otherwise: { record: 'always', pausable: true }, dtmf: { pause: '*3', resume: '*4' } } });
-  const answered = answers(bed);
-  const ours = await bed.call();
-  const { dialog } = await answered;
-  const keys: string[] = [];
-  dialog.on('info', (request, response) => {
-    keys.push(request.body.replace(/[^]*Signal=(.).*[^]*/, '$1'));
-    response.send(200);
+for (const dtmfMasked of [false, true]) {
+  t.test(`key sequences by INFO command the recording, the keys go on to the other side and stand nowhere${dtmfMasked ? ', masked' : ''}`, async (t) => {
+    const lines: string[] = [];
+    const bed = await openBed(t, { policy: { otherwise: { record: 'always', pausable: true, dtmfMasked }, dtmf: { pause: '*3', resume: '*4' } }, logTo: (line) => lines.push(line) });
+    const answered = answers(bed);
+    const ours = await bed.call();
+    const { dialog } = await answered;
+    const keys: string[] = [];
+    dialog.on('info', (request, response) => {
+      keys.push(request.body.replace(/[^]*Signal=(.).*[^]*/, '$1'));
+      response.send(200);
+    });
+    for (const key of ['*', '3']) await requestInDialog(ours, { method: 'INFO', headers: { 'Content-Type': 'application/dtmf-relay' }, body: `Signal=${key}\r\nDuration=100\r\n` });
+    t.match(bed.proxy.running.list(), [{ recording: 'paused' }]);
+    for (const key of ['9', '9', '9', '9']) await requestInDialog(ours, { method: 'INFO', headers: { 'Content-Type': 'application/dtmf-relay' }, body: `Signal=${key}\r\nDuration=100\r\n` });
+    t.strictSame(keys, ['*', '3', '9', '9', '9', '9']);
+    while (!/by="dtmf caller"/u.test(bed.offers.at(-1) ?? '')) await bed.offered(bed.offers.length + 1);
+    await hangUp(ours);
+    await bed.ended();
+    t.ok(lines.length > 0);
+    for (const where of [lines.join(''), JSON.stringify(bed.ledger), bed.offers.join('')]) t.notMatch(where, /Signal|dtmf-relay|"[0-9*#]"/u);
+    t.equal(/<control[^>]* dtmf="masked"/u.test(bed.offers[0] ?? ''), dtmfMasked);
   });
-  for (const key of ['*', '3']) await requestInDialog(ours, { method: 'INFO', headers: { 'Content-Type': 'application/dtmf-relay' }, body: `Signal=${key}\r\nDuration=100\r\n` });
-  t.match(bed.proxy.running.list(), [{ recording: 'paused' }]);
-  t.strictSame(keys, ['*', '3']);
-});
+}
 
 t.test('a call on demand that no recorder took and nobody asked for is not lost but excluded', async (t) => {
   const bed = await openBed(t, { policy: { otherwise: { record: 'on-demand' } }, recorder: (_request, response) => response.send(503) });
@@ -582,4 +598,34 @@ t.test('a call on demand that no recorder took and nobody asked for is not lost 
   await answered;
   await hangUp(ours);
   t.match(await bed.ended(), { outcome: 'answered', recording: 'excluded', reason: 'on demand: nobody asked' });
+});
+
+t.test('of a group of recorders one keeps silent and one is not there: the third has the call, and the caller has not waited', async (t) => {
+  const silent = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const lines: string[] = [];
+  const bed = await openBed(t, { recordersBefore: [`sip:silent@127.0.0.1:${silent.address().port}`, `sip:gone@127.0.0.1:${await freePort()};transport=tcp`], logTo: (line) => lines.push(line) });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  await answered;
+  await bed.offered(1);
+  t.match(lines.join(''), /silent@127.0.0.1:\d+ did not answer in time[^]*gone@127.0.0.1:\d+;transport=tcp/u);
+  await hangUp(ours);
+  t.strictSame((await bed.ended()).recording, undefined, 'not lost: the stitcher will say');
+});
+
+t.test('for how long the recording is kept travels to ledger and recorder, and the ledger has the tags when the call ends', async (t) => {
+  const bed = await openBed(t, { policy: { otherwise: { record: 'always', retention: 'long' } }, retention: { long: { days: 2 } } });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  await answered;
+  await bed.offered(1);
+  const { startedAtMs = 0, sessionId = '' } = bed.ledger[0]?.began ?? {};
+  const untilMs = startedAtMs + 2 * 86_400_000;
+  t.strictSame(bed.ledger[0]?.began.retention, { class: 'long', untilMs });
+  t.match(bed.offers[0], `retention="long" until="${new Date(untilMs).toISOString()}"`);
+  bed.proxy.running.command(sessionId, { command: 'tag', name: 'ticket', value: '7' }, 'api');
+  await hangUp(ours);
+  t.strictSame((await bed.ended()).tags, { ticket: '7' });
 });

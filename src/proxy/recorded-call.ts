@@ -19,6 +19,7 @@ import type { NextHop } from './next-hops.js';
 import { backToBackInvite } from './outgoing-invite.js';
 import { passThrough } from './pass-through.js';
 import { RecordingClient } from './recording-client.js';
+import { wishesOn, type RecordingTerms } from './recording-terms.js';
 import { commandHeaders } from './sip-commands.js';
 import { SipControl } from './sip-control.js';
 import type { Trunk } from './trunks.js';
@@ -38,6 +39,7 @@ export interface RecordedCallOptions {
   readonly names: SessionNames;
   readonly startedAt: Date;
   readonly decision: Decision;
+  readonly terms: RecordingTerms;
   /** Whether the call is being ended by the proxy. */
   readonly closing: () => boolean;
   /** There will be no recording, or not all of it; may be told more than once. */
@@ -65,9 +67,9 @@ export class RecordedCall {
   #cancelled = false;
 
   constructor(private readonly options: RecordedCallOptions) {
-    const { context: { anchor, sip, settings, log, metrics }, names, trunk, request, startedAt, decision, onLost } = options;
+    const { context: { anchor, sip, settings, log, metrics }, names, trunk, request, startedAt, decision, terms, onLost } = options;
     this.#sipControl = new SipControl({ dtmf: settings.policy.dtmf, obeys: trunk.obeys, control: () => this.control, now: Date.now });
-    this.#media = anchor.openCall(names.sessionId, this.#sipControl.listener);
+    this.#media = anchor.openCall(names.sessionId, { onDigit: this.#sipControl.listener, dtmfMasked: terms.dtmfMasked });
     this.control = new CallControl({
       decision,
       media: this.#media,
@@ -81,13 +83,15 @@ export class RecordedCall {
     this.recording = new RecordingClient({
       sip,
       settings: settings.recording,
+      recorders: terms.recorders,
       media: this.#media,
       sessionId: names.sessionId,
       sipSessionId: names.header,
       startedAt,
       caller: partyOf(request.get('from')),
       callee: partyOf(request.get('to')),
-      wishes: () => this.control.wishes,
+      wishes: () => wishesOn(terms, this.control.wishes),
+      onRecorderFailed: (reason) => log.warn({ sessionId: names.sessionId, reason }, 'a recorder failed, another of its group is asked'),
       onLost,
     });
     this.#sipControl.look('caller', request);

@@ -12,6 +12,10 @@ const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+};
+
 /** The recorder's end of the dialog: what it was asked, and how it answers. */
 class FakeDialog extends EventEmitter {
   readonly remote = { sdp: 'first answer' };
@@ -47,10 +51,22 @@ t.afterEach(() => {
   for (const invite of unanswered.splice(0)) invite.refuse(new Error('the test is over'));
 });
 
-function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; keysInClear: boolean }> = {}, verifiesTls = false) {
+const alone = 'sip:recorder@127.0.0.1:5080;transport=tcp';
+
+interface Given {
+  readonly recorder: string;
+  /** In place of `recorder`. */
+  readonly recorders: readonly string[];
+  readonly answerTimeoutMs: number;
+  readonly withinMs: number;
+  readonly keysInClear: boolean;
+}
+
+function open({ recorder = alone, recorders = [recorder], ...settings }: Partial<Given> = {}, verifiesTls = false) {
   const invites: Invite[] = [];
-  const said = { lost: [] as string[], forks: [] as string[], stops: 0, cancels: 0 };
+  const said = { lost: [] as string[], failed: [] as string[], forks: [] as string[], stops: 0, cancels: 0 };
   let wished: RecordingControl | undefined;
+  let silent = false;
   let offer: RecordingOffer | undefined = { sdp: sdpOf(1), holdsKeys: false };
   const media: AnchoredCall = {
     exchange: (_from, sdp) => Promise.resolve(sdp),
@@ -74,6 +90,7 @@ function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; key
       unanswered.push(...invites.slice(-1));
       const cancel = (): void => {
         said.cancels += 1;
+        if (silent) return;
         reject(Object.assign(new Error('cancelled'), { status: 487 }));
       };
       told.cbRequest(null, { cancel });
@@ -81,7 +98,8 @@ function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; key
   const sip = { srf: { createUAC }, contacts: [], verifiesTls, healthy: () => true, close: () => Promise.resolve() } as unknown as SipConnection;
   const client = new RecordingClient({
     sip,
-    settings: { recorder: 'sip:recorder@127.0.0.1:5080;transport=tcp', answerTimeoutMs: 60_000, keysInClear: false, ...settings },
+    settings: { answerTimeoutMs: 60_000, withinMs: 60_000, keysInClear: false, ...settings },
+    recorders,
     media,
     sessionId,
     sipSessionId: `${sessionId};remote=${'b'.repeat(32)}`,
@@ -89,9 +107,10 @@ function open(settings: Partial<{ recorder: string; answerTimeoutMs: number; key
     caller: { aor: 'sip:anna@example.net', name: 'Anna' },
     callee: { aor: 'sip:bob@example.net' },
     wishes: () => wished,
+    onRecorderFailed: (reason) => said.failed.push(reason),
     onLost: (reason) => said.lost.push(reason),
   });
-  return { client, invites, said, wishes: (next: RecordingControl) => (wished = next), offers: (next: RecordingOffer | undefined) => (offer = next) };
+  return { client, invites, said, ignoresCancel: () => (silent = true), wishes: (next: RecordingControl) => (wished = next), offers: (next: RecordingOffer | undefined) => (offer = next) };
 }
 
 /** A client whose recorder has answered. */
@@ -117,7 +136,7 @@ t.test('RFC 7866 §6: the INVITE has offer and metadata, asks for siprec, and th
   if (typeof metadata === 'string') throw new Error(metadata);
   t.match(metadata, { dataMode: 'complete', sessions: [{ sipSessionIds: [options.headers['Session-ID']] }] });
   t.strictSame(['1', '2'].map((label) => senderOf(metadata, label)), [{ aor: 'sip:anna@example.net', name: 'Anna' }, { aor: 'sip:bob@example.net' }]);
-  t.strictSame(said, { lost: [], forks: ['first answer'], stops: 0, cancels: 0 });
+  t.strictSame(said, { lost: [], failed: [], forks: ['first answer'], stops: 0, cancels: 0 });
   t.ok(client.accepted);
 });
 
@@ -187,7 +206,7 @@ t.test('when the call ends while the recorder is answering, the INVITE is cancel
   await settled();
   client.end();
   await changed;
-  t.strictSame(said, { lost: [], forks: [], stops: 0, cancels: 1 });
+  t.strictSame(said, { lost: [], failed: [], forks: [], stops: 0, cancels: 1 });
   t.notOk(client.accepted);
 });
 
@@ -361,4 +380,86 @@ t.test('when the call ends while a wish is being told, the BYE waits for its ans
   dialog.reinvites[0]!.answer(200);
   await settled();
   t.equal(dialog.byes, 1);
+});
+
+const group = ['sip:one@127.0.0.1', 'sip:two@127.0.0.1', 'sip:three@127.0.0.1'];
+
+t.test('where a recorder of the group refuses or cannot be reached the next one is asked, and has the call from its first packet', async (t) => {
+  for (const [error, reason] of [[{ status: 488 }, /one@127.0.0.1 refused with 488/], [new Error('ECONNREFUSED'), /could not be reached/]] as const) {
+    const { client, invites, said } = open({ recorders: group });
+    const changed = client.changed();
+    await settled();
+    invites[0]!.refuse(error);
+    await settled();
+    t.strictSame([invites.length, invites[1]?.uri, said.stops], [2, group[1], 0], 'what the anchor has kept is not dropped');
+    t.strictSame(invites[1]?.options.localSdp, invites[0]?.options.localSdp);
+    const dialog = invites[1]!.accept();
+    await changed;
+    t.match(said, { lost: [], failed: [reason], forks: ['first answer'], stops: 0 });
+    t.ok(client.accepted);
+    client.end();
+    await settled();
+    t.equal(dialog.byes, 1);
+  }
+});
+
+t.test('RFC 3261 §9.1: one that says nothing at all is not waited for, since it cannot be cancelled; what it answers later is ended', async (t) => {
+  const { client, invites, said, ignoresCancel } = open({ recorders: group, answerTimeoutMs: 5 });
+  ignoresCancel();
+  const changed = client.changed();
+  await until(() => invites.length === 2);
+  const dialog = invites[1]!.accept();
+  await changed;
+  t.match(said, { lost: [], failed: [/one@127.0.0.1 did not answer in time/], forks: ['first answer'], cancels: 1 });
+  const late = invites[0]!.accept();
+  await settled();
+  t.strictSame([late.byes, dialog.byes], [1, 0]);
+});
+
+t.test('when none of the group takes it the recording is lost once, and the reason says what became of each', async (t) => {
+  const { client, invites, said } = open({ recorders: group });
+  const changed = client.changed();
+  for (const [n, status] of [503, 486, 403].entries()) {
+    await settled();
+    invites[n]!.refuse({ status });
+  }
+  await changed;
+  t.strictSame(said.lost, ['the recorder sip:one@127.0.0.1 refused with 503; the recorder sip:two@127.0.0.1 refused with 486; the recorder sip:three@127.0.0.1 refused with 403']);
+  t.strictSame([said.stops, said.failed.length, invites.length], [1, 2, 3]);
+});
+
+t.test('after withinMs no further recorder is asked', async (t) => {
+  const { client, invites, said } = open({ recorders: group, answerTimeoutMs: 5, withinMs: 1 });
+  await client.changed();
+  t.equal(invites.length, 1);
+  t.match(said.lost, [/^the recorder sip:one@127.0.0.1 did not answer in time$/]);
+});
+
+t.test('when the call ends while the second is being asked, that one is cancelled and no third is asked', async (t) => {
+  const { client, invites, said } = open({ recorders: group });
+  const changed = client.changed();
+  await settled();
+  invites[0]!.refuse({ status: 503 });
+  await settled();
+  client.end();
+  await changed;
+  t.match(said, { lost: [], cancels: 1, forks: [] });
+  t.equal(invites.length, 2);
+});
+
+t.test('keys go only to those of the group that may have them, in the session\'s changes too', async (t) => {
+  const { client, invites, offers, said } = open({ recorders: ['sip:r@192.0.2.1', 'sip:r@127.0.0.1'] });
+  offers({ sdp: sdpOf(1), holdsKeys: true });
+  void client.changed();
+  await settled();
+  t.strictSame(invites.map(({ uri }) => uri), ['sip:r@127.0.0.1']);
+  t.match(said.failed, [/keys are not sent unencrypted to 192.0.2.1/]);
+  const dialog = invites[0]!.accept();
+  await settled();
+  offers({ sdp: sdpOf(2, 4_002), holdsKeys: true });
+  const changed = client.changed();
+  await settled();
+  dialog.reinvites[0]!.answer(200);
+  await changed;
+  t.strictSame(said.lost, []);
 });

@@ -1,8 +1,11 @@
 /**
  * The recording session of one call, from the client's side (SRC, RFC 7866 §6).
  *
- * Owns       the SIPREC dialog to the recorder and its metadata (RFC 7865).
+ * Owns       the SIPREC dialog to the recorder and its metadata (RFC 7865), and which recorder of a group is asked.
  * Leaves to  the anchor the media; the call, which never waits for anything here.
+ *
+ * A recorder that refuses, can't be reached or does not answer in time costs nothing where the group has another:
+ * the anchor keeps the call's packets meanwhile, and they go to the one that answers.
  *
  * The session runs through the states of `transitions`; whatever arrives in a state that the table
  * does not name is late or a duplicate and changes nothing.
@@ -25,6 +28,7 @@ import {
   type SipDialog,
   type SipRequest,
 } from '../sip/index.js';
+import { tryInTurn } from './failover.js';
 import type { ProxySettings } from './settings.js';
 
 export interface Party {
@@ -35,7 +39,9 @@ export interface Party {
 
 export interface RecordingClientOptions {
   readonly sip: SipConnection;
-  readonly settings: ProxySettings['recording'];
+  readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'keysInClear'>;
+  /** URIs in the order to ask them, at least one. */
+  readonly recorders: readonly string[];
   readonly media: AnchoredCall;
   readonly sessionId: string;
   /** The communication session's RFC 7989 header value. */
@@ -45,6 +51,8 @@ export interface RecordingClientOptions {
   readonly callee: Party;
   /** What the recorder is to know beside the media; undefined: nothing. Told with each change. */
   readonly wishes?: () => RecordingControl | undefined;
+  /** A recorder did not take the session, and another is asked. */
+  readonly onRecorderFailed: (reason: string) => void;
   /** The recording ended although the call goes on. Told once. */
   readonly onLost: (reason: string) => void;
 }
@@ -55,6 +63,7 @@ const lastWordMs = 2_000;
 interface Body {
   readonly contentType: string;
   readonly body: string;
+  readonly holdsKeys: boolean;
 }
 
 type State = 'idle' | 'inviting' | 'live' | 'over';
@@ -74,6 +83,8 @@ export class RecordingClient {
   #state: State = 'idle';
   #invite: SipRequest | undefined;
   #dialog: SipDialog | undefined;
+  /** The one that took the session. */
+  #recorder = '';
   #offered = '';
   /** One change at a time: no second INVITE while one is unanswered (RFC 3261 §14.1). */
   #changes: Promise<void> = Promise.resolve();
@@ -150,47 +161,95 @@ export class RecordingClient {
     return next !== undefined;
   }
 
+  /** One recorder of the group after the other. @throws Failure that says what became of each. */
   async #open(body: Body): Promise<void> {
-    const { sip, settings, sipSessionId } = this.#options;
-    const timer = setTimeout(() => this.#invite?.cancel(() => undefined), settings.answerTimeoutMs);
+    const { recorders, settings, onRecorderFailed } = this.#options;
+    const failed: string[] = [];
     try {
-      const dialog = await sip.srf.createUAC(
-        settings.recorder,
+      await tryInTurn(
         {
-          localSdp: body.body,
-          headers: {
-            'Content-Type': body.contentType,
-            // RFC 7866 §6.1.1: a recording session must not reach a server that does not know what it is.
-            Require: 'siprec',
-            Contact: '<sip:twintrack@localhost>;+sip.src',
-            'Session-ID': sipSessionId,
+          hops: recorders,
+          withinMs: settings.withinMs,
+          now: () => performance.now(),
+          over: () => this.#state !== 'inviting',
+          onFailed: (_recorder, error) => {
+            failed.push(messageOf(error));
+            onRecorderFailed(messageOf(error));
           },
+          // Whatever one recorder has against the session, another may not have it.
+          mends: () => true,
         },
-        { cbRequest: (_error: unknown, request?: SipRequest) => (this.#invite = request) },
+        (recorder) => this.#ask(recorder, body),
       );
-      this.#dialog = dialog;
-      // The call may have ended while the recorder was answering.
-      if (!this.#step('answered')) {
-        this.#bye();
-        return;
-      }
-      dialog.on('destroy', () => {
-        if (this.#step('recorder-left')) {
-          this.#options.media.stopFork();
-          this.#options.onLost('the recorder ended the recording session');
-        }
-      });
-      this.#options.media.startFork(dialog.remote.sdp);
     } catch (error) {
-      throw refusal(error, settings.recorder);
-    } finally {
-      clearTimeout(timer);
+      if (failed.length === 0 || !(error instanceof Failure)) throw error;
+      throw new Failure(error.code, [...failed, error.message].join('; '), { cause: error, facts: error.facts });
     }
+  }
+
+  async #ask(recorder: string, body: Body): Promise<void> {
+    if (body.holdsKeys) this.#checkKeysMayTravel(recorder);
+    const dialog = await this.#invited(recorder, body);
+    this.#dialog = dialog;
+    this.#recorder = recorder;
+    // The call may have ended while the recorder was answering.
+    if (!this.#step('answered')) {
+      this.#bye();
+      return;
+    }
+    dialog.on('destroy', () => {
+      if (this.#step('recorder-left')) {
+        this.#options.media.stopFork();
+        this.#options.onLost('the recorder ended the recording session');
+      }
+    });
+    this.#options.media.startFork(dialog.remote.sdp);
+  }
+
+  /** Fails when the time is over, whatever becomes of the INVITE: without a response it can't even be cancelled (RFC 3261 §9.1). */
+  #invited(recorder: string, body: Body): Promise<SipDialog> {
+    const { sip, settings, sipSessionId } = this.#options;
+    let invite: SipRequest | undefined;
+    let late = false;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        late = true;
+        invite?.cancel(() => undefined);
+        reject(new Failure('SIP_TIMEOUT', `the recorder ${recorder} did not answer in time`));
+      }, settings.answerTimeoutMs);
+      sip.srf
+        .createUAC(
+          recorder,
+          {
+            localSdp: body.body,
+            headers: {
+              'Content-Type': body.contentType,
+              // RFC 7866 §6.1.1: a recording session must not reach a server that does not know what it is.
+              Require: 'siprec',
+              Contact: '<sip:twintrack@localhost>;+sip.src',
+              'Session-ID': sipSessionId,
+            },
+          },
+          {
+            cbRequest: (_error: unknown, request?: SipRequest) => {
+              invite = request;
+              if (late || this.#state !== 'inviting') request?.cancel(() => undefined);
+              else this.#invite = request;
+            },
+          },
+        )
+        .then(
+          (dialog) => (late ? void hangUp(dialog) : resolve(dialog)),
+          (error: unknown) => reject(refusal(error, recorder)),
+        )
+        .finally(() => clearTimeout(timer));
+    });
   }
 
   async #update(body: Body): Promise<void> {
     const dialog = this.#dialog;
     if (dialog === undefined) return;
+    if (body.holdsKeys) this.#checkKeysMayTravel(this.#recorder);
     const response = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': body.contentType }, body: body.body });
     if (response.status >= 300) throw new Failure('SIP_REFUSED', `the recorder refused a change: ${response.status} ${response.reason}`);
     if (this.#state === 'live') this.#options.media.startFork(response.body);
@@ -205,18 +264,18 @@ export class RecordingClient {
     const content = offer.sdp.replace(/^o=.*$/m, '') + JSON.stringify(wishes ?? {});
     if (content === this.#offered) return undefined;
     this.#offered = content;
-    if (offer.holdsKeys) this.#checkKeysMayTravel();
-    return encodeMultipart(
+    const body = encodeMultipart(
       [
         { contentType: 'application/sdp', content: offer.sdp },
         { contentType: metadataContentType, disposition: 'recording-session', content: this.#metadata(wishes) },
       ],
       `twintrack-${randomBytes(12).toString('hex')}`,
     );
+    return { ...body, holdsKeys: offer.holdsKeys };
   }
 
-  #checkKeysMayTravel(): void {
-    const { recorder, keysInClear } = this.#options.settings;
+  #checkKeysMayTravel(recorder: string): void {
+    const { keysInClear } = this.#options.settings;
     const uri = parseSipUri(recorder);
     const host = typeof uri === 'string' ? '' : uri.host;
     const byTls = typeof uri !== 'string' && (uri.scheme === 'sips' || uri.params.get('transport')?.toLowerCase() === 'tls');

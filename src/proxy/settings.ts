@@ -3,7 +3,8 @@ import { anchorSettings } from '../anchor/index.js';
 import { policySettings } from '../policy/index.js';
 import { policyServiceSettings } from '../policy-service/index.js';
 import { sipSettings } from '../sip/index.js';
-import { checkTrunks, failoverSettings, healthSettings, routes, sipUri, trunkSettings } from './trunk-settings.js';
+import { checkOutcomes, recordingSettings, retentionSettings } from './recording-settings.js';
+import { checkTrunks, failoverSettings, healthSettings, routes, trunkSettings } from './trunk-settings.js';
 
 /** The proxy's part of the configuration: top-level keys. */
 export const proxySettings = {
@@ -23,21 +24,15 @@ export const proxySettings = {
     .describe('requests from no trunk: refuse answers 403; ignore answers nothing (embedded edge only)'),
   policy: policySettings.extend({ service: policyServiceSettings.optional() }).describe('which calls are recorded').prefault({}),
   anchor: anchorSettings.describe('what carries the media of recorded calls'),
-  recording: z
-    .strictObject({
-      recorder: sipUri.describe('the recorder that takes the recording sessions (SIPREC)'),
-      answerTimeoutMs: z.int().min(100).max(30_000).default(4_000).describe('how long the recorder may take to answer'),
-      keysInClear: z
-        .boolean()
-        .default(false)
-        .describe('true: SRTP keys may travel to the recorder over UDP or TCP unencrypted even when it is not on this machine'),
-    })
-    .describe('where recordings are made'),
+  recording: recordingSettings.describe('where recordings are made'),
+  retention: retentionSettings.default({}).describe('for how long recordings are kept: classes that rules name; `standard` is always one'),
 };
 
 /** What has to hold between keys of the proxy, for a schema that has all of them. */
-export function checkProxy(settings: Pick<ProxySettings, 'sip' | 'trunks' | 'routes'>, context: z.core.$RefinementCtx): void {
-  checkTrunks(settings, (path, message) => context.addIssue({ code: 'custom', path, message }));
+export function checkProxy(settings: Pick<ProxySettings, 'sip' | 'trunks' | 'routes' | 'policy' | 'recording' | 'retention'>, context: z.core.$RefinementCtx): void {
+  const complain = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
+  checkTrunks(settings, complain);
+  checkOutcomes(settings, complain);
 }
 
 export const proxySchema = z.strictObject(proxySettings);

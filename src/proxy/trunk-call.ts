@@ -18,6 +18,7 @@ import type { CallContext } from './destinations.js';
 import { carryProxied } from './proxied-call.js';
 import type { AwaitedEnd } from './proxied-ends.js';
 import { RecordedCall } from './recorded-call.js';
+import { termsOf, type RecordingTerms } from './recording-terms.js';
 import type { Destination } from './routes.js';
 import type { Controlled } from './running-calls.js';
 import type { Trunk } from './trunks.js';
@@ -49,6 +50,7 @@ export class TrunkCall {
   readonly #names: SessionNames;
   readonly #startedAt: Date;
   readonly #decision: Decision;
+  readonly #terms: RecordingTerms;
   /** Absent when no route has a place for it. */
   readonly #destination: Destination | undefined;
   /** Absent for a call that is not recorded, or goes nowhere. */
@@ -82,10 +84,12 @@ export class TrunkCall {
     this.#names = names;
     this.#startedAt = startedAt;
     this.#decision = decision;
+    this.#terms = termsOf(decision, context.settings, startedAt.getTime());
     this.#destination = context.destinations.of(facts);
     if (decision.record === 'never' || this.#destination === undefined) return;
     this.#recorded = new RecordedCall({
       context, trunk, request, response, names, startedAt, decision,
+      terms: this.#terms,
       hops: this.#destination.hops,
       closing: () => this.#closing !== undefined,
       onLost: (reason) => this.#lost(reason),
@@ -110,6 +114,8 @@ export class TrunkCall {
     const { log, ledger } = this.#context;
     const { record, decidedBy } = this.#decision;
     log.info({ sessionId: this.sessionId, trunk: this.#trunk.name, to: this.#destination?.by, record, decidedBy }, 'call began');
+    if (record !== 'never') for (const unknown of this.#terms.unknown) log.warn({ sessionId: this.sessionId, decidedBy }, unknown);
+    const retention = this.#recorded === undefined ? {} : { retention: this.#terms.retention };
     this.#note(
       ledger.callBegan({
         callId: this.callId,
@@ -119,6 +125,7 @@ export class TrunkCall {
         to: partyOf(this.#request.get('to')).aor,
         startedAtMs: this.#startedAt.getTime(),
         node: this.#context.node,
+        ...retention,
       }),
     );
     try {
@@ -217,10 +224,11 @@ export class TrunkCall {
     await this.#recorded?.close();
     metrics.callEnded(end.outcome);
     const recording = this.#recordingState(end);
+    const tags = this.#recorded?.control.tags ?? {};
     // What has a capture is counted by the stitcher.
     if (recording.recording !== undefined) metrics.recordingEnded(recording.recording);
     log.info({ sessionId: this.sessionId, outcome: end.outcome, sipStatus: end.sipStatus, reason: end.reason }, 'call ended');
-    this.#note(ledger.callEnded(this.callId, { ...end, ...recording, atMs }));
+    this.#note(ledger.callEnded(this.callId, { ...end, ...recording, atMs, ...(Object.keys(tags).length === 0 ? {} : { tags }) }));
     this.#tellOver();
   }
 

@@ -25,6 +25,16 @@ t.test('RFC 7865 §6: the element comes last, in a namespace of its own, and is 
   t.end();
 });
 
+t.test('for how long it is kept, and whether keys are masked, is read back; what is no instant is no end', (t) => {
+  const kept = { ...control, retention: { class: 'calls-7y', untilMs: 1_900_000_000_000 }, dtmfMasked: true };
+  const xml = documentOf(kept);
+  t.match(xml, / retention="calls-7y" until="2030-03-17T17:46:40.000Z" dtmf="masked"/);
+  t.strictSame(readBack(xml), kept);
+  t.strictSame(readBack(documentOf({ ...control, retention: { class: 'ever' } })), { ...control, retention: { class: 'ever' } });
+  t.strictSame(readBack(xml.replace(/until="[^"]+"/, 'until="some day"').replace('dtmf="masked"', 'dtmf="heard"')), { ...control, retention: { class: 'calls-7y' } });
+  t.end();
+});
+
 t.test('an element of that name in another namespace, or one that does not say whether to keep, says nothing', (t) => {
   const xml = documentOf(control);
   t.equal(readBack(xml.replace('urn:x-twintrack:recording-control:1', 'urn:other')), undefined);

@@ -2,7 +2,7 @@
 import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCaptureWriter, type CaptureControl, type CaptureStream } from '../capture/index.js';
-import { decodePcmu, encodeRtcp, encodeRtp, ntpFromUnixMs, parseWav } from '../media/index.js';
+import { decodePcmu, encodeRtcp, encodeRtp, encodeTelephoneEvent, ntpFromUnixMs, parseWav } from '../media/index.js';
 import type { ObjectStore, VaultKeys } from '../vault/index.js';
 import type { CaptureSource } from './gather.js';
 
@@ -44,6 +44,18 @@ export class Speaker {
       timestamp: (this.timestamp + n * packetTicks) >>> 0,
       ssrc: this.ssrc,
       payload: payloadType === 0 ? this.payload(n) : Buffer.from([10, 0, 0, 160]),
+    });
+  }
+
+  /** The packet `n` periods after the first, of a key pressed since the period `since` (RFC 4733 §2.5.1.2). */
+  keyPacket(n: number, since: number, event: number, end = false): Buffer {
+    const durationTicks = (n + 1 - since) * packetTicks;
+    return encodeRtp({
+      payloadType: 101,
+      sequenceNumber: (this.sequence + n) & 0xffff,
+      timestamp: (this.timestamp + since * packetTicks) >>> 0,
+      ssrc: this.ssrc,
+      payload: encodeTelephoneEvent({ event, end, volume: 10, durationTicks }),
     });
   }
 
@@ -121,6 +133,14 @@ export const spoken = (
     atMs: startMs + n * packetMs + delayMs(n),
     stream,
     bytes: speaker.packet(n),
+  }));
+
+/** A key held in the periods `from` to below `to`: the packets of its event, which stand in place of audio. */
+export const pressed = (speaker: Speaker, stream: number, [from, to]: readonly [number, number], event: number, { ended = true } = {}): Happening[] =>
+  Array.from({ length: to - from }, (_, at) => from + at).map((n) => ({
+    atMs: beginMs + n * packetMs,
+    stream,
+    bytes: speaker.keyPacket(n, from, event, ended && n === to - 1),
   }));
 
 /** The channels of a recording in the vault. */

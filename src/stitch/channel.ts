@@ -3,6 +3,7 @@
  */
 import { codecFor, unixMsFromNtp, type Decoder, type RtcpPacket, type RtpPacket } from '../media/index.js';
 import type { CaptureCodec, CaptureStream } from '../capture/index.js';
+import { Presses } from './presses.js';
 import { Track, type Placed } from './track.js';
 
 /** Sources of one party beyond this are an attack or a fault; each costs memory. */
@@ -22,6 +23,7 @@ export class Channel {
   /** Since when the party is on hold; closed stretches in `holds`. */
   #heldSinceMs: number | undefined;
   readonly holds: { fromMs: number; toMs: number }[] = [];
+  readonly presses = new Presses();
   readonly #decoders = new Map<number, { codec: CaptureCodec; decoder: Decoder | undefined }>();
 
   constructor(readonly name: string) {}
@@ -46,6 +48,7 @@ export class Channel {
   /** Counts a packet; gives back what is to be decoded to its place now, as Track.accept does. */
   accept(packet: RtpPacket, codec: CaptureCodec | undefined, arrivedAtMs: number): readonly Audible[] {
     const decoder = codec === undefined ? undefined : this.#decoderFor(codec);
+    if (codec?.name.toLowerCase() === 'telephone-event') this.presses.hear(packet, codec.clockRate, arrivedAtMs);
     const track = this.#track(packet.ssrc, codec?.clockRate ?? 8_000);
     const placed = track?.accept(packet, arrivedAtMs, decoder === undefined ? 0 : decoder.samplesIn(packet.payload)) ?? [];
     return placed.flatMap((one) => {

@@ -6,6 +6,7 @@ import type { Channel } from './channel.js';
 import type { ClearCounts } from './clear-stream.js';
 import { gapsOf } from './gaps.js';
 import type { CaptureFacts } from './gather.js';
+import type { KeyMask } from './key-mask.js';
 import { framesIn, segmentsOf, type Plan } from './plan.js';
 import type { Segment, Track } from './track.js';
 import type { Wishes } from './wishes.js';
@@ -20,13 +21,15 @@ export interface ReportInput {
   readonly countsOf: (channel: string) => ClearCounts;
   readonly captures: readonly CaptureFacts[];
   readonly wishes: Wishes;
+  /** By channel, of a recording in which keys are masked. */
+  readonly masks?: ReadonlyMap<string, KeyMask>;
   /** Undefined when no sample arrived. */
   readonly plan: Plan | undefined;
 }
 
 export function makeReport(input: ReportInput): Report {
   const { recordingId, sessionId, plan, captures, wishes } = input;
-  const channels = input.channels.map((channel) => channelReport(channel, input.countsOf(channel.name), plan, input.wishes));
+  const channels = input.channels.map((channel) => channelReport(channel, input.countsOf(channel.name), plan, input));
   const { state, reason } = judge(input, channels);
   const startedMs = plan?.originMs ?? Math.min(...captures.map(({ fromMs, openedAtMs }) => (Number.isFinite(fromMs) ? fromMs : openedAtMs)));
   return {
@@ -47,10 +50,11 @@ export function makeReport(input: ReportInput): Report {
     channels,
     control: wishes.said.map(({ atMs, command, by }) => ({ at: iso(atMs), command, by })),
     tags: wishes.tags,
+    retention: { class: wishes.retention.class, ...(wishes.retention.untilMs === undefined ? {} : { keepUntil: iso(wishes.retention.untilMs) }) },
   };
 }
 
-function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undefined, wishes: Wishes): ReportChannel {
+function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undefined, { wishes, masks }: ReportInput): ReportChannel {
   const tracks = [...channel.tracks.values()];
   const sum = (pick: (track: Track) => number): number => tracks.reduce((total, one) => total + pick(one), 0);
   const segments = plan === undefined ? [] : segmentsOf(channel);
@@ -61,6 +65,7 @@ function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undef
   const firstFrame = starts.length === 0 ? 0 : Math.min(...starts);
   const lastFrame = ends.length === 0 ? 0 : Math.max(...ends);
   const { gaps, packetsPaused } = plan === undefined ? { gaps: [], packetsPaused: 0 } : gapsOf(channel, plan, counts.keyless + counts.authFailures > 0, wishes.pauses);
+  const mask = masks?.get(channel.name);
   return {
     label: channel.label,
     party: channel.party,
@@ -76,6 +81,7 @@ function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undef
     driftMs: round(tracks.find((track) => track.driftMs !== 0)?.driftMs ?? 0),
     offsetMs: plan === undefined ? 0 : toMs(firstFrame, plan),
     gaps,
+    ...(mask === undefined ? {} : { maskedKeys: mask.keys.map(({ atMs, ms }) => ({ atMs: round(atMs), ms: round(ms) })) }),
   };
 }
 

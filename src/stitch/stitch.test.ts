@@ -5,7 +5,7 @@ import t from 'tap';
 import type { Report } from '../ledger/index.js';
 import { encodeCryptoLine, SrtpSender, type CryptoLine } from '../media/index.js';
 import { loadOrCreateKeys, openObjectStore, sealSecret } from '../vault/index.js';
-import { beginMs, captured, expected, generated, heard, packetMs, packetTicks, Speaker, spoken, streamOf, type Happening } from './call.fixture.js';
+import { beginMs, captured, expected, generated, heard, packetMs, packetTicks, pressed, Speaker, spoken, streamOf, type Happening } from './call.fixture.js';
 import { recordingIdOf, stitch } from './stitch.js';
 
 const home = t.testdir();
@@ -231,4 +231,61 @@ t.test('a pause asked for before the recorder had answered: what was kept comes 
   const { objectName, report } = await stitch('paused early', [source], keys, store);
   t.ok(same((await heard(store, objectName))[0], expected(anna, 150 * packetTicks, 0, [...range(0, 20), ...range(50, 150)])));
   t.match(report, { state: 'complete', channels: [{ packetsLost: 0, gaps: [{ atMs: 400, ms: 600, cause: 'paused' }] }, {}] });
+});
+
+const masked = { keep: true, pauses: [], said: [], tags: {}, dtmfMasked: true };
+/** 60 ms of tone before the key are silent, then the event itself, which has no audio. */
+const leakFrames = 480;
+
+t.test('where keys are masked the one who presses is silent from before each key to its end, the other is heard; without, all is as it was sent', async (t) => {
+  const [anna, bob] = [new Speaker(1), new Speaker(2)];
+  // The tone goes on in the audio while the key is held.
+  const happenings = [...spoken(anna, 0, [0, 100]), ...spoken(bob, 1, [0, 100]), ...pressed(anna, 0, [40, 45], 7)];
+  const dir = t.testdir();
+  const plain = await stitch('keys plain', [await captured(dir, keys, happenings, { captureId: 'p' })], keys, store);
+  const whole = expected(anna, 16_000, 0, range(0, 100));
+  const theirs = expected(bob, 16_000, 0, range(0, 100));
+  t.ok(same((await heard(store, plain.objectName))[0], whole));
+  t.notOk(plain.report.channels.some((channel) => 'maskedKeys' in channel));
+
+  const made = await stitch('keys masked', [await captured(dir, keys, happenings, { captureId: 'm', control: masked })], keys, store);
+  const [left, right] = await heard(store, made.objectName);
+  t.ok(same(left, whole.slice().fill(0, 40 * packetTicks - leakFrames, 45 * packetTicks)));
+  t.ok(same(right, theirs));
+  t.match(made.report, { state: 'complete', channels: [{ maskedKeys: [{ atMs: 800, ms: 100 }] }, { maskedKeys: [] }] });
+});
+
+t.test('keys in an encrypted call are masked when they are decrypted', async (t) => {
+  const key: CryptoLine = { tag: 1, suite: 'AES_CM_128_HMAC_SHA1_80', keySalt: Buffer.alloc(30, 5), sessionParameters: [] };
+  const sealedKeys = [(await sealSecret(Buffer.from(encodeCryptoLine(key)), keys.public)).toString('base64')];
+  const anna = new Speaker(1);
+  const sender = new SrtpSender(key);
+  const happenings = [...spoken(anna, 0, [0, 40]), ...pressed(anna, 0, [40, 45], 7), ...spoken(anna, 0, [45, 100])].map((one) => ('bytes' in one ? { ...one, bytes: sender.protectRtp(one.bytes) } : one));
+  const source = await captured(t.testdir(), keys, happenings, { control: masked, streams: [streamOf(0, { encrypted: true, sealedKeys }), streamOf(1)] });
+  const { report, objectName } = await stitch('keys srtp', [source], keys, store);
+  t.ok(same((await heard(store, objectName))[0], expected(anna, 16_000, 0, [...range(0, 40), ...range(45, 100)]).fill(0, 40 * packetTicks - leakFrames, 45 * packetTicks)));
+  t.match(report, { state: 'complete', channels: [{ encrypted: true, maskedKeys: [{ atMs: 800, ms: 100 }] }, {}] });
+});
+
+t.test('whichever key was pressed, recording and report of a masked call are the same', async (t) => {
+  const dir = t.testdir();
+  const results: string[] = [];
+  for (const event of [0, 5, 11, 22]) {
+    const anna = new Speaker(1);
+    const happenings = [...spoken(anna, 0, [0, 40]), ...pressed(anna, 0, [40, 45], event), ...spoken(anna, 0, [45, 60])];
+    const { report, objectName } = await stitch('keys alike', [await captured(dir, keys, happenings, { captureId: `k${event}`, control: masked })], keys, store);
+    const sound = (await heard(store, objectName)).map((channel) => Buffer.from(channel.buffer).toString('base64'));
+    results.push(JSON.stringify([{ ...report, captures: [] }, sound]));
+  }
+  t.equal(new Set(results).size, 1);
+});
+
+t.test('for how long the recording is kept stands in its report and its manifest', async (t) => {
+  const control = { keep: true, pauses: [], said: [], tags: {}, retention: { class: 'calls-7y', untilMs: beginMs + 1_000 } };
+  const { report, objectName } = await stitch('kept', [await captured(t.testdir(), keys, spoken(new Speaker(1), 0, [0, 10]), { control })], keys, store);
+  const retention = { class: 'calls-7y', keepUntil: new Date(beginMs + 1_000).toISOString() };
+  t.strictSame(report.retention, retention);
+  t.match(await store.readDocument(objectName.replace('.wav', '.json')), { report: { retention } });
+  const ordinary = await stitch('ordinary', [await captured(t.testdir(), keys, spoken(new Speaker(1), 0, [0, 10]))], keys, store);
+  t.strictSame(ordinary.report.retention, { class: 'standard' });
 });

@@ -13,6 +13,7 @@ import { encodeWavHeader } from '../media/index.js';
 import type { ObjectStore, VaultKeys } from '../vault/index.js';
 import { Channel, type Audible } from './channel.js';
 import { channelOf, gather, type CaptureSource, type Gathered, type Gathering } from './gather.js';
+import { KeyMask } from './key-mask.js';
 import { Mixer } from './mixer.js';
 import { framesIn, planRecording, type Plan } from './plan.js';
 import { makeReport } from './report.js';
@@ -51,6 +52,7 @@ export async function stitch(sessionId: string, sources: readonly CaptureSource[
   // What cannot be read may say that it is to be kept: neither discarded nor heard.
   if (!wishes.keep && first.failure !== undefined) throw first.failure;
   const plan = wishes.keep ? planRecording([...channels.values()], sampleRate) : undefined;
+  const masks = new Map(plan !== undefined && wishes.dtmfMasked ? [...channels].map(([name, channel]) => [name, new KeyMask(channel, plan)]) : []);
   const report = makeReport({
     recordingId,
     sessionId,
@@ -58,12 +60,13 @@ export async function stitch(sessionId: string, sources: readonly CaptureSource[
     countsOf: (channel) => first.counts(channel),
     captures: first.captures,
     wishes,
+    masks,
     plan,
   });
   if (plan === undefined && first.failure !== undefined) throw first.failure;
   if (plan === undefined) return { report, discarded: !wishes.keep, objectName: '', digest: '', sealedBytes: 0 };
   const name = `recordings/${report.startedAt.slice(0, 10).replaceAll('-', '/')}/${recordingId}`;
-  const { digest, sealedBytes } = await store.put(`${name}.wav`, wav(sources, keys, channels, plan));
+  const { digest, sealedBytes } = await store.put(`${name}.wav`, wav(sources, keys, { channels, masks, plan }));
   await store.putDocument(`${name}.json`, { recordingId, sessionId, digest, sealedBytes, report });
   return { report, discarded: false, objectName: `${name}.wav`, digest, sealedBytes };
 }
@@ -94,8 +97,16 @@ function take(record: Gathered, channels: Map<string, Channel>): readonly Audibl
   }
 }
 
+/** What the first reading has found, by channel. */
+interface Surveyed {
+  readonly channels: ReadonlyMap<string, Channel>;
+  /** Of a recording in which keys are masked. */
+  readonly masks: ReadonlyMap<string, KeyMask>;
+  readonly plan: Plan;
+}
+
 /** The second reading: the header, then the samples as they become final. */
-async function* wav(sources: readonly CaptureSource[], keys: VaultKeys, surveyed: ReadonlyMap<string, Channel>, plan: Plan): AsyncGenerator<Buffer> {
+async function* wav(sources: readonly CaptureSource[], keys: VaultKeys, { channels: surveyed, masks, plan }: Surveyed): AsyncGenerator<Buffer> {
   const names = [...surveyed.keys()];
   const mixer = new Mixer(names.length, plan.frames);
   const samples = new Int16Array(longestPacketSamples);
@@ -109,7 +120,9 @@ async function* wav(sources: readonly CaptureSource[], keys: VaultKeys, surveyed
       const known = track?.segments[segment.index];
       if (track === undefined || known === undefined) continue;
       const frame = plan.startOf(known) + framesIn(offsetTicks, track.clockRate, sampleRate);
-      mixer.place(names.indexOf(name), frame, samples, decoder.decode(packet.payload, samples, 0));
+      const count = decoder.decode(packet.payload, samples, 0);
+      masks.get(name)?.silence(frame, samples, count);
+      mixer.place(names.indexOf(name), frame, samples, count);
       yield* mixer.take();
     }
   }

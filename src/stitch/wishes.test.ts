@@ -32,3 +32,26 @@ t.test('what two captures of one call tell alike is told once, in order', (t) =>
   t.strictSame(wishes.tags, { a: '1', b: '2' });
   t.end();
 });
+
+t.test('of several retentions the longest holds, in whichever order the captures are read; one that says none keeps without an end', (t) => {
+  const kept = (name: string, untilMs?: number) => capture(control(true, { retention: { class: name, ...(untilMs === undefined ? {} : { untilMs }) } }));
+  for (const [name, captures, retention] of [
+    ['none says any', [capture(undefined)], { class: 'standard' }],
+    ['one', [kept('short', 5)], { class: 'short', untilMs: 5 }],
+    ['the later end', [kept('short', 5), kept('long', 9)], { class: 'long', untilMs: 9 }],
+    ['without an end', [kept('long', 9), kept('ever')], { class: 'ever' }],
+    ['beside one that says none', [kept('long', 9), capture(undefined)], { class: 'standard' }],
+    ['one that was killed before its first write has no say', [kept('long', 9), capture(undefined, Number.POSITIVE_INFINITY)], { class: 'long', untilMs: 9 }],
+    ['the same end', [kept('b', 9), kept('a', 9)], { class: 'a', untilMs: 9 }],
+  ] as const) {
+    t.strictSame(wishesOf(captures).retention, retention, name);
+    t.strictSame(wishesOf([...captures].reverse()).retention, retention, `${name}, reversed`);
+  }
+  t.end();
+});
+
+t.test('keys that one capture masks are masked', (t) => {
+  t.equal(wishesOf([capture(control(true))]).dtmfMasked, false);
+  t.equal(wishesOf([capture(undefined), capture(control(true, { dtmfMasked: true })), capture(control(true))]).dtmfMasked, true);
+  t.end();
+});

@@ -13,12 +13,13 @@ export function openRelay({ settings, observer }: RelayOptions): Anchor {
   const calls = new Set<RelayCall>();
   let origin = Date.now();
   return {
-    openCall(_sessionId, listener) {
+    openCall(_sessionId, { onDigit, dtmfMasked = false } = {}) {
       const call: RelayCall = new RelayCall({
         address: settings.address,
         pool,
         observer,
-        ...(listener === undefined ? {} : { listener }),
+        onDigit,
+        dtmfMasked,
         origin: String(++origin),
         onClosed: () => calls.delete(call),
       });

@@ -4,7 +4,7 @@
  *
  * Invariants
  * 1. A packet that came in on one face goes out on the other of the same line, and nowhere else but the fork.
- * 2. The relay never changes a packet: SRTP passes as it is.
+ * 2. The relay never changes a packet that it passes on: SRTP passes as it is.
  * 3. What the fork does or fails to do never delays or drops a packet of the call.
  */
 import { Failure } from '../../errors/index.js';
@@ -16,6 +16,7 @@ import { Face } from './face.js';
 import { Fork } from './fork.js';
 import { PressedKeys } from './pressed-keys.js';
 import { offeredStreams } from './recording-offer.js';
+import { EventPackets, withoutKey } from './event-packets.js';
 
 /** More media lines than any call we have seen uses; each costs sockets. */
 const mediaLineLimit = 8;
@@ -26,7 +27,9 @@ export interface RelayCallOptions {
   readonly address: string;
   readonly pool: PortPool;
   readonly observer: AnchorObserver;
-  readonly listener?: DigitListener;
+  readonly onDigit: DigitListener | undefined;
+  /** The copies do not tell which key was pressed. */
+  readonly dtmfMasked: boolean;
   /** The numeric origin of the SDPs made here (RFC 8866 §5.2). */
   readonly origin: string;
   readonly onClosed: () => void;
@@ -37,6 +40,8 @@ export class RelayCall implements AnchoredCall {
   readonly #lines = new Map<number, Promise<BySide<Face>>>();
   /** Absent when nobody listens. */
   readonly #digits: PressedKeys | undefined;
+  /** Absent when nobody cares which packets tell of keys. */
+  readonly #events: EventPackets | undefined;
   readonly #said: Partial<Record<Side, Sdp>> = {};
   #forks: Promise<BySide<Fork>> | undefined;
   /** The forks once they are open: the packet path must not wait for a promise. */
@@ -50,7 +55,8 @@ export class RelayCall implements AnchoredCall {
 
   constructor(options: RelayCallOptions) {
     this.#options = options;
-    this.#digits = options.listener === undefined ? undefined : new PressedKeys(options.listener);
+    this.#digits = options.onDigit === undefined ? undefined : new PressedKeys(options.onDigit);
+    this.#events = this.#digits === undefined && !options.dtmfMasked ? undefined : new EventPackets();
   }
 
   async exchange(from: Side, text: string): Promise<string> {
@@ -72,7 +78,7 @@ export class RelayCall implements AnchoredCall {
       }),
     );
     // Packets of this side's peer have the payload types that this side asks for (RFC 3264 §5.1).
-    this.#digits?.describe(otherSide(from), this.#audioOf(from));
+    this.#events?.describe(otherSide(from), this.#audioOf(from));
     const line = this.#audioLine;
     this.#isAudio = line === undefined || (['caller', 'callee'] as const).some((side) => (this.#said[side]?.media[line]?.kind ?? 'audio') === 'audio');
     // The first packet may come as soon as this SDP is out; a fork that cannot be opened costs the recording, not the call.
@@ -174,14 +180,15 @@ export class RelayCall implements AnchoredCall {
   }
 
   async #openLine(index: number): Promise<BySide<Face>> {
-    const { observer } = this.#options;
+    const { observer, dtmfMasked } = this.#options;
     const faces: Partial<Record<Side, Face>> = {};
     const through = (from: Side) => (bytes: Buffer, onRtcpPort: boolean): void => {
       faces[otherSide(from)]?.send(bytes, onRtcpPort);
       observer.relayed(from);
       if (index !== this.#audioLine || !this.#isAudio) return;
-      this.#openForks?.[from].copy(bytes, onRtcpPort || isRtcp(bytes));
-      if (!onRtcpPort) this.#digits?.hear(from, bytes);
+      const isEvent = !onRtcpPort && this.#events?.has(from, bytes) === true;
+      this.#openForks?.[from].copy(isEvent && dtmfMasked ? withoutKey(bytes) : bytes, onRtcpPort || isRtcp(bytes));
+      if (isEvent) this.#digits?.hear(from, bytes);
     };
     const sides: Side[] = ['caller', 'callee'];
     const opened = await this.#openAll((sockets, index) => new Face(sockets, observer, through(sides[index] ?? 'caller')));

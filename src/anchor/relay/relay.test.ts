@@ -468,18 +468,41 @@ t.test('a call that was paused before its media was known is paused from its fir
   t.strictSame(streams[0].came.map(({ bytes }) => bytes.readUInt16BE(2)), [2]);
 });
 
+const withEvents = (port: number, payloadType: number): string => sdpOf(port, { more: [`a=rtpmap:${payloadType} telephone-event/8000`] }).replace('RTP/AVP 0', `RTP/AVP 0 ${payloadType}`);
+const eventPacket = (payloadType: number, event: number, durationTicks = 0): Buffer =>
+  encodeRtp({ payloadType, sequenceNumber: 1, timestamp: 1, ssrc: 7, payload: encodeTelephoneEvent({ event, end: false, volume: 0, durationTicks }) });
+
+t.test('where keys are masked the copies do not tell them, and the other party and who listens hear them', async (t) => {
+  const { anchor } = relay(t);
+  const [caller, callee] = [await peer(t), await peer(t)];
+  const told: string[] = [];
+  const call = anchor.openCall('s', { onDigit: (from, key) => told.push(`${from} ${key}`), dtmfMasked: true });
+  const forCallee = audioOf(await call.exchange('caller', withEvents(caller.port, 101)));
+  const forCaller = audioOf(await call.exchange('callee', withEvents(callee.port, 96)));
+  const { streams, answer } = await recorder(t);
+  caller.send(eventPacket(96, 7, 160), forCaller.port);
+  await callee.heard(1);
+  call.startFork(answer);
+  const speech = encodeRtp({ payloadType: 0, sequenceNumber: 2, timestamp: 161, ssrc: 7, payload: Buffer.alloc(160, 7) });
+  for (const packet of [eventPacket(96, 7, 320), speech]) caller.send(packet, forCaller.port);
+  callee.send(eventPacket(101, 11, 160), forCallee.port);
+  await Promise.all([callee.heard(3), caller.heard(1), streams[0].heard(3), streams[1].heard(1)]);
+  t.strictSame(callee.came.map(({ bytes }) => bytes), [eventPacket(96, 7, 160), eventPacket(96, 7, 320), speech], 'to the other party as they were, also those whose copies were kept');
+  t.strictSame(caller.came[0]?.bytes, eventPacket(101, 11, 160));
+  t.strictSame(streams[0].came.map(({ bytes }) => bytes), [eventPacket(96, 22, 160), eventPacket(96, 22, 320), speech]);
+  t.strictSame(streams[1].came[0]?.bytes, eventPacket(101, 22, 160));
+  t.strictSame(told.sort(), ['callee #', 'caller 7']);
+});
+
 t.test('who listens is told the keys that each party presses, and they go on to the other', async (t) => {
   const { anchor } = relay(t);
   const [caller, callee] = [await peer(t), await peer(t)];
   const told: string[] = [];
-  const call = anchor.openCall('s', (from, key) => told.push(`${from} ${key}`));
-  const withEvents = (port: number, payloadType: number): string => sdpOf(port, { more: [`a=rtpmap:${payloadType} telephone-event/8000`] }).replace('RTP/AVP 0', `RTP/AVP 0 ${payloadType}`);
+  const call = anchor.openCall('s', { onDigit: (from, key) => told.push(`${from} ${key}`) });
   const forCallee = audioOf(await call.exchange('caller', withEvents(caller.port, 101)));
   const forCaller = audioOf(await call.exchange('callee', withEvents(callee.port, 96)));
-  const event = (payloadType: number, number: number): Buffer =>
-    encodeRtp({ payloadType, sequenceNumber: 1, timestamp: 1, ssrc: 7, payload: encodeTelephoneEvent({ event: number, end: false, volume: 0, durationTicks: 0 }) });
-  caller.send(event(96, 10), forCaller.port);
-  callee.send(event(101, 11), forCallee.port);
+  caller.send(eventPacket(96, 10), forCaller.port);
+  callee.send(eventPacket(101, 11), forCallee.port);
   await Promise.all([caller.heard(1), callee.heard(1)]);
   t.strictSame(told.sort(), ['callee #', 'caller *']);
 });

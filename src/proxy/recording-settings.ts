@@ -1,0 +1,52 @@
+/** The configuration's groups of recorders and classes of retention, and whether rules name those that there are. */
+import { z } from 'zod';
+import { configuredName, type Outcome } from '../policy/index.js';
+import { groupOf, retentionClassOf } from './recording-terms.js';
+import { sipUri } from './trunk-settings.js';
+
+export const recordingSettings = z
+  .strictObject({
+    recorder: sipUri.optional().describe('the recorder that takes the recording sessions (SIPREC): short for a group `default` of this one'),
+    recorders: z
+      .record(configuredName, z.strictObject({ uris: z.array(sipUri).min(1).max(8).describe('the preferred one first') }))
+      .default({})
+      .describe('groups of recorders, by the names that rules give'),
+    answerTimeoutMs: z.int().min(100).max(30_000).default(4_000).describe('how long one recorder may take to answer'),
+    withinMs: z.int().min(100).max(60_000).default(8_000).describe('how long after its beginning a recording session may be offered to another recorder of the group'),
+    keysInClear: z
+      .boolean()
+      .default(false)
+      .describe('true: SRTP keys may travel to the recorder over UDP or TCP unencrypted even when it is not on this machine'),
+  })
+  .refine((settings) => settings.recorder === undefined || !Object.hasOwn(settings.recorders, 'default'), {
+    path: ['recorder'],
+    message: 'say recorder or recorders.default, not both',
+  })
+  .refine((settings) => groupOf(settings, 'default') !== undefined, { path: ['recorder'], message: 'say which recorder is asked where a rule names none: recorder, or recorders.default' });
+
+export type RecordingSettings = z.infer<typeof recordingSettings>;
+
+export const retentionSettings = z.record(
+  configuredName,
+  z.strictObject({ days: z.int().min(1).max(36_500).optional().describe('for how many days; left out: without an end') }),
+);
+
+export type RetentionSettings = z.infer<typeof retentionSettings>;
+
+interface Whole {
+  readonly policy: { readonly rules: readonly Outcome[]; readonly otherwise: Outcome };
+  readonly recording: RecordingSettings;
+  readonly retention: RetentionSettings;
+}
+
+/** Names in rules that the configuration does not have. */
+export function checkOutcomes({ policy, recording, retention }: Whole, complain: (path: (string | number)[], message: string) => void): void {
+  const check = (outcome: Outcome, path: (string | number)[]): void => {
+    const { recorders: { group }, retention: name } = outcome;
+    // That there is a group `default` is checked above.
+    if (group !== 'default' && groupOf(recording, group) === undefined) complain([...path, 'recorders', 'group'], `there is no group "${group}" in recording.recorders`);
+    if (retentionClassOf(retention, name) === undefined) complain([...path, 'retention'], `there is no class "${name}" in retention`);
+  };
+  policy.rules.forEach((rule, n) => check(rule, ['policy', 'rules', n]));
+  check(policy.otherwise, ['policy', 'otherwise']);
+}

@@ -1,0 +1,60 @@
+/**
+ * When the keys of a party were pressed, out of its telephone events (RFC 4733): pure. Which keys is not looked at.
+ *
+ * Invariant  the list never grows beyond `pressLimit`; what comes after that is told by `overflowed`.
+ */
+import { parseTelephoneEvent, type RtpPacket } from '../media/index.js';
+
+export interface Press {
+  readonly ssrc: number;
+  /** RTP timestamp of its beginning. */
+  readonly timestamp: number;
+  readonly clockRate: number;
+  durationTicks: number;
+  /** When the packet that told the duration came, unix ms. */
+  arrivedAtMs: number;
+  /** False: the packets of its end were lost. */
+  ended: boolean;
+}
+
+/** More than any fingers press in a call; each costs memory. */
+const pressLimit = 4_096;
+/** Packets of a press come among those of the next, and twice where two captures bring them. */
+const pressesLookedAt = 8;
+/** RFC 4733 §2.3. */
+const eventBytes = 4;
+
+export class Presses {
+  readonly list: Press[] = [];
+  /** Since when presses are not in the list, unix ms. */
+  overflowed: number | undefined;
+
+  /** Takes a packet of events. */
+  hear(packet: RtpPacket, clockRate: number, arrivedAtMs: number): void {
+    const { ssrc, timestamp } = packet;
+    let [durationTicks, ended] = [0, false];
+    // RFC 4733 §2.5.1.5: several in one packet, each beginning where the one before ends.
+    for (let at = 0; at < packet.payload.length; at += eventBytes) {
+      const event = parseTelephoneEvent(packet.payload.subarray(at));
+      if (typeof event === 'string') break;
+      durationTicks += event.durationTicks;
+      ended = event.end;
+    }
+    const known = this.#known(ssrc, timestamp);
+    if (known === undefined) {
+      if (this.list.length < pressLimit) this.list.push({ ssrc, timestamp, clockRate, durationTicks, arrivedAtMs, ended });
+      else this.overflowed ??= arrivedAtMs;
+      return;
+    }
+    if (durationTicks > known.durationTicks) Object.assign(known, { durationTicks, arrivedAtMs });
+    known.ended ||= ended;
+  }
+
+  #known(ssrc: number, timestamp: number): Press | undefined {
+    for (let back = 1; back <= pressesLookedAt; back += 1) {
+      const press = this.list.at(-back);
+      if (press?.ssrc === ssrc && press.timestamp === timestamp) return press;
+    }
+    return undefined;
+  }
+}
