@@ -11,12 +11,13 @@ t.test('what is encoded is parsed as it was', (t) => {
       before: fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
       state: fc.constantFrom(...listedStates),
       party: text,
+      tag: fc.record({ name: fc.stringMatching(/^[\w.-]{1,64}$/), value: text }, { requiredKeys: ['name'] }),
     },
     { requiredKeys: ['limit'] },
   );
   fc.assert(
     fc.property(filter, text, (given, beforeSession) => {
-      const full = { before: undefined, state: undefined, party: undefined, ...given, beforeSession: given.before === undefined ? undefined : beforeSession };
+      const full = { before: undefined, state: undefined, party: undefined, tag: undefined, ...given, beforeSession: given.before === undefined ? undefined : beforeSession };
       t.same(parseListQuery(Object.fromEntries(encodeListQuery(full))), full);
     }),
     { numRuns: 50 },
@@ -41,10 +42,21 @@ t.test('a wrong parameter is refused with a sentence', (t) => {
     [{ before: 'Infinity' }, /before/],
     [{ beforeSession: 'a' }, /goes with before/],
     [{ state: 'open' }, /state must be/],
+    [{ tag: '=7' }, /tag must be the name/],
+    [{ tag: 'a b' }, /tag must be the name/],
+    [{ tag: 'ticket=' }, /tag must be the name/],
+    [{ tag: `${'n'.repeat(65)}=1` }, /tag must be the name/],
+    [{ tag: `n=${'x'.repeat(320)}` }, /characters/],
     [{ party: ['a', 'b'] }, /more than once/],
     [{ party: 'x'.repeat(257) }, /characters/],
   ] as const) {
     t.match(parseListQuery(query), reason);
   }
+  t.end();
+});
+
+t.test('a tag is named alone or with its value, which may hold anything', (t) => {
+  t.match(parseListQuery({ tag: 'ticket' }), { tag: { name: 'ticket', value: undefined } });
+  t.match(parseListQuery({ tag: 'ticket=A=7 & "8"\n' }), { tag: { name: 'ticket', value: 'A=7 & "8"\n' } });
   t.end();
 });

@@ -6,8 +6,10 @@ import { listedStates, type ListFilter } from '../ledger/index.js';
 export const maxListed = 1_000;
 const defaultListed = 50;
 const maxTextChars = 256;
+/** A name of 64 characters, = and a value of 256. */
+const maxTagChars = 321;
 
-const names = ['limit', 'before', 'beforeSession', 'state', 'party'] as const;
+const names = ['limit', 'before', 'beforeSession', 'state', 'party', 'tag'] as const;
 type Name = (typeof names)[number];
 
 const isName = (name: string): name is Name => names.some((each) => each === name);
@@ -18,7 +20,8 @@ export const parseListQuery = (query: Readonly<Record<string, unknown>>): ListFi
   for (const [name, value] of Object.entries(query)) {
     if (!isName(name)) return `there is no parameter "${name.slice(0, 64)}"; there are ${names.join(', ')}`;
     if (typeof value !== 'string') return `the parameter ${name} is given more than once`;
-    if (value === '' || value.length > maxTextChars) return `the parameter ${name} must have 1 to ${maxTextChars} characters`;
+    const maxChars = name === 'tag' ? maxTagChars : maxTextChars;
+    if (value === '' || value.length > maxChars) return `the parameter ${name} must have 1 to ${maxChars} characters`;
     given[name] = value;
   }
   const limit = given.limit === undefined ? defaultListed : Number(given.limit);
@@ -28,13 +31,24 @@ export const parseListQuery = (query: Readonly<Record<string, unknown>>): ListFi
   if (given.beforeSession !== undefined && before === undefined) return 'beforeSession goes with before';
   const state = listedStates.find((each) => each === given.state);
   if (given.state !== undefined && state === undefined) return `state must be one of ${listedStates.join(', ')}`;
-  return { limit, before, beforeSession: given.beforeSession, state, party: given.party };
+  const tag = given.tag === undefined ? undefined : parseTag(given.tag);
+  if (typeof tag === 'string') return tag;
+  return { limit, before, beforeSession: given.beforeSession, state, party: given.party, tag };
 };
+
+/** `KEY` or `KEY=VALUE`; or a sentence that says what is wrong. */
+export const parseTag = (text: string): NonNullable<ListFilter['tag']> | string => {
+  const [, name = '', value] = /^([\w.-]{1,64})(?:=(.{1,256}))?$/su.exec(text) ?? [];
+  if (name === '') return 'tag must be the name of a tag, or NAME=VALUE; a name has 1 to 64 letters, digits, dots, hyphens and underscores';
+  return { name, ...(value === undefined ? {} : { value }) };
+};
+
+const encodeTag = ({ name, value }: NonNullable<ListFilter['tag']>): string => (value === undefined ? name : `${name}=${value}`);
 
 export const encodeListQuery = (filter: ListFilter): URLSearchParams => {
   const query = new URLSearchParams();
   for (const name of names) {
-    const value = filter[name];
+    const value = name === 'tag' ? filter.tag && encodeTag(filter.tag) : filter[name];
     if (value !== undefined) query.set(name, String(value));
   }
   return query;

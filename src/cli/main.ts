@@ -6,9 +6,10 @@
  * Leaves to  one file a command what is done.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseTag } from '../api/index.js';
 import { defaultConfigFile, loadConfig, type Config } from '../config/index.js';
 import { Failure } from '../errors/index.js';
-import { listedStates, type ListedState } from '../ledger/index.js';
+import { listedStates, type ListedState, type ListFilter } from '../ledger/index.js';
 import { roleNames, type Role } from '../roles/index.js';
 import { call, type CallOptions } from './call.js';
 import { explain, type ExplainOptions } from './explain.js';
@@ -56,10 +57,11 @@ command('list', 'the calls, newest first, recorded or not')
   .option('--limit <n>', 'how many at most', parseLimit, 50)
   .addOption(new Option('--state <state>', 'only those in this state').choices(listedStates))
   .option('--party <text>', "only those with this in the caller's or callee's address")
+  .option('--tag <key[=value]>', 'only those with this tag, set during the call', parseTagOption)
   .option('--json', 'print one JSON document', false)
-  .action(async (options: WithConfig & { limit: number; state?: ListedState; party?: string; json: boolean }) => {
-    const { limit, state, party, json } = options;
-    await withLibrary(options, (library) => list(library, { limit, state, party }, json));
+  .action(async (options: WithConfig & { limit: number; state?: ListedState; party?: string; tag?: NonNullable<ListFilter['tag']>; json: boolean }) => {
+    const { limit, state, party, tag, json } = options;
+    await withLibrary(options, (library) => list(library, { limit, state, party, tag }, json));
   });
 
 command('show <id>', 'one recording or session: its report')
@@ -133,6 +135,12 @@ function parseInstant(text: string): number {
   const at = Date.parse(text);
   if (Number.isNaN(at)) throw new InvalidArgumentError('write it as 2026-11-25T13:30:00Z.');
   return at;
+}
+
+function parseTagOption(text: string): NonNullable<ListFilter['tag']> {
+  const tag = parseTag(text);
+  if (typeof tag === 'string') throw new InvalidArgumentError(`${tag}.`);
+  return tag;
 }
 
 function parseLimit(text: string): number {
