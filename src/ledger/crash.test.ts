@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
-import { newCapture, newRecording } from './ledger-contract.js';
+import { newCapture, newRecording } from './entries.fixture.js';
 import { openLedger } from './open-ledger.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'twintrack-crash-'));
@@ -14,7 +14,7 @@ const dir = join(folder, 'ledger');
 /** Enters calls, several at a time, and prints each ID when it was acknowledged. */
 const child = `
   import { openLedger } from ${JSON.stringify(new URL('./open-ledger.js', import.meta.url).href)};
-  import { newCall } from ${JSON.stringify(new URL('./ledger-contract.js', import.meta.url).href)};
+  import { newCall } from ${JSON.stringify(new URL('./entries.fixture.js', import.meta.url).href)};
   import { writeSync } from 'node:fs';
   const ledger = await openLedger({ dir: ${JSON.stringify(dir)} });
   const enter = async () => {

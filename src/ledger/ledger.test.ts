@@ -2,8 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { newRecording } from './entries.fixture.js';
+import { createLedger } from './ledger.js';
 import { ledgerContract } from './ledger-contract.js';
+import { migrate } from './migrations.js';
 import { openLedger } from './open-ledger.js';
+import { openPglite } from './pglite-sql.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'twintrack-ledger-'));
 const clock = { nowMs: 1_000 };
@@ -25,6 +29,23 @@ await t.test('a ledger that was closed opens again with all it had', async (t) =
   const again = await openLedger({ dir: join(folder, 'ledger') });
   t.ok((await again.recordings({ limit: 10 })).length === 10);
   await again.close();
+});
+
+await t.test('a ledger from before retention and tags were kept is brought up to date, and its recordings are found by the tags in their reports', async (t) => {
+  const sql = await openPglite({ dir: join(folder, 'older') });
+  await migrate(sql, 1);
+  const older = createLedger(sql, () => 1);
+  const recording = newRecording('s1');
+  await older.putRecording({ ...recording, report: { ...recording.report, tags: { ticket: '7' } } });
+  await older.putRecording(newRecording('s2'));
+  for (const [table, column] of [['calls', 'retention'], ['calls', 'keep_until_ms'], ['calls', 'tags'], ['recordings', 'retention'], ['recordings', 'keep_until_ms'], ['sessions', 'retention'], ['sessions', 'keep_until_ms'], ['sessions', 'tags']]) {
+    await sql.query(`alter table ${table} drop column ${column}`);
+  }
+  await sql.query(`delete from schema_migrations where id = '0002-retention-tags'`);
+  await migrate(sql, 2);
+  t.strictSame((await older.recordings({ limit: 10, tag: { name: 'ticket', value: '7' } })).map(({ sessionId }) => sessionId), ['s1']);
+  t.equal((await older.recordings({ limit: 10 })).length, 2);
+  await older.close();
 });
 
 await rm(folder, { recursive: true });
