@@ -11,9 +11,10 @@ const policy = `policy:
   internal: ['7...']
   deny: [{party: ['7900']}]
   rules:
-    - {name: trading, when: {party: ['71..'], traffic: external}, record: always, mandatory: true}
+    - {name: trading, when: {party: ['71..'], traffic: external}, record: always, mandatory: true, recorders: {redundancy: single}, retention: deals, dtmfMasked: true}
     - {name: night, when: {hours: {from: '22:00', to: '06:00', timeZone: Europe/Berlin}, headers: [{name: X-Queue, is: sales}]}, record: always}
   otherwise: {record: never}
+retention: {deals: {days: 10}}
 `;
 
 t.test('explain says which rule decides and why none before it does, without a running product', async (t) => {
@@ -35,8 +36,10 @@ t.test('explain says which rule decides and why none before it does, without a r
     '',
   ].join('\n'));
 
+  const recorded = await twintrack(workspace, 'explain', '--from', '7100', '--to', '+4420', '--at', '2026-11-25T13:30:00Z');
+  t.match(recorded.stdout, /^recorded, by rule trading; refused with 503 when it cannot be recorded\nrecorders: group default, single: sip:\S+\nretention: deals, until 2026-12-05T13:30:00.000Z\nkeys that are pressed: masked\ngoes by /mu);
   const mandatory = await twintrackJson<{ decision: object; direction: string; steps: unknown[] }>(workspace, 'explain', '--from', '7100', '--to', '+4420', '--trunk', 'loopback');
-  t.match(mandatory, { direction: 'outbound', steps: { length: 2 }, decision: { record: 'always', mandatory: true, refuseWith: 503, decidedBy: 'rule trading' } });
+  t.match(mandatory, { direction: 'outbound', steps: { length: 2 }, decision: { record: 'always', mandatory: true, refuseWith: 503, recorders: { group: 'default', redundancy: 'single' }, retention: 'deals', dtmfMasked: true, decidedBy: 'rule trading' } });
   const night = await twintrackJson<{ decision: object }>(workspace, 'explain', '--from', '1', '--to', '2', '--at', '2026-11-25T23:30:00Z', '--header', 'x-queue: Sales');
   t.match(night, { decision: { decidedBy: 'rule night' } });
 });
@@ -58,7 +61,10 @@ t.test('explain --ask shows what the policy service makes of the call, and why a
   });
   await appendFile(workspace.configFile, `policy: {service: {url: 'http://127.0.0.1:${(server.address() as AddressInfo).port}/', timeoutMs: 2000}}\n`);
   const asked = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--ask');
-  t.match(asked.stdout, /^recorded, by no rule\nwith the policy service: not recorded, by policy service\ngoes by the next hops of trunk loopback\n/mu);
+  t.match(asked.stdout, /^recorded, by no rule\nrecorders: group default, primary-backup: sip:\S+\nretention: standard\nwith the policy service: not recorded, by policy service\ngoes by the next hops of trunk loopback\n/mu);
+  answer = '{"version": 1, "record": "always", "recorders": {"group": "north"}}';
+  const elsewhere = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--ask');
+  t.match(elsewhere.stdout, /recorders: group north, primary-backup: sip:\S+\nretention: standard\nthere is no group "north" in recording.recorders, the group default is taken\n/u);
   answer = '{"version": 1, "record": "sometimes"}';
   const unusable = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--ask', '--json');
   t.match(JSON.parse(unusable.stdout), { decision: { decidedBy: 'no rule' }, asked: { record: 'always', decidedBy: 'no rule (policy service: unusable answer)' } });

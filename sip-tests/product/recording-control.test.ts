@@ -117,7 +117,7 @@ async function arrivalsIn({ dir }: Workspace, sessionId: string): Promise<number
 }
 
 t.test('a recording that is paused and resumed by HTTP', { timeout: 120_000 }, async (t) => {
-  const site = await openSite(t, { otherwise: { record: 'always', pausable: true } });
+  const site = await openSite(t, { otherwise: { record: 'always', pausable: true, dtmfMasked: true } });
   const { workspace } = site;
   const paused: [number, number][] = [];
   const call = await callWith(site, 4, async (sessionId) => {
@@ -144,12 +144,18 @@ t.test('a recording that is paused and resumed by HTTP', { timeout: 120_000 }, a
     t.equal(channel?.gaps.length, 1);
     t.ok(Math.abs((channel?.gaps[0]?.ms ?? 0) - (paused[0]![1] - paused[0]![0])) < 2 * edgeMs, 'as long as it was asked for');
   }
-  t.match(report, { tags: { ticket: 'A 7' }, control: [{ command: 'pause', by: 'api' }, { command: 'resume', by: 'api' }, { command: 'tag', by: 'api' }] });
+  t.strictSame(report.channels.map(({ maskedKeys }) => maskedKeys), [[], []], 'that keys are masked was told all the way');
+  t.match(report, { retention: { class: 'standard' }, tags: { ticket: 'A 7' }, control: [{ command: 'pause', by: 'api' }, { command: 'resume', by: 'api' }, { command: 'tag', by: 'api' }] });
   const during = (await arrivalsIn(workspace, call.sessionId)).filter((atMs) => atMs > paused[0]![0] + edgeMs && atMs < paused[0]![1] - edgeMs);
   t.strictSame(during, [], 'nothing that was said meanwhile is in the capture');
   t.equal(await metric(workspace, 'twintrack_recording_commands_total{source="api"}'), 4);
   t.equal(await metric(workspace, 'twintrack_recording_commands_refused_total{source="api"}'), 1);
   t.equal((await twintrack(workspace, 'verify', call.sessionId)).status, 0);
+  const tagged = { sessionId: call.sessionId, retention: { class: 'standard' }, tags: { ticket: 'A 7' } };
+  t.match(await twintrackJson<Listed[]>(workspace, 'list', '--tag', 'ticket=A 7'), [tagged]);
+  t.match(await (await ask(workspace, '/v1/recordings?tag=ticket')).json(), [tagged]);
+  t.strictSame(await twintrackJson<Listed[]>(workspace, 'list', '--tag', 'ticket=A'), []);
+  t.match(await twintrack(workspace, 'list', '--tag', '=7'), { status: 2, stderr: /tag must be the name of a tag/ });
 });
 
 t.test('a recording on demand', { timeout: 180_000 }, async (t) => {

@@ -9,8 +9,6 @@ export interface Search<Hop> {
   readonly over: () => boolean;
   /** A hop failed, and another is tried. */
   readonly onFailed: (hop: Hop, error: unknown) => void;
-  /** Which failures another hop may mend; left out: those of `mayMend`. */
-  readonly mends?: (error: unknown) => boolean;
 }
 
 const statusOf = (error: unknown): unknown => (error as { status?: unknown } | null)?.status;
@@ -34,7 +32,7 @@ export async function tryInTurn<Hop, Result>(search: Search<Hop>, attempt: (hop:
     try {
       return await attempt(hop);
     } catch (error) {
-      if (left.length === 0 || !(search.mends ?? mayMend)(error) || search.over() || search.now() - beganAt >= search.withinMs) throw error;
+      if (left.length === 0 || !mayMend(error) || search.over() || search.now() - beganAt >= search.withinMs) throw error;
       search.onFailed(hop, error);
     }
   }

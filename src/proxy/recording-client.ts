@@ -161,7 +161,10 @@ export class RecordingClient {
     return next !== undefined;
   }
 
-  /** One recorder of the group after the other. @throws Failure that says what became of each. */
+  /**
+   * One recorder of the group after the other, whatever it has against the session: another may not have it, and so a
+   * refusal comes here as a Failure, without the status that would end the search. @throws Failure that says what became of each.
+   */
   async #open(body: Body): Promise<void> {
     const { recorders, settings, onRecorderFailed } = this.#options;
     const failed: string[] = [];
@@ -176,8 +179,6 @@ export class RecordingClient {
             failed.push(messageOf(error));
             onRecorderFailed(messageOf(error));
           },
-          // Whatever one recorder has against the session, another may not have it.
-          mends: () => true,
         },
         (recorder) => this.#ask(recorder, body),
       );

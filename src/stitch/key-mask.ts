@@ -2,7 +2,7 @@
  * Where a channel is silent so that it does not tell which keys its party pressed: pure.
  *
  * A press lies where its RTP timestamp lies among those of the same source's audio, which share one clock
- * (RFC 4733 §2.2.1); where there is no such audio, where it arrived.
+ * (RFC 4733 §2.2.1); where there is no such audio, or none within half a round of the timestamps, where it arrived.
  */
 import { timestampDelta } from '../media/index.js';
 import type { Channel } from './channel.js';
@@ -21,8 +21,6 @@ const lostEndMs = 150;
 const arrivalErrorMs = 200;
 /** No packet of a segment is further from its place than what the anchor keeps, or the network delays (track.ts). */
 const furthestMs = 6_000;
-/** The round of RTP's timestamps. */
-const ticksRound = 2 ** 32;
 
 interface Stretch {
   readonly start: number;
@@ -98,8 +96,7 @@ function place(press: Press, channel: Channel, plan: Plan): Placed {
 /** Where the press lies in a segment if it is of it, and how far from that it arrived. */
 function within(segment: Segment, { timestamp, clockRate, durationTicks, arrivedAtMs }: Press): { offsetTicks: number; awayMs: number } {
   const arrivedTicks = ((arrivedAtMs - segment.baseMs) * clockRate) / 1_000 - durationTicks;
-  const shortest = timestampDelta(timestamp, segment.firstTicks);
-  const offsetTicks = shortest + Math.round((arrivedTicks - shortest) / ticksRound) * ticksRound;
+  const offsetTicks = timestampDelta(timestamp, segment.firstTicks);
   return { offsetTicks, awayMs: (Math.abs(offsetTicks - arrivedTicks) * 1_000) / clockRate };
 }
 
