@@ -1,5 +1,5 @@
 /** Recordings on demand, paused and resumed while their call runs: what is kept, what is silent, what is gone. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -9,7 +9,7 @@ import { parseRtp } from '../../src/media/index.js';
 import { placeTestCall, tune, type EndResult, type TestCallResult } from '../../src/testcall/index.js';
 import { loadOrCreateKeys } from '../../src/vault/index.js';
 import { channelsOf } from '../support/audio.js';
-import { metric, startProduct, twintrack, twintrackJson, until, type RunningProduct } from '../support/product.js';
+import { askApi, metric, startProduct, tokenOf, twintrack, twintrackJson, until, type RunningProduct } from '../support/product.js';
 import { openWorkspace, type Workspace } from '../support/workspace.js';
 
 const framesPerMs = 8;
@@ -54,8 +54,6 @@ interface Answer {
   readonly body: { readonly recording?: string; readonly code?: string; readonly message?: string; readonly path?: string };
 }
 
-const tokenOf = async ({ dir }: Workspace): Promise<string> => (await readFile(join(dir, 'data', 'api.token'), 'utf8')).trim();
-
 async function post({ workspace }: Site, path: string, body: unknown, withToken = true): Promise<Answer> {
   const response = await fetch(`http://127.0.0.1:${workspace.httpPort}${path}`, {
     method: 'POST',
@@ -67,20 +65,16 @@ async function post({ workspace }: Site, path: string, body: unknown, withToken 
 
 const command = (site: Site, sessionId: string, said: string): Promise<Answer> => post(site, `/v1/calls/${sessionId}/recording`, { command: said });
 
-async function ask(workspace: Workspace, path: string): Promise<Response> {
-  return fetch(`http://127.0.0.1:${workspace.httpPort}${path}`, { headers: { authorization: `Bearer ${await tokenOf(workspace)}` } });
-}
-
 const listedOnce = (workspace: Workspace, sessionId: string, state: string): Promise<void> =>
-  until(async () => ((await (await ask(workspace, `/v1/recordings?state=${state}`)).json()) as Listed[]).some((one) => one.sessionId === sessionId), `${sessionId} to be ${state}`);
+  until(async () => ((await (await askApi(workspace, `/v1/recordings?state=${state}`)).json()) as Listed[]).some((one) => one.sessionId === sessionId), `${sessionId} to be ${state}`);
 
 async function reportOf(workspace: Workspace, sessionId: string): Promise<Report | undefined> {
-  return ((await (await ask(workspace, `/v1/recordings/${sessionId}`)).json()) as Found).report;
+  return ((await (await askApi(workspace, `/v1/recordings/${sessionId}`)).json()) as Found).report;
 }
 
 async function recordingOf({ workspace }: Site, sessionId: string): Promise<{ report: Report; channels: readonly [Int16Array, Int16Array] }> {
   const file = join(workspace.dir, `${sessionId}.wav`);
-  await writeFile(file, Buffer.from(await (await ask(workspace, `/v1/recordings/${sessionId}/audio`)).arrayBuffer()));
+  await writeFile(file, Buffer.from(await (await askApi(workspace, `/v1/recordings/${sessionId}/audio`)).arrayBuffer()));
   const report = await reportOf(workspace, sessionId);
   if (report === undefined) throw new Error(`no report of ${sessionId}`);
   return { report, channels: await channelsOf(file) };
@@ -153,7 +147,7 @@ t.test('a recording that is paused and resumed by HTTP', { timeout: 120_000 }, a
   t.equal((await twintrack(workspace, 'verify', call.sessionId)).status, 0);
   const tagged = { sessionId: call.sessionId, retention: { class: 'standard' }, tags: { ticket: 'A 7' } };
   t.match(await twintrackJson<Listed[]>(workspace, 'list', '--tag', 'ticket=A 7'), [tagged]);
-  t.match(await (await ask(workspace, '/v1/recordings?tag=ticket')).json(), [tagged]);
+  t.match(await (await askApi(workspace, '/v1/recordings?tag=ticket')).json(), [tagged]);
   t.strictSame(await twintrackJson<Listed[]>(workspace, 'list', '--tag', 'ticket=A'), []);
   t.match(await twintrack(workspace, 'list', '--tag', '=7'), { status: 2, stderr: /tag must be the name of a tag/ });
 });

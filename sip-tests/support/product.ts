@@ -1,6 +1,8 @@
 /** The product as its users run it: the command line in processes of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Workspace } from './workspace.js';
@@ -83,6 +85,14 @@ export async function metric(workspace: Workspace, name: string): Promise<number
   const text = await (await fetch(`http://127.0.0.1:${workspace.httpPort}/metrics`)).text();
   const line = text.split('\n').find((one) => one.startsWith(`${name} `));
   return line === undefined ? Number.NaN : Number(line.slice(name.length + 1));
+}
+
+/** The bearer token of the running product. */
+export const tokenOf = async ({ dir }: Workspace): Promise<string> => (await readFile(join(dir, 'data', 'api.token'), 'utf8')).trim();
+
+/** Asks the API of the running product: sooner there than a command line that has to start. */
+export async function askApi(workspace: Workspace, path: string): Promise<Response> {
+  return fetch(`http://127.0.0.1:${workspace.httpPort}${path}`, { headers: { authorization: `Bearer ${await tokenOf(workspace)}` } });
 }
 
 /** Asks until it is so; the test's own timeout bounds it. */
