@@ -16,7 +16,7 @@ import { Face } from './face.js';
 import { Fork } from './fork.js';
 import { PressedKeys } from './pressed-keys.js';
 import { offeredStreams } from './recording-offer.js';
-import { EventPackets, withoutKey } from './event-packets.js';
+import { EventPackets } from './event-packets.js';
 
 /** More media lines than any call we have seen uses; each costs sockets. */
 const mediaLineLimit = 8;
@@ -186,9 +186,9 @@ export class RelayCall implements AnchoredCall {
       faces[otherSide(from)]?.send(bytes, onRtcpPort);
       observer.relayed(from);
       if (index !== this.#audioLine || !this.#isAudio) return;
-      const isEvent = !onRtcpPort && this.#events?.has(from, bytes) === true;
-      this.#openForks?.[from].copy(isEvent && dtmfMasked ? withoutKey(bytes) : bytes, onRtcpPort || isRtcp(bytes));
-      if (isEvent) this.#digits?.hear(from, bytes);
+      const events = onRtcpPort ? undefined : this.#events;
+      this.#openForks?.[from].copy(dtmfMasked && events !== undefined ? events.withoutKey(from, bytes) : bytes, onRtcpPort || isRtcp(bytes));
+      if (events?.has(from, bytes) === true) this.#digits?.hear(from, bytes);
     };
     const sides: Side[] = ['caller', 'callee'];
     const opened = await this.#openAll((sockets, index) => new Face(sockets, observer, through(sides[index] ?? 'caller')));
