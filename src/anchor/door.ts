@@ -22,8 +22,13 @@ export interface AnchoredCall {
    * not known, or when there is none.
    */
   recordingOffer(): Promise<RecordingOffer | undefined>;
-  /** The recorder's answer: copies of both directions go there, those kept since the call began first. */
-  startFork(answer: string): void;
+  /**
+   * The recorder's answer: copies of both directions go there, those kept since the call began first, where the
+   * anchor keeps any.
+   *
+   * @throws Failure SIPREC_UNUSABLE when it cannot be read, or what the anchor says when it cannot copy.
+   */
+  startFork(answer: string): Promise<void>;
   /** Until resumeFork, packets are neither copied nor kept for later; offers say inactive. Idempotent, at any time. */
   pauseFork(): void;
   resumeFork(): void;
@@ -44,7 +49,8 @@ export type DigitListener = (from: Side, digit: string) => void;
 
 export interface AnchorStats {
   readonly calls: number;
-  readonly freePortPairs: number;
+  /** Absent where the anchor's ports are somebody else's. */
+  readonly freePortPairs?: number;
 }
 
 export interface CallOptions {
@@ -56,6 +62,8 @@ export interface CallOptions {
 export interface Anchor {
   openCall(sessionId: string, options?: CallOptions): AnchoredCall;
   stats(): AnchorStats;
+  /** Whether it takes calls, for a person who asks for the health of all. */
+  health(): { readonly ok: boolean; readonly detail: string };
   close(): Promise<void>;
 }
 

@@ -1,9 +1,30 @@
 import { z } from 'zod';
 import { mediaSettings } from '../udp/index.js';
 
-/** The media anchor: which member, and its own settings. */
-export const anchorSettings = z.strictObject({
-  relay: mediaSettings.describe('the built-in relay'),
+const rtpengineSettings = z.strictObject({
+  nodes: z
+    .array(
+      z.strictObject({
+        host: z.union([z.ipv4(), z.ipv6()], 'write an IPv4 or IPv6 address').describe('address of its control port (--listen-ng)'),
+        port: z.int().min(1).max(65_535).default(2_223),
+        weight: z.int().min(1).max(1_000).default(1).describe('its share of the calls, beside those of the others'),
+      }),
+    )
+    .min(1)
+    .max(64)
+    .describe('the rtpengines; new calls go to one that answers'),
+  answerWithinMs: z.int().min(100).max(10_000).default(1_000).describe('how long one may take to answer before the next is asked'),
+  pingMs: z.int().min(100).max(600_000).default(5_000).describe('how often each is asked whether it is there'),
+  decrypt: z.boolean().default(false).describe('true: the copies of SRTP calls go to the recorder decrypted; only where nobody else reads that network'),
 });
 
+/** The media anchor: which member, and its own settings. */
+export const anchorSettings = z
+  .strictObject({
+    relay: mediaSettings.optional().describe('the built-in relay'),
+    rtpengine: rtpengineSettings.optional().describe('rtpengine, one or several'),
+  })
+  .refine(({ relay, rtpengine }) => (relay === undefined) !== (rtpengine === undefined), 'say `relay` or `rtpengine`, one of them');
+
 export type AnchorSettings = z.infer<typeof anchorSettings>;
+export type RtpengineSettings = z.infer<typeof rtpengineSettings>;

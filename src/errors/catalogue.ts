@@ -20,6 +20,8 @@ export const catalogue = {
   SIPREC_UNUSABLE: 'a SIPREC offer cannot be recorded',
   KEYS_NOT_FORWARDABLE: 'SRTP keys may not be sent to that recorder in clear',
   PORTS_EXHAUSTED: 'no media port is free in the configured range',
+  ANCHOR_UNREACHABLE: 'the media anchor does not answer',
+  ANCHOR_REFUSED: 'the media anchor refused a call or a change of it',
   MEDIA_BIND: 'a media socket cannot be opened',
   CAPTURE_WRITE: 'a capture cannot be written',
   CAPTURE_INVALID: 'a file is not a capture, or not one that these keys open',

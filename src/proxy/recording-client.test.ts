@@ -72,8 +72,9 @@ function open({ recorder = alone, recorders = [recorder], ...settings }: Partial
     exchange: (_from, sdp) => Promise.resolve(sdp),
     recordingOffer: () => Promise.resolve(offer),
     startFork: (answer) => {
-      if (answer === 'unusable') throw new Error('the answer is of no use');
+      if (answer === 'unusable') return Promise.reject(new Error('the answer is of no use'));
       said.forks.push(answer);
+      return Promise.resolve();
     },
     pauseFork: () => undefined,
     resumeFork: () => undefined,

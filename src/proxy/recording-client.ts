@@ -204,7 +204,7 @@ export class RecordingClient {
         this.#options.onLost('the recorder ended the recording session');
       }
     });
-    this.#options.media.startFork(dialog.remote.sdp);
+    await this.#options.media.startFork(dialog.remote.sdp);
   }
 
   /** Fails when the time is over, whatever becomes of the INVITE: without a response it can't even be cancelled (RFC 3261 §9.1). */
@@ -253,7 +253,7 @@ export class RecordingClient {
     if (body.holdsKeys) this.#checkKeysMayTravel(this.#recorder);
     const response = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': body.contentType }, body: body.body });
     if (response.status >= 300) throw new Failure('SIP_REFUSED', `the recorder refused a change: ${response.status} ${response.reason}`);
-    if (this.#state === 'live') this.#options.media.startFork(response.body);
+    if (this.#state === 'live') await this.#options.media.startFork(response.body);
   }
 
   /** Offer and metadata in one body; undefined when there is nothing to record yet or nothing new to tell. */

@@ -3,8 +3,9 @@
  *
  * Wiring only: what a role does stands in its folder.
  */
+import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { openRelay } from '../anchor/index.js';
+import { openRelay, openRtpengine, type Anchor } from '../anchor/index.js';
 import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { Failure, messageOf } from '../errors/index.js';
@@ -154,9 +155,10 @@ const restartKeys = ['node', 'dataDir', 'log', 'http', 'sip', 'anchor', 'recorde
 const knownTo = ({ trunks, strangers }: Config): KnownSources => ({ sources: trunks.flatMap(({ sources }) => sources), answersOthers: strangers !== 'ignore' });
 
 async function openProxyRole(parts: Parts): Promise<ProxyRole> {
-  const { config, log, metrics, health, counters, site, owe } = parts;
-  const anchor = openRelay({ settings: config.anchor.relay, observer: counters.relay });
+  const { config, log, metrics, health, site, owe } = parts;
+  const anchor = await openAnchor(parts);
   owe(() => anchor.close());
+  health.register('anchor', () => Promise.resolve(anchor.health()));
   const identities = asksForIdentity(config);
   const sip = await openSip(parts, 'proxy', config.sip, knownTo(config), identities);
   const openService = async ({ policy }: Config): Promise<PolicyService | undefined> =>
@@ -203,6 +205,15 @@ async function openProxyRole(parts: Parts): Promise<ProxyRole> {
       return [];
     },
   };
+}
+
+async function openAnchor({ config: { anchor: { relay, rtpengine } }, counters, log }: Parts): Promise<Anchor> {
+  if (relay !== undefined) return openRelay({ settings: relay, observer: counters.relay });
+  assert(rtpengine !== undefined, 'the configuration has one of them');
+  return openRtpengine({
+    settings: rtpengine,
+    onChange: (name, up, reason) => log[up ? 'info' : 'error']({ role: 'proxy', rtpengine: name, reason }, up ? 'an rtpengine answers again' : 'an rtpengine was lost'),
+  });
 }
 
 async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources, tellTlsIdentity = false): Promise<SipConnection> {

@@ -25,6 +25,7 @@ export {
   type RecordingOffer,
   type RecordingOfferMedia,
 } from './recording-sdp.js';
+export { sdpOfMedia } from './media-section.js';
 export { rewriteSdp, type AnchoredMedia } from './rewrite-sdp.js';
 export {
   readSdp,

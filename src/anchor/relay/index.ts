@@ -27,6 +27,7 @@ export function openRelay({ settings, observer }: RelayOptions): Anchor {
       return call;
     },
     stats: () => ({ calls: calls.size, freePortPairs: pool.free }),
+    health: () => ({ ok: pool.free > 0, detail: `${pool.free} port pairs are free` }),
     async close() {
       await Promise.all([...calls].map((call) => call.close()));
     },

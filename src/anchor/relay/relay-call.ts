@@ -89,7 +89,7 @@ export class RelayCall implements AnchoredCall {
   async recordingOffer(): Promise<RecordingOffer | undefined> {
     const caller = this.#audioOf('caller');
     const callee = this.#audioOf('callee');
-    if (caller === undefined || callee === undefined || this.#forks === undefined) return undefined;
+    if (caller === undefined || callee === undefined || this.#forks === undefined || this.#closing !== undefined) return undefined;
     const forks = await this.#forks;
     const streams = offeredStreams(caller, callee, this.#paused);
     if (streams.some((stream) => stream.codecs.length === 0)) return undefined;
@@ -107,11 +107,9 @@ export class RelayCall implements AnchoredCall {
     };
   }
 
-  startFork(answer: string): void {
+  startFork(answer: string): Promise<void> {
     const sdp = readSdp(answer);
-    if (typeof sdp === 'string') {
-      throw new Failure('SIPREC_UNUSABLE', `the recorder's answer cannot be read: ${sdp}`, { facts: { reason: sdp } });
-    }
+    if (typeof sdp === 'string') return Promise.reject(new Failure('SIPREC_UNUSABLE', `the recorder's answer cannot be read: ${sdp}`, { facts: { reason: sdp } }));
     const sides: readonly Side[] = ['caller', 'callee'];
     sides.forEach((side, index) => {
       const media = sdp.media[index];
@@ -119,6 +117,7 @@ export class RelayCall implements AnchoredCall {
       if (media === undefined || media.port === 0) fork?.stop();
       else fork?.start({ address: media.address, rtpPort: media.port, rtcpPort: media.rtcpMux ? media.port : media.rtcpPort });
     });
+    return Promise.resolve();
   }
 
   pauseFork(): void {

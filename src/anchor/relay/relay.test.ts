@@ -1,55 +1,12 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { encodeRtcp, encodeRtp, encodeTelephoneEvent } from '../../media/index.js';
-import { readSdp, type SdpMedia } from '../../sip/index.js';
-import type { Anchor, AnchoredCall, RelayDropReason, Side } from '../door.js';
+import type { Anchor, RelayDropReason, Side } from '../door.js';
+import { audioOf, callBetween, loopback, MediaPeer as Peer, mediaPeer as peer, openRecorderPeer as recorder, rtp, sdpOf } from '../media-peer.fixture.js';
 import { openRelay } from './index.js';
 
-const loopback = '127.0.0.1';
 const firstPort = 30_000 + (process.pid % 300) * 100;
-
-/** A party or a recorder: one socket, and all that came to it. */
-class Peer {
-  readonly came: { text: string; bytes: Buffer; port: number }[] = [];
-  readonly #told = new Set<() => void>();
-
-  constructor(readonly socket: Socket) {
-    socket.on('message', (bytes, { port }) => {
-      this.came.push({ text: bytes.toString('latin1'), bytes, port });
-      for (const tell of [...this.#told]) tell();
-    });
-  }
-
-  get port(): number {
-    return this.socket.address().port;
-  }
-
-  send(what: string | Buffer, port: number): void {
-    this.socket.send(what, port, loopback);
-  }
-
-  /** What came, once it is as much as this. */
-  async heard(count: number): Promise<string[]> {
-    while (this.came.length < count) {
-      await new Promise<void>((resolve) => {
-        const tell = (): void => {
-          this.#told.delete(tell);
-          resolve();
-        };
-        this.#told.add(tell);
-      });
-    }
-    return this.came.map(({ text }) => text);
-  }
-}
-
-async function peer(t: Test, port = 0): Promise<Peer> {
-  const socket = createSocket({ type: 'udp4', recvBufferSize: 4e6 }).bind(port, loopback);
-  await once(socket, 'listening');
-  t.teardown(() => socket.close());
-  return new Peer(socket);
-}
 
 interface Counted {
   readonly relayed: Record<Side, number>;
@@ -69,23 +26,6 @@ function relay(t: Test, pairs = 40): { anchor: Anchor; counted: Counted } {
   return { anchor, counted };
 }
 
-const sdpOf = (port: number, { address = loopback, more = [] as string[] } = {}): string =>
-  ['v=0', `o=- 1 1 IN IP4 ${loopback}`, 's=-', `c=IN IP4 ${address}`, 't=0 0', `m=audio ${port} RTP/AVP 0`, ...more, ''].join('\r\n');
-
-function audioOf(sdp: string, index = 0): SdpMedia {
-  const read = readSdp(sdp);
-  if (typeof read === 'string') throw new Error(read);
-  return read.media[index]!;
-}
-
-/** A call between two peers: what each side has to send to. */
-async function callBetween(call: AnchoredCall, caller: Peer, callee: Peer, more: string[] = []): Promise<{ forCaller: SdpMedia; forCallee: SdpMedia }> {
-  const forCallee = audioOf(await call.exchange('caller', sdpOf(caller.port, { more })));
-  const forCaller = audioOf(await call.exchange('callee', sdpOf(callee.port, { more })));
-  return { forCaller, forCallee };
-}
-
-const rtp = (n: number): Buffer => encodeRtp({ payloadType: 0, sequenceNumber: n, timestamp: n * 160, ssrc: 7, payload: Buffer.alloc(160, n) });
 const bye = encodeRtcp([{ type: 'RR', ssrc: 7, reports: [], profileExtension: Buffer.alloc(0) }]);
 
 t.test('both directions pass byte for byte, RTP and RTCP', async (t) => {
@@ -192,13 +132,6 @@ t.test('before a side\'s SDP is known nothing is taken from it or sent to it', a
   t.equal(caller.came.length, 0);
 });
 
-/** A recorder's answer to a recording offer, with a peer for each stream. */
-async function recorder(t: Test, mux = true): Promise<{ streams: [Peer, Peer]; answer: string }> {
-  const streams: [Peer, Peer] = [await peer(t), await peer(t)];
-  const lines = streams.flatMap(({ port }) => [`m=audio ${port} RTP/AVP 0`, ...(mux ? ['a=rtcp-mux'] : []), 'a=recvonly']);
-  return { streams, answer: ['v=0', `c=IN IP4 ${loopback}`, 't=0 0', ...lines, ''].join('\r\n') };
-}
-
 t.test('what comes before the recorder has answered is kept, and goes first, in order', async (t) => {
   const { anchor } = relay(t);
   const [caller, callee] = [await peer(t), await peer(t)];
@@ -272,7 +205,7 @@ t.test('a fork to a dead port, or to a recorder that refused, harms nothing', as
     await callee.heard(n + 1);
   }
   t.equal(counted.relayed.caller, 30);
-  t.throws(() => call.startFork('nonsense'), { code: 'SIPREC_UNUSABLE' });
+  await t.rejects(call.startFork('nonsense'), { code: 'SIPREC_UNUSABLE' });
   caller.send('still there', forCaller.port);
   await callee.heard(31);
 });
@@ -365,7 +298,7 @@ t.test('each media line passes on its own; what is refused or no datagrams keeps
 
 t.test('close gives all ports back, also while an exchange is under way', async (t) => {
   const { anchor } = relay(t, 10);
-  const free = anchor.stats().freePortPairs;
+  const free = anchor.stats().freePortPairs ?? 0;
   const call = anchor.openCall('s');
   await call.exchange('caller', sdpOf(4_000));
   t.match(anchor.stats(), { calls: 1, freePortPairs: free - 4 }, 'two faces and two forks');

@@ -1,0 +1,50 @@
+/** The media anchor that is one rtpengine, or several (https://github.com/sipwise/rtpengine), driven by its ng protocol. */
+import { randomUUID } from 'node:crypto';
+import { hostPort } from '../../sip/index.js';
+import type { Anchor } from '../door.js';
+import type { RtpengineSettings } from '../settings.js';
+import { openNgClient } from './ng-client.js';
+import { NgPool, type NgNode } from './ng-pool.js';
+import { RtpengineCall } from './rtpengine-call.js';
+
+export interface RtpengineOptions {
+  readonly settings: RtpengineSettings;
+  /** One of them was lost, or is back. */
+  readonly onChange: (name: string, up: boolean, reason: string) => void;
+}
+
+/** @throws Failure ANCHOR_UNREACHABLE when there is no way to one of them from this machine; that one answers is not waited for. */
+export async function openRtpengine({ settings, onChange }: RtpengineOptions): Promise<Anchor> {
+  const nodes: NgNode[] = [];
+  try {
+    for (const { host, port, weight } of settings.nodes) {
+      nodes.push({ name: hostPort(host, port), weight, client: await openNgClient({ host, port }, settings.answerWithinMs) });
+    }
+  } catch (error) {
+    for (const { client } of nodes) client.close();
+    throw error;
+  }
+  const pool = new NgPool({ nodes, pingMs: settings.pingMs, onChange });
+  const calls = new Set<RtpengineCall>();
+  let origin = Date.now();
+  return {
+    openCall(sessionId) {
+      const call: RtpengineCall = new RtpengineCall({
+        pool,
+        // The same session may come by twice, through two trunks of ours; rtpengine must not take them for one call.
+        callId: `${sessionId}-${randomUUID()}`,
+        origin: String(++origin),
+        decrypt: settings.decrypt,
+        onClosed: () => calls.delete(call),
+      });
+      calls.add(call);
+      return call;
+    },
+    stats: () => ({ calls: calls.size }),
+    health: () => ({ ok: pool.up > 0, detail: `${pool.up} of ${nodes.length} rtpengines answer` }),
+    async close() {
+      await Promise.all([...calls].map((call) => call.close()));
+      pool.close();
+    },
+  };
+}
