@@ -12,6 +12,7 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { rtpengineIsInstalled } from '../src/anchor/rtpengine/daemon.fixture.js';
 import { whyNotRunnable } from './drachtio-srf/runnable.js';
 import { baresipIsInstalled } from './support/baresip.js';
 import { sippIsInstalled } from './support/sipp.js';
@@ -23,6 +24,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const peers = [
   { program: 'sipp', debian: 'sip-tester', isInstalled: sippIsInstalled, folders: ['sipp', 'edge', 'transparency'] },
   { program: 'baresip', debian: 'baresip-core', isInstalled: baresipIsInstalled, folders: ['baresip'] },
+  { program: 'rtpengine', debian: 'rtpengine-daemon', isInstalled: rtpengineIsInstalled, folders: ['rtpengine'] },
 ];
 const folders = ['product', ...peers.flatMap((peer) => peer.folders), 'drachtio-srf'];
 const tests = folders.flatMap((folder) =>

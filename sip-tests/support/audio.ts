@@ -85,3 +85,18 @@ export function compare(channel: Int16Array, from: number, sent: Int16Array): { 
   const silentElsewhere = channel.every((sample, at) => sample === 0 || (at >= from && at < from + sent.length));
   return { identical, silentElsewhere };
 }
+
+/**
+ * How many samples of what was sent a channel holds in one piece about its middle, wherever it stands: of a recording
+ * that began late, all but its beginning.
+ */
+export function heldAboutMiddle(channel: Int16Array, sent: Int16Array): number {
+  const middle = Math.floor(sent.length / 2);
+  const probe = sent.subarray(middle, middle + 400);
+  const at = channel.findIndex((_, from) => probe.every((sample, n) => channel[from + n] === sample));
+  if (at < 0) return 0;
+  let [first, last] = [0, 0];
+  while (first < middle && channel[at - first - 1] === sent[middle - first - 1]) first += 1;
+  while (middle + last < sent.length && channel[at + last] === sent[middle + last]) last += 1;
+  return first + last;
+}

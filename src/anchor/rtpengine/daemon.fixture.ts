@@ -2,7 +2,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { Test } from 'tap';
-import { freePort } from '../../udp/free-port.fixture.js';
 import { openNgClient } from './ng-client.js';
 
 export const rtpengineIsInstalled = (): boolean => spawnSync('rtpengine', ['--version']).error === undefined;
@@ -15,9 +14,8 @@ export interface Daemon {
   kill(): Promise<void>;
 }
 
-/** Resolves once it answers. */
-export async function startDaemon(t: Test, ports: readonly [number, number]): Promise<Daemon> {
-  const port = await freePort();
+/** Resolves once it answers. `port`: where it takes commands; `ports`: first and last of its media. */
+export async function startDaemon(t: Test, port: number, ports: readonly [number, number]): Promise<Daemon> {
   const child = spawn('rtpengine', [
     '--config-file=none', '--table=-1', '--interface=127.0.0.1', `--listen-ng=127.0.0.1:${port}`, `--port-min=${ports[0]}`, `--port-max=${ports[1]}`,
     // The rest of its ports before they are used again would outlast a test.

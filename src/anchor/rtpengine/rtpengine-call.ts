@@ -26,6 +26,15 @@ const sides = ['caller', 'callee'] as const satisfies readonly Side[];
 const label = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
 const copyOf = (side: Side): string => `copy-of-${side}`;
 
+/**
+ * Of what rtpengine 10 offers all but AES_CM_128_HMAC_SHA1_80, which every recorder takes: of several it sends with
+ * the first, whichever the recorder has chosen.
+ */
+const otherSuites = [
+  'AEAD_AES_256_GCM', 'AEAD_AES_128_GCM', 'AES_256_CM_HMAC_SHA1_80', 'AES_256_CM_HMAC_SHA1_32', 'AES_192_CM_HMAC_SHA1_80', 'AES_192_CM_HMAC_SHA1_32',
+  'AES_CM_128_HMAC_SHA1_32', 'F8_128_HMAC_SHA1_80', 'F8_128_HMAC_SHA1_32', 'NULL_HMAC_SHA1_80', 'NULL_HMAC_SHA1_32',
+];
+
 export class RtpengineCall implements AnchoredCall {
   readonly #options: RtpengineCallOptions;
   #seat: NgSeat | undefined;
@@ -35,6 +44,8 @@ export class RtpengineCall implements AnchoredCall {
   readonly #passed: Partial<Record<Side, { readonly sdp: string; readonly went: string }>> = {};
   /** What the recorder is offered, as subscribed. */
   #streams: Readonly<Record<Side, SdpMedia>> | undefined;
+  /** The parties' media changed, or copies were ended: there is another subscription to make, with other keys. */
+  #stale = false;
   #paused = false;
   #version = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -58,6 +69,7 @@ export class RtpengineCall implements AnchoredCall {
       if (went === undefined) throw new Failure('ANCHOR_REFUSED', `rtpengine gave no SDP for that of the ${from}`);
       this.#offerer = answers ? undefined : from;
       this.#passed[from] = { sdp, went };
+      this.#stale = true;
       return went;
     });
   }
@@ -66,7 +78,7 @@ export class RtpengineCall implements AnchoredCall {
     const both = sides.every((side) => this.#passed[side] !== undefined);
     if (!both || this.#closing !== undefined) return undefined;
     // While paused nothing is subscribed: what was offered last stands, and flows nowhere.
-    if (!this.#paused || this.#streams === undefined) this.#streams = await this.#inTurn(() => this.#subscribe());
+    if (this.#streams === undefined || (this.#stale && !this.#paused)) this.#streams = await this.#inTurn(() => this.#subscribe());
     const streams = this.#streams;
     if (streams === undefined) return undefined;
     const direction = this.#paused ? 'inactive' : 'sendonly';
@@ -131,20 +143,22 @@ export class RtpengineCall implements AnchoredCall {
   }
 
   async #subscribe(): Promise<Readonly<Record<Side, SdpMedia>> | undefined> {
+    this.#stale = false;
     const streams: Partial<Record<Side, SdpMedia>> = {};
     for (const side of sides) {
-      const protocol = this.#options.decrypt ? { 'transport-protocol': 'RTP/AVP' } : {};
-      const { sdp = '' } = await this.#ask({ command: 'subscribe request', 'from-tag': side, 'to-tag': copyOf(side), 'rtcp-mux': ['offer'], DTLS: 'off', ICE: 'remove', ...protocol });
+      const encryption = this.#options.decrypt ? { 'transport-protocol': 'RTP/AVP' } : { DTLS: 'off', SDES: otherSuites.map((suite) => `no-${suite}`) };
+      const { sdp = '' } = await this.#ask({ command: 'subscribe request', 'from-tag': side, 'to-tag': copyOf(side), 'rtcp-mux': ['offer'], ICE: 'remove', ...encryption });
       const read = readSdp(sdp);
       const media = typeof read === 'string' ? undefined : read.media.find(({ kind, port, codecs }) => kind === 'audio' && port !== 0 && codecs.length > 0);
       if (media === undefined) return undefined;
-      streams[side] = media;
+      streams[side] = { ...media, crypto: media.crypto.slice(0, 1) };
     }
     return streams as Record<Side, SdpMedia>;
   }
 
   async #unsubscribe(side: Side): Promise<void> {
     if (this.#streams === undefined) return;
+    this.#stale = true;
     await this.#ask({ command: 'unsubscribe', 'to-tag': copyOf(side) });
   }
 

@@ -23,7 +23,7 @@ async function open(t: Test, ports: readonly number[], more: { decrypt?: boolean
 }
 
 t.test('a real rtpengine', { skip }, async (t) => {
-  const daemon = await startDaemon(t, [firstPort, firstPort + 49]);
+  const daemon = await startDaemon(t, await freePort(), [firstPort, firstPort + 49]);
   testAnchorContract(t, { keeps: false, open: async (t) => (await open(t, [daemon.port])).anchor });
 
   t.test('SRTP is copied under keys of rtpengine\'s, which the offer holds; decrypted where that is asked for', async (t) => {
@@ -43,7 +43,7 @@ t.test('a real rtpengine', { skip }, async (t) => {
 });
 
 t.test('of two rtpengines one dies: new calls go to the other, and it is told', { skip }, async (t) => {
-  const [first, second] = [await startDaemon(t, [firstPort + 50, firstPort + 69]), await startDaemon(t, [firstPort + 70, firstPort + 99])];
+  const [first, second] = [await startDaemon(t, await freePort(), [firstPort + 50, firstPort + 69]), await startDaemon(t, await freePort(), [firstPort + 70, firstPort + 99])];
   const { anchor, changes } = await open(t, [first.port, second.port]);
   await anchor.openCall('a').exchange('caller', sdpOf(4_000));
   await first.kill();
