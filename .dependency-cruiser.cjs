@@ -23,7 +23,7 @@ module.exports = {
       name: 'through-the-door',
       comment: "a folder is entered by its index.ts; what that does not export is private to the folder",
       severity: 'error',
-      from: { path: '^src/([^/]+)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^src/([^/]+)/', pathNot: '\\.(test|fixture)\\.ts$' },
       to: { path: '^src/[^/]+/.+', pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$', '^src/anchor/[^/]+/index\\.ts$'] },
     },
     {

@@ -6,6 +6,9 @@
  * (`peers` below): where it is missing they are skipped, loudly; with TWINTRACK_REQUIRE_PEERS=1, as in CI,
  * that is a failure. The same holds for drachtio-srf and what it needs beyond that
  * (drachtio-srf/runnable.ts); asked for by its name it fails.
+ *
+ * Most of them wait most of the time, for calls to be heard out: those run two at a time (support/ports.ts keeps them
+ * apart). Those of `alone` measure, or fill the machine by themselves.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -33,6 +36,12 @@ const tests = folders.flatMap((folder) =>
     .map((file) => ({ folder, name: basename(file, '.test.js'), file: join(here, folder, file) })),
 );
 
+/** Files that have the machine to themselves. */
+const alone = ['never-harmed', 'calls', 'bench', 'loss', 'transparency'];
+/** The longest of the others: begun first, so that none of them is left alone at the end. */
+const longest = ['suite', 'recording-control', 'test-call'];
+const place = (name: string): number => (longest.includes(name) ? longest.indexOf(name) : longest.length);
+
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !tests.some((test) => test.folder === name || test.name === name));
 if (unknown.length > 0) {
@@ -49,9 +58,12 @@ let status = 0;
 const runnable = wanted.filter((test) => !skipped.includes(test) && !leftOut.includes(test));
 if (runnable.length > 0) {
   const tap = createRequire(import.meta.url).resolve('tap/package.json').replace(/package\.json$/, 'dist/esm/run.mjs');
-  // One after the other: each has the machine's two cores and its timing to itself.
-  const args = [tap, 'run', '--disable-coverage', '--allow-empty-coverage', '--jobs=1', '--timeout=300', ...runnable.map((test) => relative(root, test.file))];
-  status = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
+  const beside = runnable.filter(({ name }) => !alone.includes(name)).sort((one, other) => place(one.name) - place(other.name));
+  for (const [jobs, tests] of [[2, beside], [1, runnable.filter((test) => !beside.includes(test))]] as const) {
+    if (tests.length === 0) continue;
+    const args = [tap, 'run', '--disable-coverage', '--allow-empty-coverage', `--jobs=${jobs}`, '--timeout=300', ...tests.map((test) => relative(root, test.file))];
+    status ||= spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
+  }
 }
 if (leftOut.length > 0) console.error(`\nLEFT OUT: drachtio-srf, the suite that drachtio-srf ships: ${lacking ?? ''}.`);
 for (const { program, debian, folders } of missing) {

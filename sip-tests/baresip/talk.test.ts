@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import type { Listed, Report } from '../../src/ledger/index.js';
+import type { Report } from '../../src/ledger/index.js';
 import { decodePcmu, encodePcmu, encodeWavHeader } from '../../src/media/index.js';
 import { tune } from '../../src/testcall/index.js';
 import { channelsOf } from '../support/audio.js';
 import { openBaresip, type BaresipEvent } from '../support/baresip.js';
-import { startProduct, metric, twintrack, twintrackJson, until } from '../support/product.js';
+import { listed, startProduct, metric, twintrack, twintrackJson, until } from '../support/product.js';
 import { openWorkspace } from '../support/workspace.js';
 
 const rate = 8_000;
@@ -80,10 +80,10 @@ t.test('a call between two telephones is held, resumed and transferred; both cal
   await alice.command('hangup');
   await desk.event('carol hears the end', (event) => event.type === 'CALL_CLOSED' && isOf('carol')(event));
 
-  await until(async () => (await twintrackJson<Listed[]>(workspace, 'list', '--state', 'complete')).length === 2, 'two recordings', 60_000);
-  const listed = await twintrackJson<Listed[]>(workspace, 'list');
-  t.strictSame(listed.map(({ callee }) => /bob|carol/u.exec(callee)?.[0]).sort(), ['bob', 'carol']);
-  for (const { sessionId, callee } of listed) {
+  await until(async () => (await listed(workspace, 'complete')).length === 2, 'two recordings', 60_000);
+  const entries = await listed(workspace);
+  t.strictSame(entries.map(({ callee }) => /bob|carol/u.exec(callee)?.[0]).sort(), ['bob', 'carol']);
+  for (const { sessionId, callee } of entries) {
     const report = await twintrackJson<Report>(workspace, 'show', sessionId);
     const file = join(workspace.dir, `${sessionId}.wav`);
     t.equal((await twintrack(workspace, 'export', sessionId, '--out', file)).status, 0);

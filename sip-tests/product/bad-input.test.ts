@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Listed, Report } from '../../src/ledger/index.js';
-import { isWell, metric, startProduct, twintrack, twintrackJson, until } from '../support/product.js';
+import type { Report } from '../../src/ledger/index.js';
+import { isWell, listed, metric, startProduct, twintrack, twintrackJson, until } from '../support/product.js';
 import { openRawSip, rawRequest, rawResponse } from '../support/raw-sip.js';
 import { openWorkspace } from '../support/workspace.js';
 
@@ -68,7 +68,7 @@ t.test('bad input on the wire', { timeout: 180_000 }, async (t) => {
     t.match(invite, /m=video \d+ RTP\/AVP 96\r\na=rtpmap:96 VP8\/90000/);
     callee.send(rawResponse(invite, '486 Busy Here'), workspace.sipPort);
     await caller.message('SIP/2.0 486');
-    await until(async () => (await twintrackJson<Listed[]>(workspace, 'list', '--state', 'excluded')).length === 1, 'the ledger entry');
+    await until(async () => (await listed(workspace, 'excluded')).length === 1, 'the ledger entry');
   });
 
   await t.test('an SDP that nobody can read goes on untouched', async (t) => {
@@ -122,9 +122,9 @@ t.test('strangers', { timeout: 120_000 }, async (t) => {
       trunk.send(rawRequest({ method: 'OPTIONS', from: { address: '127.0.0.2', port: trunk.port }, toPort: workspace.sipPort }), workspace.sipPort);
       await trunk.message('SIP/2.0 200');
       if (strangers === 'ignore') t.strictSame(stranger.received, []);
-      const listed = await twintrackJson<Listed[]>(workspace, 'list');
-      if (strangers === 'ignore') t.strictSame(listed, []);
-      else t.match(listed, [{ state: 'excluded', reason: 'refused with 403: its source belongs to no trunk' }]);
+      const entries = await listed(workspace);
+      if (strangers === 'ignore') t.strictSame(entries, []);
+      else t.match(entries, [{ state: 'excluded', reason: 'refused with 403: its source belongs to no trunk' }]);
       t.equal(await product.stop(), 0);
     });
   }
@@ -139,9 +139,9 @@ t.test('a recorder that is not there: the call goes on, and the ledger says what
   t.equal(status, 1, 'the test call says that there is no recording');
   const done = JSON.parse(stdout) as { caller: { heardPackets: number }; callee: { heardPackets: number } };
   t.strictSame([done.caller.heardPackets, done.callee.heardPackets], [100, 100], 'both ends heard each other');
-  const [listed] = await twintrackJson<Listed[]>(workspace, 'list');
-  t.equal(listed?.state, 'lost');
-  t.match(listed?.reason ?? '', /recorder/);
+  const [entry] = await listed(workspace);
+  t.equal(entry?.state, 'lost');
+  t.match(entry?.reason ?? '', /recorder/);
   t.equal(await product.stop(), 0);
 });
 

@@ -9,7 +9,7 @@ import type { Listed, Report } from '../../src/ledger/index.js';
 import { encodePcmu, decodePcmu } from '../../src/media/index.js';
 import { tune } from '../../src/testcall/index.js';
 import { channelsOf } from '../support/audio.js';
-import { metric, startProduct, twintrack, twintrackJson, until } from '../support/product.js';
+import { listed, metric, startProduct, twintrack, twintrackJson, until } from '../support/product.js';
 import { openWorkspace, type Workspace } from '../support/workspace.js';
 
 /** What may be missing before the kill: one flush and its way. */
@@ -30,9 +30,9 @@ t.test('kill -9 in the middle of a call, then a start: the capture becomes a rec
 
   const second = await startProduct(workspace);
   t.teardown(() => second.kill());
-  await until(async () => (await twintrackJson<Listed[]>(workspace, 'list', '--state', 'partial')).length === 1, 'the recording');
-  const [listed] = await twintrackJson<Listed[]>(workspace, 'list');
-  const sessionId = listed?.sessionId ?? '';
+  await until(async () => (await listed(workspace, 'partial')).length === 1, 'the recording');
+  const [found] = await twintrackJson<Listed[]>(workspace, 'list');
+  const sessionId = found?.sessionId ?? '';
   const report = await twintrackJson<Report>(workspace, 'show', sessionId);
   t.equal(report.state, 'partial');
   t.match(report.reason, /died/);

@@ -9,7 +9,7 @@ import { parseRtp } from '../../src/media/index.js';
 import { placeTestCall, tune, type EndResult, type TestCallResult } from '../../src/testcall/index.js';
 import { loadOrCreateKeys } from '../../src/vault/index.js';
 import { channelsOf } from '../support/audio.js';
-import { askApi, metric, startProduct, tokenOf, twintrack, twintrackJson, until, type RunningProduct } from '../support/product.js';
+import { askApi, listed, metric, startProduct, tokenOf, twintrack, twintrackJson, until, type RunningProduct } from '../support/product.js';
 import { openWorkspace, type Workspace } from '../support/workspace.js';
 
 const framesPerMs = 8;
@@ -65,8 +65,8 @@ async function post({ workspace }: Site, path: string, body: unknown, withToken 
 
 const command = (site: Site, sessionId: string, said: string): Promise<Answer> => post(site, `/v1/calls/${sessionId}/recording`, { command: said });
 
-const listedOnce = (workspace: Workspace, sessionId: string, state: string): Promise<void> =>
-  until(async () => ((await (await askApi(workspace, `/v1/recordings?state=${state}`)).json()) as Listed[]).some((one) => one.sessionId === sessionId), `${sessionId} to be ${state}`);
+const listedOnce = (workspace: Workspace, sessionId: string, state: Listed['state']): Promise<void> =>
+  until(async () => (await listed(workspace, state)).some((one) => one.sessionId === sessionId), `${sessionId} to be ${state}`);
 
 async function reportOf(workspace: Workspace, sessionId: string): Promise<Report | undefined> {
   return ((await (await askApi(workspace, `/v1/recordings/${sessionId}`)).json()) as Found).report;

@@ -37,11 +37,11 @@ t.test('test calls through a running product', { timeout: 180_000 }, async (t) =
   t.teardown(() => product.kill());
 
   for (const [name, ...args] of [
-    ['plain', '--seconds', '5'],
-    ['SRTP with SDES keys', '--seconds', '5', '--srtp'],
-    ['A-law', '--seconds', '2', '--codec', 'PCMA'],
-    ['to a number', '--seconds', '2', '--to', 'sip:+4420@example.com'],
-    ['through TCP', '--seconds', '2', '--via', `127.0.0.1:${workspace.sipPort};transport=tcp`],
+    ['plain', '--seconds', '3'],
+    ['SRTP with SDES keys', '--seconds', '2', '--srtp'],
+    ['A-law', '--seconds', '1', '--codec', 'PCMA'],
+    ['to a number', '--seconds', '1', '--to', 'sip:+4420@example.com'],
+    ['through TCP', '--seconds', '1', '--via', `127.0.0.1:${workspace.sipPort};transport=tcp`],
   ] as const) {
     await t.test(`a call (${name}) is recorded sample for sample, both sides in their place`, async (t) => {
       const done = await twintrackJson<CallDocument>(workspace, 'call', ...args);

@@ -1,16 +1,17 @@
 /** The product is told to stop while calls run: they go on to their end, no new ones are taken, nothing is lost. */
 import t from 'tap';
-import type { Listed } from '../../src/ledger/index.js';
-import { isWell, metric, startProduct, twintrackJson, until } from '../support/product.js';
+import { isWell, listed, metric, startProduct, until } from '../support/product.js';
 import { openRawSip, rawRequest } from '../support/raw-sip.js';
 import { startCalls } from '../support/running-calls.js';
 import { openWorkspace } from '../support/workspace.js';
 
 const calls = 5;
 /** Of 20 ms. */
-const packets = 250;
+const packets = 200;
 
-t.test('SIGTERM drains: running calls end whole, new ones are told to come later, then the product stops', { timeout: 120_000 }, async (t) => {
+t.jobs = 2;
+
+void t.test('SIGTERM drains: running calls end whole, new ones are told to come later, then the product stops', { timeout: 120_000, buffered: true }, async (t) => {
   const workspace = await openWorkspace();
   t.teardown(() => workspace.remove());
   const product = await startProduct(workspace);
@@ -31,14 +32,14 @@ t.test('SIGTERM drains: running calls end whole, new ones are told to come later
 
   const again = await startProduct(workspace);
   t.teardown(() => again.kill());
-  await until(async () => (await twintrackJson<Listed[]>(workspace, 'list', '--state', 'complete')).length === calls, 'the recordings');
-  const [refused, ...others] = (await twintrackJson<Listed[]>(workspace, 'list')).filter(({ state }) => state !== 'complete');
+  await until(async () => (await listed(workspace, 'complete')).length === calls, 'the recordings');
+  const [refused, ...others] = (await listed(workspace)).filter(({ state }) => state !== 'complete');
   t.strictSame([refused?.state, others.length], ['excluded', 0]);
   t.match(refused?.reason, /takes no new calls/u);
   t.equal(await again.stop(), 0);
 });
 
-t.test('a second signal does not wait: what runs is hung up and kept as far as it came', { timeout: 120_000 }, async (t) => {
+void t.test('a second signal does not wait: what runs is hung up and kept as far as it came', { timeout: 120_000, buffered: true }, async (t) => {
   const workspace = await openWorkspace();
   t.teardown(() => workspace.remove());
   const product = await startProduct(workspace);
@@ -53,7 +54,7 @@ t.test('a second signal does not wait: what runs is hung up and kept as far as i
 
   const again = await startProduct(workspace);
   t.teardown(() => again.kill());
-  await until(async () => (await twintrackJson<Listed[]>(workspace, 'list')).every(({ state }) => state === 'complete' || state === 'partial'), 'the recording');
-  t.equal((await twintrackJson<Listed[]>(workspace, 'list')).length, 1);
+  await until(async () => (await listed(workspace)).every(({ state }) => state === 'complete' || state === 'partial'), 'the recording');
+  t.equal((await listed(workspace)).length, 1);
   t.equal(await again.stop(), 0);
 });

@@ -1,100 +1,47 @@
 /**
- * Recording never harms a call: whatever becomes of the recorder, the anchor or the policy service while 50 calls
- * run, every call goes to its end, no audio is interrupted, and the ledger says of each why it is not whole.
+ * Recording never harms a call: whatever becomes of the recorder, the anchor, the policy service, the ledger or the
+ * disk while 50 calls run, every call goes to its end, no audio is interrupted, and the ledger says of each why it is not whole.
+ *
+ * Two products at once, each with one fault after another.
  */
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import type { Listed } from '../../src/ledger/index.js';
-import { tune } from '../../src/testcall/index.js';
+import t from 'tap';
+import { limitFiles } from '../../src/capture/full-disk.fixture.js';
+import { connectSip } from '../../src/sip/index.js';
 import { freePort } from '../../src/udp/free-port.fixture.js';
-import { writeCapture } from '../support/audio.js';
-import { metric, startProduct, twintrackJson, until, type RunningProduct } from '../support/product.js';
+import { healthOf, metric, startProduct, until } from '../support/product.js';
+import { relayPortsAt } from '../support/ports.js';
 import { openRawSip } from '../support/raw-sip.js';
-import { openRtpSink, type RtpSink } from '../support/rtp-sink.js';
-import { runSipp } from '../support/sipp.js';
-import { openWorkspace, type Workspace } from '../support/workspace.js';
+import { openWorkspace } from '../support/workspace.js';
+import { calls, during, openBed, reload, statesOf } from './calls-under-fault.js';
 
-const calls = 50;
 /** A call takes four pairs, which rest for 30 s when it has ended. */
-const relayPorts: [number, number] = [20_000, 23_999];
-/** Of 20 ms. */
-const packets = 400;
+const portsOf = (rounds: number): number => rounds * calls * 4 * 2;
+/** More than any capture and recording here, less than where the log of the ledger's database is written (PostgreSQL begins beyond the first MiB of it). */
+const ledgerBytes = 1_048_576;
+/** What a capture has reached after less than two seconds. */
+const captureBytes = 16_384;
 
-interface Bed {
-  readonly workspace: Workspace;
-  readonly product: RunningProduct;
-  readonly sink: RtpSink;
-  readonly capture: string;
-  /** The configuration as it was at first. */
-  readonly file: string;
-}
+t.jobs = 2;
 
-async function reload({ workspace, product }: Bed, text: string): Promise<void> {
-  await writeFile(workspace.configFile, text);
-  const before = product.log().length;
-  product.signal('SIGHUP');
-  await until(() => Promise.resolve(/the configuration is (?:not )?taken/u.test(product.log().slice(before))), 'the configuration is read');
-  if (!/is taken/u.test(product.log().slice(before))) throw new Error(product.log().slice(before));
-}
-
-let placed = 0;
-
-/**
- * Places 50 calls, does something once all run, and gives what the ledger says of them.
- *
- * @param told the states that they end in
- */
-async function during(t: Test, bed: Bed, told: readonly string[], inject: () => Promise<void> | void = () => undefined): Promise<readonly Listed[]> {
-  const { workspace, sink, capture } = bed;
-  const round = (placed += 1);
-  const before = await twintrackJson<Listed[]>(workspace, 'list', '--limit', '1000');
-  const common = { calls, rate: 25, dir: workspace.dir };
-  const callee = runSipp({ ...common, scenario: 'uas-sink', port: workspace.nextHopPort, mediaPort: 42_000, values: { SINK: String(sink.port) } });
-  const caller = runSipp({
-    ...common, scenario: 'uac-audio', remote: `127.0.0.1:${workspace.sipPort}`, port: workspace.sipPort + 1, mediaPort: 44_000, values: { CAPTURE: capture, CAPTURE_MS: String(packets * 20) },
-  });
-  await until(async () => (await metric(workspace, 'twintrack_calls_active')) === calls, `round ${round}: all calls run`);
-  await inject();
-  await Promise.all([caller.done, callee.done]);
-  const heard = sink.take();
-  t.equal(heard.length, calls, 'every call was heard');
-  t.strictSame(heard.filter(({ packets: count, longestGap }) => count < packets - 1 || longestGap > 1), [], 'no audio was interrupted for more than 20 ms');
-  await until(async () => (await metric(workspace, 'twintrack_calls_active')) === 0, 'all calls have ended');
-  let listed: readonly Listed[] = [];
-  await until(async () => {
-    listed = (await twintrackJson<Listed[]>(workspace, 'list', '--limit', '1000')).filter(({ sessionId }) => !before.some((one) => one.sessionId === sessionId));
-    return listed.length === calls && listed.every(({ state }) => told.includes(state));
-  }, 'the ledger knows the end of each', 60_000);
-  return listed;
-}
-
-const statesOf = (listed: readonly Listed[]): Record<string, number> => {
-  const counts: Record<string, number> = {};
-  for (const { state } of listed) counts[state] = (counts[state] ?? 0) + 1;
-  return counts;
-};
-
-t.test('calls go on, whatever happens to their recording', { timeout: 280_000 }, async (t) => {
-  const [workspace, elsewhere, sink] = [await openWorkspace({ relayPorts }), await openWorkspace(), await openRtpSink()];
-  t.teardown(() => Promise.all([workspace.remove(), elsewhere.remove()]).then(() => sink.close()));
-  const capture = join(workspace.dir, 'voice.pcap');
-  await writeCapture(capture, packets, tune('caller'));
-  const product = await startProduct(workspace);
-  t.teardown(() => product.kill());
-  const file = await readFile(workspace.configFile, 'utf8');
-  const bed: Bed = { workspace, product, sink, capture, file };
-  const recorderAt = (uri: string): Promise<void> => reload(bed, file.replace(/recorder: "[^"]*"/u, `recorder: "${uri}"`));
+void t.test('calls go on, whatever the recorder does', { timeout: 280_000, buffered: true }, async (t) => {
+  const elsewhere = await openWorkspace();
+  t.teardown(() => elsewhere.remove());
+  const bed = await openBed(t, 0, { relayPorts: relayPortsAt(0, portsOf(4)) });
+  const recorderAt = (uri: string): Promise<void> => reload(bed, bed.file.replace(/recorder: "[^"]*"/u, `recorder: "${uri}"`));
 
   await t.test('a recorder that dies', async (t) => {
     const recorder = await startProduct(elsewhere);
+    t.teardown(() => recorder.kill());
     await recorderAt(`sip:recorder@127.0.0.1:${elsewhere.recorderPort};transport=tcp`);
-    const listed = await during(t, bed, ['pending', 'lost'], async () => {
-      await until(async () => (await metric(elsewhere, 'twintrack_captures_open')) === calls, 'the recorder has all of them');
-      recorder.kill();
+    const listed = await during(t, bed, {
+      told: ['pending', 'lost'],
+      inject: async () => {
+        await until(async () => (await metric(elsewhere, 'twintrack_captures_open')) === calls, 'the recorder has all of them');
+        await recorder.kill();
+      },
     });
     t.ok(listed.every(({ callState }) => callState === 'ended'));
     // What it had is in its own ledger; ours knows the calls, and of one that it had only just been offered that it is lost.
@@ -104,43 +51,93 @@ t.test('calls go on, whatever happens to their recording', { timeout: 280_000 },
 
   await t.test('a recorder that is not there', async (t) => {
     await recorderAt(`sip:recorder@127.0.0.1:${await freePort()};transport=tcp`);
-    const listed = await during(t, bed, ['lost']);
+    const listed = await during(t, bed, { told: ['lost'] });
     t.strictSame(statesOf(listed), { lost: calls });
     t.ok(listed.every(({ reason }) => /recorder/u.test(reason)), 'the ledger says why');
+  });
+
+  await t.test('a recorder that refuses, for one reason or another', async (t) => {
+    const refusals = [488, 500, 603];
+    const port = await freePort();
+    const recorder = await connectSip({ settings: { listen: [{ transport: 'tcp', host: '127.0.0.1', port }] }, onCrash: () => undefined, onTrouble: () => undefined });
+    t.teardown(() => recorder.close());
+    let asked = 0;
+    recorder.srf.invite((_request, response) => response.send(refusals[(asked += 1) % refusals.length] ?? 500));
+    await recorderAt(`sip:recorder@127.0.0.1:${port};transport=tcp`);
+    const listed = await during(t, bed, { told: ['lost'] });
+    t.strictSame(statesOf(listed), { lost: calls });
+    const told = new Set(listed.map(({ reason }) => /the recorder .* refused with (\d+)$/u.exec(reason)?.[1] ?? reason));
+    t.strictSame([...told].sort(), refusals.map(String), 'the ledger says why');
   });
 
   await t.test('a recorder that says nothing', async (t) => {
     const silent = await openRawSip('127.0.0.1', await freePort());
     t.teardown(() => silent.close());
     await recorderAt(`sip:recorder@127.0.0.1:${silent.port}`);
-    const listed = await during(t, bed, ['lost']);
+    const listed = await during(t, bed, { told: ['lost'] });
     t.strictSame(statesOf(listed), { lost: calls });
     t.strictSame([...new Set(listed.map(({ reason }) => reason))].filter((reason) => !/recorder .*answer/u.test(reason)), []);
   });
+  t.equal(await bed.product.stop(), 0);
+});
 
+void t.test('calls go on, whatever happens to the anchor, the policy service, the ledger and the disk', { timeout: 280_000, buffered: true }, async (t) => {
   await t.test('an anchor that has no ports left', async (t) => {
     // A call takes a port pair for each party, and one for each copy.
-    const narrow = await openWorkspace({ relayPorts: [28_000, 28_079] });
-    t.teardown(() => narrow.remove());
-    const small = await startProduct(narrow);
-    t.teardown(() => small.kill());
-    const listed = await during(t, { ...bed, workspace: narrow, product: small }, ['complete', 'lost']);
+    const narrow = await openBed(t, 1, { relayPorts: relayPortsAt(portsOf(4), 80) });
+    const listed = await during(t, narrow, { told: ['complete', 'lost'] });
     const lost = listed.filter(({ state }) => state === 'lost');
     t.ok(lost.length > 0 && lost.length < calls, `${lost.length} of them found none`);
     t.ok(lost.every(({ reason }) => /port/u.test(reason)), 'the ledger says why');
-    t.equal(await small.stop(), 0);
+    t.equal(await narrow.product.stop(), 0);
   });
+
+  const bed = await openBed(t, 1, { relayPorts: relayPortsAt(portsOf(4) + 80, portsOf(3)) });
+  const { workspace, product } = bed;
 
   await t.test('a policy service that hangs, then is gone', async (t) => {
     const service = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(service, 'listening');
     t.teardown(() => service.closeAllConnections());
-    await reload(bed, `${file}policy: {service: {url: "http://127.0.0.1:${(service.address() as AddressInfo).port}/"}}\n`);
-    const listed = await during(t, bed, ['complete'], () => {
-      service.closeAllConnections();
-      service.close();
+    await reload(bed, `${bed.file}policy: {service: {url: "http://127.0.0.1:${(service.address() as AddressInfo).port}/"}}\n`);
+    const listed = await during(t, bed, {
+      told: ['complete'],
+      inject: () => {
+        service.closeAllConnections();
+        service.close();
+      },
     });
     t.strictSame(statesOf(listed), { complete: calls }, 'the rules decide: all of them are recorded');
+    await reload(bed, bed.file);
+  });
+
+  await t.test('a ledger whose database can write no more: what it should have taken is kept, and entered when it can', async (t) => {
+    let [waiting, health] = [0, ''];
+    const listed = await during(t, bed, {
+      told: ['complete'],
+      when: calls / 2,
+      inject: () => limitFiles(product.pid, ledgerBytes),
+      mend: async () => {
+        waiting = await metric(workspace, 'twintrack_ledger_entries_waiting');
+        health = (await healthOf(workspace, 'ledger'))?.detail ?? '';
+        limitFiles(product.pid, undefined);
+      },
+    });
+    // The ends of all calls and captures, and whatever of the beginning of half of them was not in yet.
+    t.ok(waiting >= 2 * calls, `${waiting} entries waited`);
+    t.match(health, /takes no entries; \d+ of calls and captures are kept/u, 'health says so');
+    t.strictSame(statesOf(listed), { complete: calls }, 'nothing is missing');
+    t.ok(listed.every(({ callState }) => callState === 'ended'));
+    t.equal(await metric(workspace, 'twintrack_ledger_entries_waiting'), 0);
+    t.match(await healthOf(workspace, 'ledger'), { ok: true });
+    t.match(product.log(), /the ledger takes no entries.*the ledger has taken all entries that were kept/su);
+  });
+
+  await t.test('a disk that is full while they run', async (t) => {
+    const listed = await during(t, bed, { told: ['partial'], inject: () => limitFiles(product.pid, captureBytes), mend: () => limitFiles(product.pid, undefined) });
+    t.strictSame(statesOf(listed), { partial: calls }, 'what was written until then is kept');
+    t.strictSame(listed.filter(({ reason }) => !/could not write .*EFBIG/u.test(reason)), [], 'the ledger says why');
+    t.equal(await metric(workspace, 'twintrack_captures_total{state="failed"}'), calls);
   });
   t.equal(await product.stop(), 0);
 });

@@ -1,16 +1,15 @@
 /** The configuration is read again while calls run: new calls go by the new one, the old calls on as they began. */
 import { readFile, writeFile } from 'node:fs/promises';
 import t from 'tap';
-import type { Listed } from '../../src/ledger/index.js';
 import { freePort } from '../../src/udp/free-port.fixture.js';
-import { metric, startProduct, twintrackJson, until } from '../support/product.js';
+import { listed, metric, startProduct, until } from '../support/product.js';
 import { openRawSip, rawRequest } from '../support/raw-sip.js';
 import { startCalls } from '../support/running-calls.js';
 import { openWorkspace } from '../support/workspace.js';
 
 const calls = 3;
 /** Of 20 ms. */
-const packets = 400;
+const packets = 250;
 
 t.test('SIGHUP: new calls go where the new configuration says, running ones to their end; a wrong one changes nothing', { timeout: 120_000 }, async (t) => {
   const workspace = await openWorkspace();
@@ -47,6 +46,6 @@ t.test('SIGHUP: new calls go where the new configuration says, running ones to t
   t.equal(invites(), before, 'who is no trunk any more is refused');
 
   await running.done;
-  await until(async () => (await twintrackJson<Listed[]>(workspace, 'list', '--state', 'complete')).length === calls, 'the recordings');
+  await until(async () => (await listed(workspace, 'complete')).length === calls, 'the recordings');
   t.equal(await product.stop(), 0);
 });

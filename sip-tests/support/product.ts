@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Listed } from '../../src/ledger/index.js';
 import type { Workspace } from './workspace.js';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -78,6 +79,19 @@ export async function isWell(workspace: Workspace): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** What `twintrack list` shows, without a process of its own; throws while the ledger does not answer. */
+export async function listed(workspace: Workspace, state?: Listed['state']): Promise<readonly Listed[]> {
+  const response = await askApi(workspace, `/v1/recordings?limit=1000${state === undefined ? '' : `&state=${state}`}`);
+  if (!response.ok) throw new Error(`the list was answered ${response.status}`);
+  return (await response.json()) as Listed[];
+}
+
+/** What `/health` says of one of its checks. */
+export async function healthOf(workspace: Workspace, check: string): Promise<{ readonly ok: boolean; readonly detail: string } | undefined> {
+  const response = await fetch(`http://127.0.0.1:${workspace.httpPort}/health`);
+  return ((await response.json()) as { checks: Record<string, { ok: boolean; detail: string }> }).checks[check];
 }
 
 /** A metric's value, by its full name with labels as the exposition prints them. */

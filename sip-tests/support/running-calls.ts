@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { tune } from '../../src/testcall/index.js';
 import { writeCapture } from './audio.js';
 import { metric, until } from './product.js';
+import { sippMediaPort } from './ports.js';
 import { runSipp } from './sipp.js';
 import type { Workspace } from './workspace.js';
 
@@ -12,14 +13,17 @@ export interface RunningCalls {
   stop(): void;
 }
 
+let started = 0;
+
 /** @param packets of 20 ms, which both ends speak */
 export async function startCalls(workspace: Workspace, calls: number, packets: number): Promise<RunningCalls> {
   const capture = join(workspace.dir, 'voice.pcap');
   await writeCapture(capture, packets, tune('caller'));
+  const [calleePort, callerPort] = (started += 1) % 2 === 0 ? ([0, 1] as const) : ([2, 3] as const);
   const common = { calls, dir: workspace.dir, values: { CAPTURE: capture, CAPTURE_MS: String(packets * 20) } };
   const ends = [
-    runSipp({ ...common, scenario: 'uas-audio', port: workspace.nextHopPort, mediaPort: 42_000 }),
-    runSipp({ ...common, scenario: 'uac-audio', remote: `127.0.0.1:${workspace.sipPort}`, port: workspace.sipPort + 1, mediaPort: 44_000 }),
+    runSipp({ ...common, scenario: 'uas-audio', port: workspace.nextHopPort, mediaPort: sippMediaPort(calleePort) }),
+    runSipp({ ...common, scenario: 'uac-audio', remote: `127.0.0.1:${workspace.sipPort}`, port: workspace.sipPort + 1, mediaPort: sippMediaPort(callerPort) }),
   ];
   const done = Promise.all(ends.map((end) => end.done));
   // Whoever wants to know awaits it; others end the calls before that.

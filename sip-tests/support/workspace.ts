@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../src/udp/free-port.fixture.js';
+import { mediaPorts, type PortRange } from './ports.js';
 
 export interface Workspace {
   readonly dir: string;
@@ -25,7 +26,7 @@ export interface WorkspaceOptions {
   readonly policy?: object;
   /** Sides of the trunk whose headers command the recording. */
   readonly recordingControl?: readonly ('caller' | 'callee')[];
-  readonly relayPorts?: readonly [number, number];
+  readonly relayPorts?: PortRange;
   /** SIP by TLS alone, everywhere: of trunk, next hop and recorder. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string | undefined; readonly clientCertificate: string };
 }
@@ -34,9 +35,8 @@ export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Wor
   const dir = await mkdtemp(join(tmpdir(), 'twintrack-test-'));
   const [sipPort, recorderPort, nextHopPort, httpPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const configFile = join(dir, 'twintrack.yaml');
-  // Media ranges of two workspaces at once begin at different places; a busy port is passed over.
-  const media = 20_000 + 1_000 * Math.floor(Math.random() * 10);
-  const relay = options.relayPorts ?? [media, media + 999];
+  const media = mediaPorts();
+  const [recorder, relay] = [media.recorder, options.relayPorts ?? media.relay];
   const { tls } = options;
   const transports = tls === undefined ? ['udp', 'tcp'] : ['tls'];
   const sipAt = (port: number): string =>
@@ -60,7 +60,7 @@ recorder:
   name: recorder
   sip: ${sipAt(recorderPort)}
   sources: [127.0.0.0/8]
-  media: {address: 127.0.0.1, ports: [${media + 10_000}, ${media + 10_999}]}
+  media: {address: 127.0.0.1, ports: [${recorder[0]}, ${recorder[1]}]}
 `,
   );
   return { dir, configFile, sipPort, recorderPort, nextHopPort, httpPort, remove: () => rm(dir, { recursive: true, force: true }) };

@@ -11,7 +11,7 @@
  *   uac-      @INVITE 1@        the INVITE, without end of headers; @PEER@ inside a <recv> learns the To tag
  *             @ANSWERED@        receives the 200 and learns from it; @ACK 1@ sends the ACK without a body
  *             @CANCEL 1@, @ACK_REFUSAL 1@  the CANCEL of that INVITE, without end of headers, and the ACK to its 3xx and above
- *   uas-      @INVITED@         receives the INVITE and keeps what its responses repeat
+ *   uas-      @INVITED@         receives the INVITE and keeps what its responses repeat; @INVITED Replaces@ also $replaces, if it has that
  *             @REPLY 180 Ringing@, @FORK a 180 Ringing@  a response to that INVITE, from another branch;
  *             @REPLY_ELSEWHERE 302 Moved@  the same without a Contact
  *
@@ -71,9 +71,9 @@ const reply = (mode: Mode, status: string, tag: string): string =>
 const keep = (header: string, variable: string, more = ''): string =>
   `<ereg regexp=".*" search_in="hdr" header="${header}:" ${more}assign_to="${variable}"/>`;
 
-function invited(mode: Mode): string {
+function invited(mode: Mode, more: readonly string[]): string {
   const proxied = mode === 'proxied' ? [keep('Via', 'via2', 'occurrence="2" '), keep('Record-Route', 'route')] : [];
-  const kept = [keep('Via', 'via'), ...proxied, keep('From', 'caller'), keep('To', 'callee'), keep('CSeq', 'invited')];
+  const kept = [keep('Via', 'via'), ...proxied, keep('From', 'caller'), keep('To', 'callee'), keep('CSeq', 'invited'), ...more.map((header) => keep(header, header.toLowerCase()).replace('.*', '.+'))];
   return `<recv request="INVITE" rrs="true"><action>${kept.join('')}</action></recv>`;
 }
 
@@ -97,7 +97,7 @@ function expand(mode: Mode, role: Role, word: string, rest: string): string {
     case 'PEER': return learnsPeer;
     case 'ANSWERED': return `<recv response="100" optional="true"/><recv response="180" optional="true"/><recv response="200" rrs="true">${learnsPeer}</recv>`;
     case 'ACK': return send(`${inside(role, 'ACK', first)}\n${empty}`);
-    case 'INVITED': return invited(mode);
+    case 'INVITED': return invited(mode, rest.split(' ').filter((header) => header !== ''));
     default: throw new Error(`no template word ${word}`);
   }
 }

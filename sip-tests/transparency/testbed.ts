@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../src/udp/free-port.fixture.js';
+import { loopbackAddress, mediaPorts } from '../support/ports.js';
 import { startProduct, type RunningProduct } from '../support/product.js';
 import { readMessageLog, type Logged } from './message-log.js';
 import { expandScenario, type Mode, type Role } from './scenario.js';
@@ -32,7 +33,18 @@ export interface Testbed {
   endsOf(scenario: string, mode: Mode): { readonly callerAddress: string; readonly calleePort: number };
   /** Runs one call with a callee that waits for it. */
   call(scenario: string, mode: Mode): Promise<CallResult>;
+  /** Starts one end; a callee waits for its call when this resolves. */
+  start(role: Role, scenario: string, mode: Mode, options?: EndChoice): Promise<End>;
   close(): Promise<void>;
+}
+
+export interface EndChoice {
+  /** What stands for each {{NAME}} of its template. */
+  readonly values?: Readonly<Record<string, string>>;
+  /** Calls that it has; one as a rule. */
+  readonly calls?: number;
+  /** Whose trunk it calls by, where that is not the one of its own scenario; from another port then. */
+  readonly trunkOf?: string;
 }
 
 const callWithinSeconds = 30;
@@ -41,10 +53,11 @@ const boundWithinMs = 20_000;
 export async function openTestbed(scenarios: readonly string[]): Promise<Testbed> {
   const dir = await mkdtemp(join(tmpdir(), 'twintrack-transparency-'));
   const [sipPort, recorderPort, httpPort] = [await freePort(), await freePort(), await freePort()];
+  const { relay, recorder } = mediaPorts();
   const trunks = new Map<string, { callerAddress: string; calleePort: number }>();
   for (const [index, scenario] of scenarios.entries()) {
     for (const [which, mode] of modes.entries()) {
-      trunks.set(`${scenario}-${mode}`, { callerAddress: `127.0.${10 + which}.${index + 1}`, calleePort: await freePort() });
+      trunks.set(`${scenario}-${mode}`, { callerAddress: loopbackAddress(which === 0 ? 0 : 1, index + 1), calleePort: await freePort() });
     }
   }
   const configFile = join(dir, 'twintrack.yaml');
@@ -58,13 +71,13 @@ http: {port: ${httpPort}}
 sip: {listen: ["udp:127.0.0.1:${sipPort}", "tcp:127.0.0.1:${sipPort}"], natDetection: false}
 trunks:
 ${lines.join('')}policy: {rules: [{name: not-these, when: {trunk: [${never.join(', ')}]}, record: never}]}
-anchor: {relay: {address: 127.0.0.1, ports: [20000, 21999]}}
+anchor: {relay: {address: 127.0.0.1, ports: [${relay.join(', ')}]}}
 recording: {recorder: "sip:recorder@127.0.0.1:${recorderPort};transport=tcp"}
 recorder:
   name: recorder
   sip: {listen: ["udp:127.0.0.1:${recorderPort}", "tcp:127.0.0.1:${recorderPort}"]}
   sources: [127.0.0.0/8]
-  media: {address: 127.0.0.1, ports: [30000, 31999]}
+  media: {address: 127.0.0.1, ports: [${recorder.join(', ')}]}
 `,
   );
   const product = await startProduct({ dir, configFile, sipPort, recorderPort, nextHopPort: 0, httpPort, remove: () => Promise.resolve() });
@@ -73,17 +86,24 @@ recorder:
     if (ends === undefined) throw new Error(`no trunk for ${scenario}`);
     return ends;
   };
+  const start = async (role: Role, scenario: string, mode: Mode, { values = {}, calls = 1, trunkOf }: EndChoice = {}): Promise<End> => {
+    const { callerAddress, calleePort } = endsOf(trunkOf ?? scenario, mode);
+    const common = { dir, scenario, mode, role, values, calls };
+    if (role === 'uac') return runEnd({ ...common, address: callerAddress, port: trunkOf === undefined ? 5060 : 5062, remote: `127.0.0.1:${sipPort}` });
+    const callee = await runEnd({ ...common, address: '127.0.0.1', port: calleePort });
+    await bound(calleePort, callee);
+    return callee;
+  };
   return {
     product,
     sipPort,
     endsOf,
+    start,
     call: async (scenario, mode) => {
-      const { callerAddress, calleePort } = endsOf(scenario, mode);
-      const callee = await runEnd({ dir, scenario, mode, role: 'uas', address: '127.0.0.1', port: calleePort });
-      await bound(calleePort, callee);
-      const caller = await runEnd({ dir, scenario, mode, role: 'uac', address: callerAddress, port: 5060, remote: `127.0.0.1:${sipPort}` });
+      const callee = await start('uas', scenario, mode);
+      const caller = await start('uac', scenario, mode);
       const objections = `${await caller.ended}${await callee.ended}`;
-      return { caller: readMessageLog(caller.log), callee: readMessageLog(callee.log), objections };
+      return { caller: caller.messages(), callee: callee.messages(), objections };
     },
     close: async () => {
       await product.stop();
@@ -93,9 +113,10 @@ recorder:
   };
 }
 
-interface End {
+export interface End {
   readonly process: ChildProcess;
-  readonly log: string;
+  /** What it has sent and received so far. */
+  messages(): readonly Logged[];
   /** Resolves with what SIPp objected to. */
   readonly ended: Promise<string>;
 }
@@ -108,14 +129,17 @@ interface EndOptions {
   readonly address: string;
   readonly port: number;
   readonly remote?: string;
+  readonly values: Readonly<Record<string, string>>;
+  readonly calls: number;
 }
 
-async function runEnd({ dir, scenario, mode, role, address, port, remote }: EndOptions): Promise<End> {
+async function runEnd({ dir, scenario, mode, role, address, port, remote, values, calls }: EndOptions): Promise<End> {
   const name = join(dir, `${role}-${scenario}-${mode}`);
-  await writeFile(`${name}.xml`, expandScenario(mode, role, templateOf(role, scenario)));
+  const text = expandScenario(mode, role, templateOf(role, scenario)).replace(/\{\{([A-Z]+)\}\}/gu, (_, value: string) => values[value] ?? '');
+  await writeFile(`${name}.xml`, text);
   const child = spawn('sipp', [
     ...(remote === undefined ? [] : [remote]),
-    ...['-sf', `${name}.xml`, '-i', address, '-p', String(port), '-m', '1', '-l', '1', '-nostdin', '-timeout', String(callWithinSeconds), '-timeout_error', '-recv_timeout', '10000'],
+    ...['-sf', `${name}.xml`, '-i', address, '-p', String(port), '-m', String(calls), '-l', '1', '-nostdin', '-timeout', String(callWithinSeconds), '-timeout_error', '-recv_timeout', '10000'],
     ...['-trace_msg', '-message_file', `${name}.messages`, '-trace_err', '-error_file', `${name}.errors`],
   ], { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
   let words = '';
@@ -125,7 +149,7 @@ async function runEnd({ dir, scenario, mode, role, address, port, remote }: EndO
     const errors = existsSync(`${name}.errors`) ? readFileSync(`${name}.errors`, 'utf8') : '';
     return `${role} exited with ${String(status)}: ${words}${errors.slice(0, 4_000)}\n`;
   });
-  return { process: child, log: `${name}.messages`, ended };
+  return { process: child, messages: () => readMessageLog(`${name}.messages`), ended };
 }
 
 /** SIPp does not say when it listens: the kernel does. */

@@ -30,6 +30,7 @@ const items: readonly Item[] = [
   { scenario: 'early-info', shows: 'INFO and MESSAGE from both ends before the answer' },
   { scenario: 'update', shows: 'UPDATE from both ends, before the answer and after it, one of them refused' },
   { scenario: 'glare', shows: '491 to a re-INVITE, the other end\'s re-INVITE, and the first once more' },
+  { scenario: 'glare-at-once', shows: 're-INVITEs of both ends on their way at once: 491 to both, and both once more' },
   { scenario: 'reinvite-refused', shows: '488 to a re-INVITE, after which the call goes on' },
   { scenario: 'fax', shows: 'switching to T.38 and back' },
   { scenario: 'transfer', shows: 'REFER, and the NOTIFYs that tell how it went' },

@@ -19,6 +19,7 @@ export const captureFrom = (row: Row): CaptureEntry => {
     openedAtMs: numberOf(row, 'opened_at_ms'),
     ...(closedAtMs === undefined ? {} : { closedAtMs }),
     state: oneOf(row, 'state', ['open', 'closed', 'cut']),
+    reason: textOf(row, 'reason'),
     packets: numberOf(row, 'packets'),
     bytes: numberOf(row, 'bytes'),
   };
@@ -41,9 +42,9 @@ export const captureOpened = async (sql: Sql, capture: NewCapture): Promise<void
 export const captureClosed = async (sql: Sql, captureId: string, end: CaptureEnd): Promise<void> => {
   const [found = []] = await sql.transaction([
     {
-      text: `update captures set state = $2, closed_at_ms = $3, packets = $4, bytes = $5, stitched = false
+      text: `update captures set state = $2, closed_at_ms = $3, packets = $4, bytes = $5, reason = $6, stitched = false
         where capture_id = $1 returning capture_id`,
-      params: [captureId, end.state, end.atMs, end.packets, end.bytes],
+      params: [captureId, end.state, end.atMs, end.packets, end.bytes, end.reason ?? ''],
     },
     // A new capture is a new chance for a session that could not be stitched.
     { text: 'delete from stitch_tries where session_id = (select session_id from captures where capture_id = $1)', params: [captureId] },

@@ -71,8 +71,10 @@ export interface CaptureEntry {
   readonly path: string;
   readonly openedAtMs: number;
   readonly closedAtMs?: number;
-  /** `cut`: its recorder died before it could close the file. */
+  /** `cut`: its recorder died before it could close the file, or could not write on. */
   readonly state: 'open' | 'closed' | 'cut';
+  /** Why it was cut; empty when its recorder died. */
+  readonly reason: string;
   readonly packets: number;
   readonly bytes: number;
 }
@@ -81,6 +83,8 @@ export type NewCapture = Pick<CaptureEntry, 'captureId' | 'sessionId' | 'recorde
 
 export interface CaptureEnd {
   readonly state: 'closed' | 'cut';
+  /** Why it was cut. */
+  readonly reason?: string | undefined;
   readonly atMs: number;
   readonly packets: number;
   readonly bytes: number;

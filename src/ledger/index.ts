@@ -1,4 +1,5 @@
 export { openLedger, type LedgerOptions } from './open-ledger.js';
+export type { LedgerObserver } from './kept-entries.js';
 export type { Ledger } from './ledger.js';
 export type {
   CallEnd,

@@ -111,8 +111,8 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     for (const capture of [late, early, done, newCapture(randomUUID())]) await ledger.captureOpened(capture);
     await ledger.captureClosed(done.captureId, { state: 'closed', atMs: 250, packets: 9, bytes: 1_600 });
     t.same(await ledger.capturesLeftOpen(recorder), [
-      { ...early, state: 'open', packets: 0, bytes: 0 },
-      { ...late, state: 'open', packets: 0, bytes: 0 },
+      { ...early, state: 'open', reason: '', packets: 0, bytes: 0 },
+      { ...late, state: 'open', reason: '', packets: 0, bytes: 0 },
     ]);
   });
 
@@ -122,13 +122,13 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     const second = newCapture(sessionId, { openedAtMs: 200 });
     await ledger.captureOpened(first);
     await ledger.captureOpened(second);
-    await ledger.captureClosed(first.captureId, { state: 'cut', atMs: 210, packets: 5, bytes: 800 });
+    await ledger.captureClosed(first.captureId, { state: 'cut', reason: 'the disk was full', atMs: 210, packets: 5, bytes: 800 });
     t.notOk((await sessionsDue()).includes(sessionId), 'one is still open');
     await ledger.captureClosed(second.captureId, { state: 'closed', atMs: 400, packets: 7, bytes: 900 });
     const job = (await ledger.sessionsToStitch(1_000)).find((each) => each.sessionId === sessionId);
     t.match(job?.captures, [
-      { captureId: first.captureId, state: 'cut', closedAtMs: 210 },
-      { captureId: second.captureId, state: 'closed', packets: 7, bytes: 900 },
+      { captureId: first.captureId, state: 'cut', reason: 'the disk was full', closedAtMs: 210 },
+      { captureId: second.captureId, state: 'closed', reason: '', packets: 7, bytes: 900 },
     ]);
     const recording = newRecording(sessionId, { stitchedAtMs: 500 });
     await ledger.putRecording(recording);

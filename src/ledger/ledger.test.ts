@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { newRecording } from './entries.fixture.js';
+import { limitFiles } from '../capture/full-disk.fixture.js';
+import { newCall, newRecording } from './entries.fixture.js';
 import { createLedger } from './ledger.js';
 import { ledgerContract } from './ledger-contract.js';
 import { migrate } from './migrations.js';
@@ -14,6 +15,28 @@ const clock = { nowMs: 1_000 };
 const ledger = await openLedger({ dir: join(folder, 'ledger'), now: () => clock.nowMs });
 
 await t.test('the ledger on PGlite keeps the contract', (t) => ledgerContract(t, ledger, clock));
+
+await t.test('what is entered while the disk is full is kept, health says so, and when there is room it is in the ledger', async (t) => {
+  const told: string[] = [];
+  const dir = join(folder, 'full');
+  const full = await openLedger({ dir, observer: { waiting: () => undefined, behind: () => told.push('behind'), caughtUp: () => told.push('caught up') } });
+  const call = newCall();
+  await full.callBegan(call);
+  t.teardown(() => limitFiles(process.pid, undefined));
+  // Less than where the database's log is written, which begins beyond the first MiB.
+  limitFiles(process.pid, 1_000_000);
+  const later = newCall({ startedAtMs: 2_000 });
+  const entered = Promise.all([full.callEnded(call.callId, { atMs: 3_000, outcome: 'answered', reason: 'hung up' }), full.callBegan(later)]);
+  let health = await full.health();
+  while (!/takes no entries; 2 of calls and captures are kept/.test(health.detail)) health = await full.health();
+  t.notOk(health.ok);
+  limitFiles(process.pid, undefined);
+  await entered;
+  t.match(await full.recordings({ limit: 10 }), [{ sessionId: later.sessionId, callState: 'ringing' }, { sessionId: call.sessionId, callState: 'ended' }]);
+  t.match(await full.health(), { ok: true });
+  t.strictSame(told, ['behind', 'caught up']);
+  await full.close();
+});
 
 await t.test('a second opener is refused and told who has the ledger', async (t) => {
   await t.rejects(openLedger({ dir: join(folder, 'ledger') }), { code: 'LEDGER_LOCKED', message: new RegExp(`process ${process.pid}\\b`) });

@@ -106,6 +106,10 @@ const migrations: readonly Migration[] = [
       'create index if not exists sessions_by_tag on sessions using gin (tags)',
     ],
   },
+  {
+    id: '0003-why-captures-were-cut',
+    statements: [`alter table captures add column if not exists reason text not null default ''`],
+  },
 ];
 
 /**
@@ -130,3 +134,10 @@ export const migrate = async (sql: Sql, nowMs: number): Promise<void> => {
     await sql.transaction(steps);
   }
 };
+
+/** Whether the database can write: by a change that changes nothing. */
+export const takesChanges = (sql: Sql): Promise<boolean> =>
+  sql.query('update schema_migrations set applied_at_ms = applied_at_ms').then(
+    () => true,
+    () => false,
+  );

@@ -4,9 +4,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Failure, messageOf } from '../errors/index.js';
+import { keepingEntries, type LedgerObserver } from './kept-entries.js';
 import { createLedger, type Ledger } from './ledger.js';
 import { lockFolder } from './lock.js';
-import { migrate } from './migrations.js';
+import { migrate, takesChanges } from './migrations.js';
 import { openPglite } from './pglite-sql.js';
 
 export interface LedgerOptions {
@@ -14,13 +15,15 @@ export interface LedgerOptions {
   readonly dir: string;
   /** Unix time in milliseconds. */
   readonly now?: () => number;
+  /** Told how entries fare. */
+  readonly observer?: LedgerObserver | undefined;
 }
 
 /**
  * Failures: LEDGER_LOCKED naming the process that has it, LEDGER_UNAVAILABLE when it does not open.
  * The first start takes seconds.
  */
-export const openLedger = async ({ dir, now = Date.now }: LedgerOptions): Promise<Ledger> => {
+export const openLedger = async ({ dir, now = Date.now, observer }: LedgerOptions): Promise<Ledger> => {
   try {
     await mkdir(dirname(dir), { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -35,7 +38,7 @@ export const openLedger = async ({ dir, now = Date.now }: LedgerOptions): Promis
       await sql.close();
       throw error;
     }
-    const ledger = createLedger(sql, now);
+    const ledger = keepingEntries(createLedger(sql, now), { takesChanges: () => takesChanges(sql), observer });
     return {
       ...ledger,
       close: async () => {

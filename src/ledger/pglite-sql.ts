@@ -26,6 +26,11 @@ export interface PgliteOptions {
   readonly waitTimeoutMs?: number;
   /** A thread that is busy with one request for this long is ended and started anew. */
   readonly stuckAfterMs?: number;
+  /**
+   * The same for a transaction, which is a few rows: PGlite 0.5 spins for ever in the COMMIT of one that cannot be
+   * written, as on a full disk.
+   */
+  readonly stuckTransactionMs?: number;
   readonly openTimeoutMs?: number;
   readonly maxWaiting?: number;
   /** Before the first new start after a crash; doubled with each that fails, up to a hundredfold. */
@@ -72,6 +77,7 @@ export class PgliteSql implements Sql {
       queryTimeoutMs: 5_000,
       waitTimeoutMs: 30_000,
       stuckAfterMs: 30_000,
+      stuckTransactionMs: 6_000,
       openTimeoutMs: 30_000,
       maxWaiting: 10_000,
       backOffMs: 100,
@@ -161,7 +167,8 @@ export class PgliteSql implements Sql {
 
   #late(job: Job): void {
     job.reject(unavailable(`the ledger did not answer within ${this.#settings.queryTimeoutMs} ms; whether it did what was asked is not known`));
-    const patienceMs = Math.max(0, this.#settings.stuckAfterMs - this.#settings.queryTimeoutMs);
+    const { stuckAfterMs, stuckTransactionMs, queryTimeoutMs } = this.#settings;
+    const patienceMs = Math.max(0, (job.statements.length > 1 ? stuckTransactionMs : stuckAfterMs) - queryTimeoutMs);
     this.#deadline = setTimeout(() => void this.#worker?.terminate(), patienceMs);
   }
 

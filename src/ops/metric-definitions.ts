@@ -74,6 +74,7 @@ export const definitions = {
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
   },
   twintrack_stitch_failures_total: { kind: 'counter', help: 'Tries to stitch a session that failed.' },
+  twintrack_ledger_entries_waiting: { kind: 'gauge', help: 'Entries of calls and captures that the database has not taken yet: kept in memory while it does not answer, 50000 at most.' },
   twintrack_edge_restarts_total: { kind: 'counter', help: 'Times the embedded SIP edge was started anew after a crash.' },
   twintrack_sip_rejected_total: {
     kind: 'counter',

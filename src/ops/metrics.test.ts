@@ -32,6 +32,7 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
   metrics.recordingEnded('partial');
   metrics.stitchSeconds(0.3);
   metrics.stitchFailed();
+  metrics.ledgerWaiting(12);
   metrics.edgeRestarted();
   metrics.sipRejected('no-trunk');
   metrics.policyDecided('stale');
@@ -56,6 +57,7 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
     'twintrack_stitch_seconds_bucket{le="0.25"} 0',
     'twintrack_stitch_seconds_bucket{le="0.5"} 1',
     'twintrack_stitch_failures_total 1',
+    'twintrack_ledger_entries_waiting 12',
     'twintrack_edge_restarts_total 1',
     'twintrack_sip_rejected_total{reason="no-trunk"} 1',
     'twintrack_policy_decisions_total{by="stale"} 1',

@@ -39,6 +39,8 @@ export interface Metrics {
   recordingEnded(state: MetricRecordingState): void;
   stitchSeconds(seconds: number): void;
   stitchFailed(): void;
+  /** Entries of calls and captures that are not in the ledger's database yet. */
+  ledgerWaiting(now: number): void;
   edgeRestarted(): void;
   sipRejected(reason: SipRejectReason, by?: number): void;
   tlsFailed(reason: TlsFailureReason, by: number): void;
@@ -94,6 +96,7 @@ export const createMetrics = (): Metrics => {
   const recordings = counter('twintrack_recordings_total');
   const stitchSeconds = histogram('twintrack_stitch_seconds');
   const stitchFailures = counter('twintrack_stitch_failures_total');
+  const ledgerWaiting = gauge('twintrack_ledger_entries_waiting');
   const edgeRestarts = counter('twintrack_edge_restarts_total');
   const sipRejected = counter('twintrack_sip_rejected_total');
   const tlsFailures = counter('twintrack_sip_tls_failures_total');
@@ -118,6 +121,7 @@ export const createMetrics = (): Metrics => {
     recordingEnded: (state) => recordings(1, state),
     stitchSeconds: (seconds) => stitchSeconds.observe(seconds),
     stitchFailed: () => stitchFailures(1),
+    ledgerWaiting: (now) => ledgerWaiting.set(now),
     edgeRestarted: () => edgeRestarts(1),
     sipRejected: (reason, by = 1) => sipRejected(by, reason),
     tlsFailed: (reason, by) => tlsFailures(by, reason),

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { limitFiles } from '../capture/full-disk.fixture.js';
 import { readCapture, type CaptureRecord } from '../capture/index.js';
 import type { CaptureEnd, NewCapture } from '../ledger/index.js';
 import { encodeRtp, parseCryptoLine } from '../media/index.js';
@@ -214,6 +215,23 @@ t.test('a recorder that closes hangs up and closes its captures', async (t) => {
   await bed.recorder.close();
   t.match((await bye)[0].get('reason'), /closing/);
   t.match(bed.closed, [{ end: { state: 'closed', packets: 1 } }]);
+});
+
+t.test('when the disk takes no more the client is hung up and told why; what was written is kept, and the ledger knows why it ends there', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  const port = mediaOf(dialog.remote.sdp)[0]?.port ?? 0;
+  const bye = once(dialog, 'destroy') as Promise<[SipRequest]>;
+  t.teardown(() => limitFiles(process.pid, undefined));
+  limitFiles(process.pid, 65_536);
+  await send(port, Array.from({ length: 100 }, (_, n) => Buffer.concat([packet(n), Buffer.alloc(1_000)])));
+  t.match((await bye)[0].get('reason'), /SIP;cause=503;text="the recording cannot be written"/);
+  await bed.done;
+  limitFiles(process.pid, undefined);
+  t.match(bed.closed, [{ end: { state: 'cut', reason: /could not write .*EFBIG/ } }]);
+  t.equal(packetsIn(await recordsOf(bed)).length, bed.closed[0]?.end.packets, 'as far as it came');
+  t.equal(bed.recorder.sessions, 0);
+  t.type(await bed.open(), 'object', 'the next session is taken');
 });
 
 t.test('what the client says of the recording stands in the first record, and each change in the file before it is answered', async (t) => {

@@ -61,6 +61,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     }
     const { session, answer } = await RecordingSession.open(context, offer);
     running.add(session);
+    void session.ended.then(() => forget(session));
     metrics.capturesOpen(running.size);
     log.info({ sessionId: session.sessionId, captureId: session.captureId }, 'recording session began');
     try {
@@ -69,11 +70,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
         headers: { 'Content-Type': 'application/sdp', Contact: '<sip:twintrack@localhost>;+sip.srs', Require: 'siprec' },
       });
       session.follow(dialog);
-      dialog.on('destroy', () => {
-        void session.end('ended by the client').then(() => forget(session));
-      });
     } catch (error) {
-      forget(session);
       await session.end('the client gave up');
       throw error;
     }

@@ -8,6 +8,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openCaptureWriter, type CaptureControl, type CaptureStream, type CaptureWriter } from '../capture/index.js';
+import type { Failure } from '../errors/index.js';
 import { encodeCryptoLine, parseCryptoLine } from '../media/index.js';
 import { encodeRecordingAnswer, hangUp, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openMediaSockets } from '../udp/index.js';
@@ -35,6 +36,12 @@ export class RecordingSession {
   #told: string | undefined;
   #dialog: SipDialog | undefined;
   #ending: Promise<void> | undefined;
+  #endedBy = '';
+  /** Why the capture ends before its call does. */
+  #failed: string | undefined;
+  #tellEnded: () => void = () => undefined;
+  /** Resolves when the capture is closed. */
+  readonly ended = new Promise<void>((resolve) => (this.#tellEnded = resolve));
 
   /**
    * Opens sockets and capture for an offer.
@@ -45,6 +52,7 @@ export class RecordingSession {
     const captureId = randomUUID();
     const control = offer.metadata?.control;
     const path = join(context.captureDir, captureFileName(captureId, offer.sessionId));
+    let failed: (failure: Failure) => void = () => undefined;
     const writer = await openCaptureWriter(
       path,
       context.sealTo,
@@ -52,10 +60,14 @@ export class RecordingSession {
       {
         flushMs: context.settings.flushMs,
         syncMs: context.settings.syncMs,
-        onFailure: (failure) => context.onCaptureFailure(failure, offer.sessionId),
+        onFailure: (failure) => {
+          context.onCaptureFailure(failure, offer.sessionId);
+          failed(failure);
+        },
       },
     );
     const session = new RecordingSession(context, writer, offer.sessionId, captureId, path);
+    failed = (failure) => session.#fail(failure);
     session.#told = JSON.stringify(control);
     try {
       const answer = await session.#take(offer);
@@ -77,9 +89,9 @@ export class RecordingSession {
 
   /** The dialog was made: from now on it says when the session changes and ends. */
   follow(dialog: SipDialog): void {
-    // The recorder may have closed while the client was being answered.
+    // It may have ended while the client was being answered.
     if (this.#ending !== undefined) {
-      void hangUp(dialog, hangUpHeaders('the recorder is closing'));
+      void hangUp(dialog, hangUpHeaders(this.#endedBy));
       return;
     }
     this.#dialog = dialog;
@@ -100,8 +112,17 @@ export class RecordingSession {
 
   /** Ends the capture; resolves when it is closed. Idempotent. */
   end(reason: string): Promise<void> {
-    this.#ending ??= this.#end(reason);
+    if (this.#ending === undefined) {
+      this.#endedBy = reason;
+      this.#ending = this.#end(reason);
+    }
     return this.#ending;
+  }
+
+  /** Nothing more is written: the client is told, which may have another recorder, or a call that must not go on without. */
+  #fail(failure: Failure): void {
+    this.#failed = `the recorder could not write it to its end (${String(failure.facts['errno'] ?? 'the disk failed')})`;
+    void this.end('the recording cannot be written');
   }
 
   async #end(reason: string): Promise<void> {
@@ -111,9 +132,10 @@ export class RecordingSession {
     await Promise.all([...this.#intakes.values()].map((intake) => intake.close()));
     const { packets, bytes, whole } = await this.#close(reason);
     this.#context.metrics.captureEnded(whole ? 'closed' : 'failed');
-    const end = { state: whole ? 'closed' : 'cut', atMs: Date.now(), packets, bytes } as const;
-    await this.#note(this.#context.ledger.captureClosed(this.captureId, end));
-    this.#context.onCaptureClosed(this.sessionId);
+    const end = { state: whole ? 'closed' : 'cut', reason: this.#failed, atMs: Date.now(), packets, bytes } as const;
+    // The ledger may be down for longer than anybody here should wait.
+    void this.#note(this.#context.ledger.captureClosed(this.captureId, end)).then(() => this.#context.onCaptureClosed(this.sessionId));
+    this.#tellEnded();
   }
 
   async #close(reason: string): Promise<{ packets: number; bytes: number; whole: boolean }> {

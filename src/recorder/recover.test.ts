@@ -11,13 +11,13 @@ function fakeLedger(...known: CaptureEntry[]) {
   const captures = new Map(known.map((capture) => [capture.captureId, capture]));
   const ledger: RecoverOptions['ledger'] = {
     captureOpened: (capture) => {
-      captures.set(capture.captureId, { ...capture, state: 'open', packets: 0, bytes: 0 });
+      captures.set(capture.captureId, { ...capture, state: 'open', reason: '', packets: 0, bytes: 0 });
       return Promise.resolve();
     },
-    captureClosed: (captureId, { atMs, ...end }) => {
+    captureClosed: (captureId, { atMs, reason = '', ...end }) => {
       const capture = captures.get(captureId);
       if (capture === undefined) return Promise.reject(new Error('unknown capture'));
-      captures.set(captureId, { ...capture, ...end, closedAtMs: atMs });
+      captures.set(captureId, { ...capture, ...end, reason, closedAtMs: atMs });
       return Promise.resolve();
     },
     capturesLeftOpen: (recorder) => Promise.resolve([...captures.values()].filter((one) => one.recorder === recorder && one.state === 'open')),
@@ -32,7 +32,7 @@ function fakeLedger(...known: CaptureEntry[]) {
 
 const entry = (dir: string, sessionId: string, fields: Partial<CaptureEntry> = {}): CaptureEntry => {
   const captureId = randomUUID();
-  return { captureId, sessionId, recorder: 'r1', path: join(dir, captureFileName(captureId, sessionId)), openedAtMs: 1, state: 'open', packets: 0, bytes: 0, ...fields };
+  return { captureId, sessionId, recorder: 'r1', path: join(dir, captureFileName(captureId, sessionId)), openedAtMs: 1, state: 'open', reason: '', packets: 0, bytes: 0, ...fields };
 };
 
 t.test('a capture that the ledger has open is closed as cut, with what its file holds', async (t) => {

@@ -92,7 +92,11 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
   const health = createHealth({ version });
   const counters = openPacketCounters(metrics);
   owe(() => counters.close());
-  const site = await openSite(config);
+  const site = await openSite(config, {
+    waiting: (entries) => metrics.ledgerWaiting(entries),
+    behind: (reason) => log.error({ reason }, 'the ledger takes no entries; they are kept, and entered when it does again'),
+    caughtUp: () => log.info('the ledger has taken all entries that were kept'),
+  });
   owe(() => site.close());
   health.register('ledger', () => site.ledger.health());
   const parts: Parts = { config, log, metrics, health, counters, site, owe };

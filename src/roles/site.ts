@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/index.js';
-import { openLedger, type Ledger } from '../ledger/index.js';
+import { openLedger, type Ledger, type LedgerObserver } from '../ledger/index.js';
 import { loadOrCreateKeys, openObjectStore, type ObjectStore, type VaultKeys } from '../vault/index.js';
 
 export interface SitePaths {
@@ -36,12 +36,12 @@ export interface Site {
 }
 
 /** @throws Failure LEDGER_LOCKED when another process has it; VAULT_KEYS, VAULT_WRITE. */
-export async function openSite(config: Config): Promise<Site> {
+export async function openSite(config: Config, observer?: LedgerObserver): Promise<Site> {
   const paths = sitePaths(config);
   await mkdir(resolve(config.dataDir), { recursive: true, mode: 0o700 });
   const keys = await loadOrCreateKeys(paths.keys);
   const store = await openObjectStore(paths.vault, keys);
-  const ledger = await openLedger({ dir: paths.ledger });
+  const ledger = await openLedger({ dir: paths.ledger, observer });
   return { paths, keys, store, ledger, close: () => ledger.close() };
 }
 

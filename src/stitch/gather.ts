@@ -15,6 +15,8 @@ export interface CaptureSource {
   readonly path: string;
   /** When it was opened, unix ms, if that is known: the time of a capture that holds nothing. */
   readonly openedAtMs?: number;
+  /** Why it was cut, if anybody knows. */
+  readonly reason?: string;
 }
 
 export type Gathered =
@@ -30,6 +32,7 @@ export interface CaptureFacts {
   fromMs: number;
   toMs: number;
   readonly openedAtMs: number;
+  readonly cutReason?: string;
   cut: boolean;
   /** The file is there but is refused: by the disk, or because it is sealed for other keys. */
   unreadable: boolean;
@@ -71,10 +74,10 @@ class CaptureReader {
   readonly #keys: VaultKeys;
   readonly #streams = new Map<number, { stream: CaptureStream; clear: ClearStream; codecs: ReadonlyMap<number, CaptureCodec> }>();
 
-  constructor({ captureId, path, openedAtMs = 0 }: CaptureSource, keys: VaultKeys) {
+  constructor({ captureId, path, openedAtMs = 0, reason = '' }: CaptureSource, keys: VaultKeys) {
     this.#path = path;
     this.#keys = keys;
-    this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cut: true, unreadable: false, endReason: '', control: undefined };
+    this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cutReason: reason, cut: true, unreadable: false, endReason: '', control: undefined };
   }
 
   countsOf(channel: string): ClearCounts[] {

@@ -76,6 +76,11 @@ t.test('a recorder that died alone makes it partial', (t) => {
   t.end();
 });
 
+t.test('a capture whose recorder could not write on makes it partial, and the reason is the one that it told', (t) => {
+  t.match(reportOf(bothWhole(), { captures: [{ ...closed, cut: true, cutReason: 'the disk was full' }] }), { state: 'partial', reason: 'the disk was full', captures: [{ state: 'cut' }] });
+  t.end();
+});
+
 t.test('a recorder that died costs nothing when another went on to the end', (t) => {
   const died = { ...closed, captureId: 'c0', cut: true, toMs: beginMs + 900 };
   t.match(reportOf(bothWhole(), { captures: [died, closed] }), { state: 'complete' });

@@ -96,7 +96,8 @@ function judge({ channels, captures, plan, countsOf, wishes }: ReportInput, repo
   const cutAtMs = Math.max(...cut.map((capture) => capture.toMs));
   const healed = captures.some((capture) => !capture.cut && capture.toMs >= cutAtMs);
   if (cut.length > 0 && !healed) {
-    faults.push(cut.length === captures.length ? 'the recorder died during the call' : `${cut.length} of ${captures.length} captures ended early`);
+    const [why = 'the recorder died during the call'] = cut.flatMap(({ cutReason = '' }) => (cutReason === '' ? [] : [cutReason]));
+    faults.push(cut.length === captures.length ? why : `${cut.length} of ${captures.length} captures ended early`);
   }
   channels.forEach((channel, at) => {
     const who = channel.name;

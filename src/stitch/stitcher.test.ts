@@ -15,7 +15,7 @@ const silentLog: Log = { debug: () => undefined, info: () => undefined, warn: ()
 
 const jobOf = (sessionId: string, ...sources: CaptureSource[]): StitchJob => ({
   sessionId,
-  captures: sources.map((source) => ({ openedAtMs: beginMs, ...source, sessionId, recorder: 'r', state: 'closed', packets: 0, bytes: 0 })),
+  captures: sources.map((source) => ({ openedAtMs: beginMs, ...source, sessionId, recorder: 'r', state: 'closed', reason: '', packets: 0, bytes: 0 })),
 });
 
 /** A ledger that holds jobs and what was told; each turn of it can be awaited. */

@@ -1,0 +1,101 @@
+/**
+ * Fifty SIPp calls through a running product, something done to it while they run, and what the calls and the
+ * ledger say afterwards.
+ *
+ * Owns       what holds of every call whatever is done: it is heard to its end, without a gap.
+ * Leaves to  its user what is done, and what the ledger should say.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import type { Listed } from '../../src/ledger/index.js';
+import { tune } from '../../src/testcall/index.js';
+import { writeCapture } from '../support/audio.js';
+import { listed, metric, startProduct, until, type RunningProduct } from '../support/product.js';
+import { sippMediaPort } from '../support/ports.js';
+import { openRtpSink, type RtpSink } from '../support/rtp-sink.js';
+import { runSipp } from '../support/sipp.js';
+import { openWorkspace, type Workspace, type WorkspaceOptions } from '../support/workspace.js';
+
+export const calls = 50;
+const callsPerSecond = 25;
+/** Of 20 ms: all calls run for three seconds at least. */
+const packets = 250;
+
+export interface Bed {
+  readonly workspace: Workspace;
+  readonly product: RunningProduct;
+  readonly sink: RtpSink;
+  readonly capture: string;
+  /** The configuration as it was at first. */
+  readonly file: string;
+  /** Which of two beds that are used at once: their SIPps have different ports. */
+  readonly which: 0 | 1;
+}
+
+export async function openBed(t: Test, which: 0 | 1, options: WorkspaceOptions): Promise<Bed> {
+  const [workspace, sink] = [await openWorkspace(options), await openRtpSink()];
+  t.teardown(() => workspace.remove().then(() => sink.close()));
+  const capture = join(workspace.dir, 'voice.pcap');
+  await writeCapture(capture, packets, tune('caller'));
+  const product = await startProduct(workspace);
+  t.teardown(() => product.kill());
+  return { workspace, product, sink, capture, file: await readFile(workspace.configFile, 'utf8'), which };
+}
+
+export async function reload({ workspace, product }: Bed, text: string): Promise<void> {
+  await writeFile(workspace.configFile, text);
+  const before = product.log().length;
+  product.signal('SIGHUP');
+  await until(() => Promise.resolve(/the configuration is (?:not )?taken/u.test(product.log().slice(before))), 'the configuration is read');
+  if (!/is taken/u.test(product.log().slice(before))) throw new Error(product.log().slice(before));
+}
+
+export interface Fault {
+  /** The states that the calls end in. */
+  readonly told: readonly Listed['state'][];
+  /** Done once so many calls run: all of them, unless `when` says less. */
+  readonly inject?: () => Promise<void> | void;
+  readonly when?: number;
+  /** Done when all calls have ended. */
+  readonly mend?: () => Promise<void> | void;
+}
+
+/** Places 50 calls, and gives what the ledger says of them. */
+export async function during(t: Test, bed: Bed, { told, inject, when = calls, mend }: Fault): Promise<readonly Listed[]> {
+  const { workspace, sink, capture, which } = bed;
+  const before = new Set((await listed(workspace)).map(({ sessionId }) => sessionId));
+  const active = (): Promise<number> => metric(workspace, 'twintrack_calls_active');
+  const common = { calls, rate: callsPerSecond, dir: workspace.dir };
+  const callee = runSipp({ ...common, scenario: 'uas-sink', port: workspace.nextHopPort, mediaPort: sippMediaPort(which === 0 ? 0 : 2), values: { SINK: String(sink.port) } });
+  const caller = runSipp({
+    ...common, scenario: 'uac-audio', remote: `127.0.0.1:${workspace.sipPort}`, port: workspace.sipPort + 1, mediaPort: sippMediaPort(which === 0 ? 1 : 3),
+    values: { CAPTURE: capture, CAPTURE_MS: String(packets * 20) },
+  });
+  const done = Promise.all([caller.done, callee.done]);
+  done.catch(() => undefined);
+  if (when < calls) {
+    await until(async () => (await active()) >= when, `${when} calls run`);
+    await inject?.();
+  }
+  await until(async () => (await active()) === calls, 'all calls run');
+  if (when === calls) await inject?.();
+  await done;
+  const heard = sink.take();
+  t.equal(heard.length, calls, 'every call was heard');
+  t.strictSame(heard.filter(({ packets: count, longestGap }) => count < packets - 1 || longestGap > 1), [], 'no audio was interrupted for more than 20 ms');
+  await until(async () => (await active()) === 0, 'all calls have ended');
+  await mend?.();
+  let found: readonly Listed[] = [];
+  await until(async () => {
+    found = (await listed(workspace).catch(() => [])).filter(({ sessionId }) => !before.has(sessionId));
+    return found.length === calls && found.every(({ state }) => told.includes(state));
+  }, 'the ledger knows the end of each', 60_000);
+  return found;
+}
+
+export function statesOf(found: readonly Listed[]): Partial<Record<Listed['state'], number>> {
+  const counts: Partial<Record<Listed['state'], number>> = {};
+  for (const { state } of found) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+}
