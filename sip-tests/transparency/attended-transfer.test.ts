@@ -12,7 +12,7 @@ import type { Logged } from './message-log.js';
 import { modes, openTestbed, type End } from './testbed.js';
 
 const answerTo = (messages: readonly Logged[]): Logged | undefined =>
-  messages.find(({ startLine, headers }) => startLine === 'SIP/2.0 200 OK' && headers.get('cseq') === '1 INVITE');
+  messages.find(({ startLine, headers }) => startLine === 'SIP/2.0 200 OK' && headers.get('cseq')?.endsWith(' INVITE') === true);
 
 const tagIn = (message: Logged | undefined, header: string): string => /;tag=([^;>\s]+)/u.exec(message?.headers.get(header) ?? '')?.[1] ?? '';
 

@@ -25,7 +25,8 @@ function isHopwise(message: Logged, all: readonly Logged[]): boolean {
   if (isResponse(message)) return statusOf(message) === 100 || method === 'CANCEL';
   if (method !== 'ACK') return false;
   const number = cseqOf(message).split(' ')[0];
-  return all.some((other) => isResponse(other) && cseqOf(other) === `${number} INVITE` && statusOf(other) >= 300);
+  // Each end counts its own: the refusal that this acknowledges came the other way.
+  return all.some((other) => isResponse(other) && other.sent !== message.sent && cseqOf(other) === `${number} INVITE` && statusOf(other) >= 300);
 }
 
 /** Once each: a repetition is the same, byte for byte. */
