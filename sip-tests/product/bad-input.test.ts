@@ -122,6 +122,7 @@ t.test('strangers', { timeout: 120_000 }, async (t) => {
       trunk.send(rawRequest({ method: 'OPTIONS', from: { address: '127.0.0.2', port: trunk.port }, toPort: workspace.sipPort }), workspace.sipPort);
       await trunk.message('SIP/2.0 200');
       if (strangers === 'ignore') t.strictSame(stranger.received, []);
+      if (strangers === 'refuse') await until(async () => (await listed(workspace)).length > 0, 'the ledger entry');
       const entries = await listed(workspace);
       if (strangers === 'ignore') t.strictSame(entries, []);
       else t.match(entries, [{ state: 'excluded', reason: 'refused with 403: its source belongs to no trunk' }]);

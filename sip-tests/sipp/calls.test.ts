@@ -5,7 +5,7 @@ import t from 'tap';
 import type { Found } from '../../src/ledger/index.js';
 import { tune } from '../../src/testcall/index.js';
 import { audioOf, channelsOf, compare, writeCapture } from '../support/audio.js';
-import { ask, listed, metric, startProduct, twintrack, until } from '../support/product.js';
+import { askApi, listed, metric, startProduct, twintrack, until } from '../support/product.js';
 import { sippMediaPort } from '../support/ports.js';
 import { runSipp, shippedCapture } from '../support/sipp.js';
 import { openWorkspace } from '../support/workspace.js';
@@ -42,9 +42,9 @@ t.test(`${calls} calls at once through the proxy give ${calls} whole recordings 
   t.equal(new Set(recordings.map((one) => one.caller)).size, calls, 'each caller is in the ledger');
 
   for (const { sessionId } of recordings) {
-    const { report } = (await (await ask(workspace, `/v1/recordings/${sessionId}`)).json()) as Found;
+    const { report } = (await (await askApi(workspace, `/v1/recordings/${sessionId}`)).json()) as Found;
     const wav = join(workspace.dir, `${sessionId}.wav`);
-    await writeFile(wav, Buffer.from(await (await ask(workspace, `/v1/recordings/${sessionId}/audio`)).arrayBuffer()));
+    await writeFile(wav, Buffer.from(await (await askApi(workspace, `/v1/recordings/${sessionId}/audio`)).arrayBuffer()));
     const [left, right] = await channelsOf(wav);
     const at = (channel: number): number => Math.round((report?.channels[channel]?.offsetMs ?? 0) * 8);
     const found = { caller: compare(left, at(0), callerAudio), callee: compare(right, at(1), calleeAudio) };
