@@ -18,7 +18,8 @@ const part = (from: number, offset: number, ports: number): PortRange => {
   return [first, first + ports - 1];
 };
 
-let taken = 0;
+/** Two runs at once on one machine begin at different parts, and seldom meet. */
+let taken = Math.floor(Math.random() * (perJob / partPorts));
 
 /** For relay and recorder of one more product. */
 export function mediaPorts(): { readonly relay: PortRange; readonly recorder: PortRange } {
