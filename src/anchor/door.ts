@@ -9,7 +9,7 @@ import type { Sound } from '../media/index.js';
 
 export type Side = 'caller' | 'callee';
 
-export const sides: readonly Side[] = ['caller', 'callee'];
+export const sides = ['caller', 'callee'] as const satisfies readonly Side[];
 export const otherSide = (side: Side): Side => (side === 'caller' ? 'callee' : 'caller');
 
 export interface AnchoredCall {
@@ -64,10 +64,10 @@ export interface Play {
 
 /**
  * What came of it for one side: heard to its end; cut by a stop, the call's end or another sound; not to be had because
- * the media is encrypted with keys that are the parties', is in a codec that we do not have, or is none; failed for
- * a reason of ours.
+ * the media is encrypted with keys that are the parties', is in a codec that we do not have, or is none, or because
+ * the anchor plays nothing; failed for a reason of ours.
  */
-export const playOutcomes = ['played', 'cut', 'encrypted', 'codec', 'no-audio', 'failed'] as const;
+export const playOutcomes = ['played', 'cut', 'encrypted', 'codec', 'no-audio', 'anchor', 'failed'] as const;
 export type PlayOutcome = (typeof playOutcomes)[number];
 
 /** For each side that it was to be played to. */

@@ -106,6 +106,7 @@ const migrations: readonly Migration[] = [
       'create index if not exists sessions_by_tag on sessions using gin (tags)',
     ],
   },
+  { id: '0003-announced', statements: ['alter table calls add column if not exists announced text'] },
 ];
 
 /**

@@ -72,6 +72,7 @@ async function openBed(t: Test, options: { ports?: [number, number]; policy?: ob
   let tellEnd: (end: CallEnd) => void = () => undefined;
   const ended = new Promise<CallEnd>((resolve) => (tellEnd = resolve));
   const proxy = openProxy({
+    announcements: new Map(),
     settings: {
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}`, limits: options.limits ?? {}, recordingControl: options.recordingControl ?? [] }],
