@@ -74,6 +74,23 @@ for (const name of names) {
   });
 }
 
+t.test('under a beep, what comes late or twice goes on as it came, and does not disturb the rest', async (t) => {
+  const packets = await streamOf('G722', speechLike(16_000, 1), 20);
+  const order = [...Array.from({ length: 15 }, (_, n) => n), 16, 15, 16, 16, 17, 18, 19, 20];
+  const disturbed = openBed('G722', beep, 'mix');
+  disturbed.player.through(packets[0]!);
+  await settled();
+  const passed = order.map((n) => disturbed.player.through(packets[n]!));
+  for (const at of [16, 17, 18]) t.equal(passed[at], packets[order[at]!], `packet ${order[at]}, late or again`);
+  t.not(passed[15], packets[16]);
+  // What follows has heard each packet once, as if 15 had been lost.
+  const plain = openBed('G722', beep, 'mix');
+  plain.player.through(packets[0]!);
+  await settled();
+  const once = order.filter((n, at) => n !== 15 && order.indexOf(n) === at).map((n) => plain.player.through(packets[n]!));
+  t.strictSame(passed.slice(19), once.slice(-4));
+});
+
 t.test('stereo Opus stays stereo under a beep', async (t) => {
   const opus = await codecNamed('opus').openTranscoder(Buffer.of(0xfc));
   const { player } = openBed('opus', beep, 'mix');
@@ -113,6 +130,13 @@ t.test('what is no audio of the codec goes on as it is: key presses, comfort noi
     t.equal(player.through(packet), packet, what);
   }
   t.not(player.through(rtp(8, Buffer.alloc(160))).toString('hex'), rtp(8, Buffer.alloc(160)).toString('hex'), 'audio does not');
+});
+
+t.test('RTCP on the port of RTP is not taken for audio, whatever payload type its second octet could mean (RFC 5761 §4)', async (t) => {
+  const { player } = openBed('PCMU', announcement, 'replace', { ...codecsOf('PCMU'), playable: new Map([[72, codecNamed('PCMU')]]) });
+  await settled();
+  const report = Buffer.from('80c80006000000010000000000000000000000000000000000000000', 'hex');
+  t.equal(player.through(report), report);
 });
 
 t.test('audio in a codec that is not ours ends it, and goes on', async (t) => {
