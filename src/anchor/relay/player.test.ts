@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import t from 'tap';
-import { clip, encodeRtp, tone, type RtpPacket } from '../../media/index.js';
+import { clip, encodeRtp, rtpHeaderBytes, tone, type RtpPacket } from '../../media/index.js';
 import { energy, fit, speechLike, toneIn } from '../../media/signal.fixture.js';
 import { codecNamed, codecsOf, eventType, foreignType, heardOf, noiseType, openBed, parsedRtp, payloadTypeOf, settled, streamOf } from './player.fixture.js';
 
@@ -130,6 +131,32 @@ t.test('what is no audio of the codec goes on as it is: key presses, comfort noi
     t.equal(player.through(packet), packet, what);
   }
   t.not(player.through(rtp(8, Buffer.alloc(160))).toString('hex'), rtp(8, Buffer.alloc(160)).toString('hex'), 'audio does not');
+});
+
+t.test('whatever comes, it goes on as it came or with its own header, and nothing is thrown', async (t) => {
+  for (const name of names) {
+    for (const over of ['mix', 'replace'] as const) {
+      const endless = tone({ hertz: 1_400, durationMs: 3_600_000, peak: 3_000, rampMs: 5 });
+      const { player, outcomes } = openBed(name, endless, over);
+      player.through((await streamOf(name, hum(codecNamed(name).sampleRate, 0.02), 20))[0]!);
+      await settled();
+      const first = fc.constantFrom(0x80, 0x90, 0xa0, 0xb3, 0x8f, 0x40);
+      const second = fc.constantFrom(payloadTypeOf[name]!, 0x80 | payloadTypeOf[name]!, eventType, noiseType, 200);
+      fc.assert(fc.property(first, second, fc.uint8Array({ maxLength: 400 }), (v, type, rest) => {
+        const packet = Buffer.concat([Buffer.of(v, type), rest]);
+        const before = Buffer.from(packet);
+        const passed = player.through(packet);
+        // The recorder gets it too.
+        if (passed === packet || !packet.equals(before)) return packet.equals(before);
+        const headerBytes = rtpHeaderBytes(before);
+        if (typeof headerBytes === 'string') return false;
+        before[0] = before[0]! & ~0x20;
+        return packet.length > headerBytes && passed.subarray(0, headerBytes).equals(before.subarray(0, headerBytes));
+      }), { numRuns: 300 });
+      t.strictSame(outcomes, [], `${name}, ${over}`);
+      player.stop();
+    }
+  }
 });
 
 t.test('RTCP on the port of RTP is not taken for audio, whatever payload type its second octet could mean (RFC 5761 §4)', async (t) => {
