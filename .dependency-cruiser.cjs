@@ -64,6 +64,7 @@ module.exports = {
     only('drachtio-only-in-sip', 'sip|edge|anchor/freeswitch', 'drachtio-[^/]+'),
     only('metrics-only-in-ops', 'ops', 'prom-client'),
     only('sodium-only-in-vault', 'vault', 'libsodium[^/]*'),
+    only('opus-only-in-media', 'media', 'libopus-wasm'),
     only('sql-only-in-ledger', 'ledger', '@electric-sql|pg'),
     only('http-only-in-api', 'api', 'fastify'),
     {

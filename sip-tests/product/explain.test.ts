@@ -9,10 +9,11 @@ import { openWorkspace } from '../support/workspace.js';
 
 const policy = `policy:
   internal: ['7...']
+  announcements: {consent: consent.wav}
   deny: [{party: ['7900']}]
   rules:
     - {name: trading, when: {party: ['71..'], traffic: external}, record: always, mandatory: true, recorders: {redundancy: single}, retention: deals, dtmfMasked: true}
-    - {name: night, when: {hours: {from: '22:00', to: '06:00', timeZone: Europe/Berlin}, headers: [{name: X-Queue, is: sales}]}, record: always}
+    - {name: night, when: {hours: {from: '22:00', to: '06:00', timeZone: Europe/Berlin}, headers: [{name: X-Queue, is: sales}]}, record: always, announcement: {name: consent, to: caller, when: before}, beep: {}}
   otherwise: {record: never}
 retention: {deals: {days: 10}}
 `;
@@ -42,6 +43,8 @@ t.test('explain says which rule decides and why none before it does, without a r
   t.match(mandatory, { direction: 'outbound', steps: { length: 2 }, decision: { record: 'always', mandatory: true, refuseWith: 503, recorders: { group: 'default', redundancy: 'single' }, retention: 'deals', dtmfMasked: true, decidedBy: 'rule trading' } });
   const night = await twintrackJson<{ decision: object }>(workspace, 'explain', '--from', '1', '--to', '2', '--at', '2026-11-25T23:30:00Z', '--header', 'x-queue: Sales');
   t.match(night, { decision: { decidedBy: 'rule night' } });
+  const told = await twintrack(workspace, 'explain', '--from', '1', '--to', '2', '--at', '2026-11-25T23:30:00Z', '--header', 'x-queue: Sales');
+  t.match(told.stdout, '\nrecorded, by rule night; announcement consent to the caller, before the parties hear each other; beep every 15 s to both\n');
 });
 
 t.test('explain --ask shows what the policy service makes of the call, and why an answer is of no use', async (t) => {

@@ -1,15 +1,15 @@
 /** Recordings on demand, paused and resumed while their call runs: what is kept, what is silent, what is gone. */
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { readCapture } from '../../src/capture/index.js';
-import type { Found, Listed, Report } from '../../src/ledger/index.js';
+import type { Listed, Report } from '../../src/ledger/index.js';
 import { parseRtp } from '../../src/media/index.js';
 import { placeTestCall, tune, type EndResult, type TestCallResult } from '../../src/testcall/index.js';
 import { loadOrCreateKeys } from '../../src/vault/index.js';
-import { channelsOf } from '../support/audio.js';
-import { askApi, listed, metric, startProduct, tokenOf, twintrack, twintrackJson, until, type RunningProduct } from '../support/product.js';
+import { askApi, metric, startProduct, tokenOf, twintrack, twintrackJson, until, type RunningProduct } from '../support/product.js';
+import { listedOnce, recordingOf, reportOf } from '../support/recordings.js';
 import { openWorkspace, type Workspace } from '../support/workspace.js';
 
 const framesPerMs = 8;
@@ -65,21 +65,6 @@ async function post({ workspace }: Site, path: string, body: unknown, withToken 
 
 const command = (site: Site, sessionId: string, said: string): Promise<Answer> => post(site, `/v1/calls/${sessionId}/recording`, { command: said });
 
-const listedOnce = (workspace: Workspace, sessionId: string, state: Listed['state']): Promise<void> =>
-  until(async () => (await listed(workspace, state)).some((one) => one.sessionId === sessionId), `${sessionId} to be ${state}`);
-
-async function reportOf(workspace: Workspace, sessionId: string): Promise<Report | undefined> {
-  return ((await (await askApi(workspace, `/v1/recordings/${sessionId}`)).json()) as Found).report;
-}
-
-async function recordingOf({ workspace }: Site, sessionId: string): Promise<{ report: Report; channels: readonly [Int16Array, Int16Array] }> {
-  const file = join(workspace.dir, `${sessionId}.wav`);
-  await writeFile(file, Buffer.from(await (await askApi(workspace, `/v1/recordings/${sessionId}/audio`)).arrayBuffer()));
-  const report = await reportOf(workspace, sessionId);
-  if (report === undefined) throw new Error(`no report of ${sessionId}`);
-  return { report, channels: await channelsOf(file) };
-}
-
 /** Every sample as it was sent, but for those of the stretches, which are silent, whole packets of them. */
 function holds(t: Test, who: string, channel: Int16Array, offsetMs: number, sent: EndResult, silences: readonly (readonly [number, number])[]): void {
   const from = Math.round(offsetMs * framesPerMs);
@@ -129,7 +114,7 @@ t.test('a recording that is paused and resumed by HTTP', { timeout: 120_000 }, a
     t.match(await post(site, `/v1/calls/${sessionId}/recording`, { command: 'pause' }, false), { status: 401 });
   });
   await listedOnce(workspace, call.sessionId, 'complete');
-  const { report, channels } = await recordingOf(site, call.sessionId);
+  const { report, channels } = await recordingOf(workspace, call.sessionId);
   for (const [at, end] of [call.caller, call.callee].entries()) {
     const channel = report.channels[at];
     holds(t, at === 0 ? 'caller' : 'callee', channels[at] ?? new Int16Array(), channel?.offsetMs ?? 0, end, paused);
@@ -162,7 +147,7 @@ t.test('a recording on demand', { timeout: 180_000 }, async (t) => {
       t.match(await command(site, sessionId, 'start'), { status: 200, body: { recording: 'recording' } });
     });
     await listedOnce(workspace, call.sessionId, 'complete');
-    const { report, channels } = await recordingOf(site, call.sessionId);
+    const { report, channels } = await recordingOf(workspace, call.sessionId);
     holds(t, 'caller', channels[0], report.channels[0]?.offsetMs ?? 0, call.caller, []);
     holds(t, 'callee', channels[1], report.channels[1]?.offsetMs ?? 0, call.callee, []);
   });
@@ -176,7 +161,7 @@ t.test('a recording on demand', { timeout: 180_000 }, async (t) => {
       t.match(await command(site, sessionId, 'stop'), { status: 200, body: { recording: 'stopped' } });
     });
     await listedOnce(workspace, call.sessionId, 'complete');
-    const { report, channels } = await recordingOf(site, call.sessionId);
+    const { report, channels } = await recordingOf(workspace, call.sessionId);
     t.ok(Date.parse(report.startedAt) + report.durationMs < stoppedAtMs + edgeMs, 'nothing after the stop');
     holds(t, 'caller', channels[0], report.channels[0]?.offsetMs ?? 0, call.caller, [[stoppedAtMs, Number.POSITIVE_INFINITY]]);
   });

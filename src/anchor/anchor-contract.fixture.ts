@@ -1,5 +1,6 @@
 /** What every media anchor keeps to: the tests that each member runs. */
 import type { Test } from 'tap';
+import { Sound, tone } from '../media/index.js';
 import { readSdp } from '../sip/index.js';
 import type { Anchor, AnchoredCall } from './door.js';
 import { audioOf, callBetween, mediaPeer, openRecorderPeer, rtp, sdpOf, sequenceOf, type MediaPeer } from './media-peer.fixture.js';
@@ -132,6 +133,17 @@ export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): v
     const offers = [await call.recordingOffer(), await call.recordingOffer()].map((offer) => /^o=- (\d+) (\d+)/mu.exec(offer?.sdp ?? ''));
     t.equal(offers[0]?.[1], offers[1]?.[1]);
     t.ok(Number(offers[1]?.[2]) > Number(offers[0]?.[2]));
+  });
+
+  void t.test('whatever comes of a sound is told for each side that was to hear it, at the latest at the end of the call', async (t) => {
+    const { call, caller, callee } = await openCall(t);
+    await callBetween(call, caller, callee);
+    const playing = call.play({ sound: new Sound(tone({ hertz: 1_400, durationMs: 60_000, peak: 3_000, rampMs: 5 })), to: ['caller', 'callee'], over: 'mix' });
+    await call.close();
+    const end = await playing.ended;
+    t.strictSame(Object.keys(end).sort(), ['callee', 'caller']);
+    t.ok(Object.values(end).every((outcome) => outcome === 'cut' || outcome === 'anchor'), 'it was not played to its end');
+    playing.stop();
   });
 
   void t.test('after its end a call takes no SDP, and the anchor has none', async (t) => {

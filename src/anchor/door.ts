@@ -5,8 +5,11 @@
  * send their media to the anchor. Offer and answer are told apart by the anchor: the first SDP of an
  * exchange is the offer (RFC 3264).
  */
+import type { Sound } from '../media/index.js';
+
 export type Side = 'caller' | 'callee';
 
+export const sides = ['caller', 'callee'] as const satisfies readonly Side[];
 export const otherSide = (side: Side): Side => (side === 'caller' ? 'callee' : 'caller');
 
 export interface AnchoredCall {
@@ -34,6 +37,11 @@ export interface AnchoredCall {
   resumeFork(): void;
   /** No more copies; those kept are dropped. The call goes on. */
   stopFork(): void;
+  /**
+   * Plays a sound to one side or both, without changing the time of what they hear; what the recorder gets is not
+   * touched. Another sound to the same side ends this one. Never throws: what cannot be played is told by the end.
+   */
+  play(play: Play): Playing;
   /** Ends the call's media. Idempotent. */
   close(): Promise<void>;
 }
@@ -42,6 +50,34 @@ export interface RecordingOffer {
   readonly sdp: string;
   /** True when the SDP holds SRTP keys: it may only travel where nobody else reads. */
   readonly holdsKeys: boolean;
+}
+
+export interface Play {
+  /** A member that plays files makes one of its audio. */
+  readonly sound: Sound;
+  readonly to: readonly Side[];
+  /** With the other party's audio, or in its place. */
+  readonly over: 'mix' | 'replace';
+  /** Until it is over, a side that it is not played to hears silence; without it, what the other party says. */
+  readonly meanwhile?: 'silence';
+}
+
+/**
+ * What came of it for one side: heard to its end; cut by a stop, the call's end or another sound; not to be had because
+ * the media is encrypted with keys that are the parties', is in a codec that we do not have, or is none, or because
+ * the anchor plays nothing; failed for a reason of ours.
+ */
+export const playOutcomes = ['played', 'cut', 'encrypted', 'codec', 'no-audio', 'anchor', 'failed'] as const;
+export type PlayOutcome = (typeof playOutcomes)[number];
+
+/** For each side that it was to be played to. */
+export type PlayEnd = Readonly<Partial<Record<Side, PlayOutcome>>>;
+
+export interface Playing {
+  /** Idempotent. */
+  stop(): void;
+  /** Never rejects; resolves at the latest when the call's media is closed. */
+  readonly ended: Promise<PlayEnd>;
 }
 
 /** Told of each key that a party presses, as far as the media tells in clear: 0 to 9, *, #, A to D. A secret of the party's. */

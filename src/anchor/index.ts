@@ -1,5 +1,8 @@
 /** Media anchors: one door, its members behind it. */
-export { otherSide, type Anchor, type AnchoredCall, type AnchorObserver, type AnchorStats, type CallOptions, type DigitListener, type RelayDropReason, type RecordingOffer, type Side } from './door.js';
+export {
+  otherSide, sides, type Anchor, type AnchoredCall, type AnchorObserver, type AnchorStats, type CallOptions, type DigitListener, type Play, type PlayEnd, type Playing, type PlayOutcome,
+  type RelayDropReason, type RecordingOffer, type Side,
+} from './door.js';
 export { openRelay, type RelayOptions } from './relay/index.js';
 export { openRtpengine, type RtpengineOptions } from './rtpengine/index.js';
 export { anchorSettings, type AnchorSettings } from './settings.js';

@@ -57,8 +57,21 @@ async function askService({ policy }: Config, facts: CallFacts): Promise<Decisio
 
 const words = { 'always': 'recorded', 'on-demand': 'recorded when somebody asks', 'never': 'not recorded' } as const;
 
-const inWords = ({ record, pausable, decidedBy, mandatory, refuseWith }: Decision): string =>
-  `${words[record]}${pausable && record !== 'never' ? ', with pauses allowed' : ''}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}`;
+const whom = { caller: 'the caller', callee: 'the callee', both: 'both' } as const;
+const moments = { before: 'before the parties hear each other', at: 'when connected' } as const;
+
+function noticesOf({ record, announcement, beep }: Decision): string {
+  if (record === 'never') return '';
+  return [
+    ...(announcement === undefined ? [] : [`; announcement ${announcement.name} to ${whom[announcement.to]}, ${moments[announcement.when]}`]),
+    ...(beep === undefined ? [] : [`; beep every ${beep.everySeconds} s to ${whom[beep.to]}`]),
+  ].join('');
+}
+
+const inWords = (decision: Decision): string => {
+  const { record, pausable, decidedBy, mandatory, refuseWith } = decision;
+  return `${words[record]}${pausable && record !== 'never' ? ', with pauses allowed' : ''}, by ${decidedBy}${mandatory ? `; refused with ${refuseWith} when it cannot be recorded` : ''}${noticesOf(decision)}`;
+};
 
 /** Where the recording goes and how it is kept; what of that the configuration does not have. */
 function termsInWords(config: Config, decision: Decision, atMs: number): string[] {

@@ -10,6 +10,7 @@ import { parseTag } from '../api/index.js';
 import { defaultConfigFile, loadConfig, type Config } from '../config/index.js';
 import { Failure } from '../errors/index.js';
 import { listedStates, type ListedState, type ListFilter } from '../ledger/index.js';
+import { loadAnnouncements } from '../proxy/index.js';
 import { roleNames, type Role } from '../roles/index.js';
 import { call, type CallOptions } from './call.js';
 import { explain, type ExplainOptions } from './explain.js';
@@ -96,7 +97,7 @@ program
   .description('say what is wrong with a configuration, by line')
   .exitOverride()
   .action(async (file: string) => {
-    await loadConfig(file);
+    await loadAnnouncements((await loadConfig(file)).policy);
     print(`${file}: nothing is wrong with it`);
   });
 

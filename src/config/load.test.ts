@@ -119,6 +119,22 @@ t.test('rules name groups of recorders and classes of retention that there are, 
   t.end();
 });
 
+t.test('rules name announcements that there are, and ask for nothing that the anchor has no means for', (t) => {
+  const consent = "announcements: {consent: consent.wav}, rules: [{name: a, record: always, announcement: {name: consent}, beep: {}}]";
+  t.strictSame(faults(`${shipped}\npolicy: {${consent}}`), []);
+  const byRtpengine = shipped.replace(/^ +relay:\n(?: {4,}.*\n)+/mu, '  rtpengine: {nodes: [{host: 192.0.2.1}]}\n');
+  for (const [text, complaints] of [
+    [`${shipped}\npolicy: {announcements: {one: one.wav}, rules: [{name: a, record: always, announcement: {name: two}}]}`, [/policy\.rules\[0\]\.announcement\.name: there is no "two" in policy\.announcements/]],
+    [`${shipped}\npolicy: {otherwise: {announcement: {name: toString}}}`, [/policy\.otherwise\.announcement\.name: there is no "toString"/]],
+    [`${byRtpengine}\npolicy: {${consent}}`, [/policy\.rules\[0\]\.announcement: it is played by the built-in relay alone, so far/, /policy\.rules\[0\]\.beep: it is played by the built-in relay alone/]],
+  ] as const) {
+    t.match(faults(text), complaints);
+    t.equal(faults(text).length, complaints.length);
+  }
+  t.strictSame(faults(byRtpengine), []);
+  t.end();
+});
+
 t.test('several faults are all told at once', (t) => {
   const text = shipped.replace('port: 8060', 'port: x').replace('strangers: refuse', 'strangers: x\nunknown: 1').replace('ports: [20000, 24999]', 'ports: [1, 2]');
   const found = faults(text);

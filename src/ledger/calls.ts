@@ -5,7 +5,7 @@
  */
 import { Failure } from '../errors/index.js';
 import type { CallEnd, CallEntry, NewCall } from './entries.js';
-import { numberOf, oneOf, optionalNumberOf, retentionFrom, storableJson, tagsFrom, textOf } from './rows.js';
+import { numberOf, oneOf, optionalNumberOf, optionalTextOf, retentionFrom, storableJson, tagsFrom, textOf } from './rows.js';
 import { listedStates, refresh } from './sessions.js';
 import type { Row, Sql } from './sql.js';
 
@@ -15,6 +15,7 @@ export const callFrom = (row: Row): CallEntry => {
   const answeredAtMs = optionalNumberOf(row, 'answered_at_ms');
   const endedAtMs = optionalNumberOf(row, 'ended_at_ms');
   const sipStatus = optionalNumberOf(row, 'sip_status');
+  const announced = optionalTextOf(row, 'announced');
   return {
     callId: textOf(row, 'call_id'),
     sessionId: textOf(row, 'session_id'),
@@ -28,6 +29,7 @@ export const callFrom = (row: Row): CallEntry => {
     ...(sipStatus === undefined ? {} : { sipStatus }),
     recording: oneOf(row, 'recording', listedStates),
     reason: textOf(row, 'reason'),
+    ...(announced === undefined ? {} : { announced }),
     node: textOf(row, 'node'),
     ...retentionFrom(row),
     ...tagsFrom(row),
@@ -66,9 +68,10 @@ export const callEnded = async (sql: Sql, callId: string, end: CallEnd): Promise
     {
       text: `update calls set ended_at_ms = $2, outcome = $3, sip_status = $4, tags = $7::jsonb,
           recording = case when ${recorded} then recording else coalesce($5::text, recording) end,
-          reason = case when ${recorded} then reason when $5::text is not null or recording = 'pending' then $6::text else reason end
+          reason = case when ${recorded} then reason when $5::text is not null or recording = 'pending' then $6::text else reason end,
+          announced = $8
         where call_id = $1 returning call_id`,
-      params: [callId, end.atMs, end.outcome, end.sipStatus ?? null, end.recording ?? null, end.reason, storableJson(end.tags ?? {})],
+      params: [callId, end.atMs, end.outcome, end.sipStatus ?? null, end.recording ?? null, end.reason, storableJson(end.tags ?? {}), end.announced ?? null],
     },
     refresh('call', callId),
   ]);

@@ -31,6 +31,8 @@ export interface CallEntry {
   readonly sipStatus?: number;
   readonly recording: ListedState;
   readonly reason: string;
+  /** What the parties were told of being recorded, and why not; absent when nothing was to be told. */
+  readonly announced?: string;
   /** Which proxy carried it. */
   readonly node: string;
   /** Absent for a call that was not to be recorded. */
@@ -61,6 +63,7 @@ export interface CallEnd {
   /** Goes with `recording`; it does not replace the reason of a state settled before. */
   readonly reason: string;
   readonly tags?: Tags;
+  readonly announced?: string | undefined;
 }
 
 /** What one recorder took in of one call. */

@@ -30,7 +30,7 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     t.match(await ledger.find(call.sessionId), { state: 'pending', callState: 'ringing', caller: call.from, callee: call.to });
     await ledger.callAnswered(call.callId, 2_000);
     t.equal((await ledger.find(call.sessionId))?.callState, 'active');
-    await ledger.callEnded(call.callId, { atMs: 3_000.5, outcome: 'answered', sipStatus: 200, reason: 'the caller hung up' });
+    await ledger.callEnded(call.callId, { atMs: 3_000.5, outcome: 'answered', sipStatus: 200, reason: 'the caller hung up', announced: 'announcement consent: caller' });
     const found = await ledger.find(call.sessionId);
     t.equal(found?.callState, 'ended');
     t.same(found?.calls, [
@@ -42,6 +42,7 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
         sipStatus: 200,
         recording: 'pending',
         reason: 'the caller hung up',
+        announced: 'announcement consent: caller',
       },
     ]);
   });

@@ -110,6 +110,7 @@ const migrations: readonly Migration[] = [
     id: '0003-why-captures-were-cut',
     statements: [`alter table captures add column if not exists reason text not null default ''`],
   },
+  { id: '0004-announced', statements: ['alter table calls add column if not exists announced text'] },
 ];
 
 /**

@@ -1,3 +1,4 @@
+export { clip, tone, type Audio, type ToneOptions } from './audio.js';
 export * from './codecs/index.js';
 export {
   encodeRtp,
@@ -12,7 +13,9 @@ export {
 } from './rtp.js';
 export { Reception, type Arrival } from './reception.js';
 export * from './rtcp/index.js';
+export { readResampled } from './resample.js';
 export { extendSequence, extendTimestamp, timestampDelta } from './serial.js';
+export { Sound, type SoundReader } from './sound.js';
 export * from './srtp/index.js';
 export {
   encodeTelephoneEvent,
@@ -20,4 +23,5 @@ export {
   type TelephoneEvent,
   type TelephoneEventReject,
 } from './telephone-event.js';
+export { mixedDown, wavSamples } from './wav-samples.js';
 export { encodeWavHeader, parseWav, type Wav, type WavFormat, type WavReject } from './wav.js';

@@ -1,6 +1,7 @@
 export { createLog, logLevels, type Log, type LogLevel, type LogLine, type LogOptions } from './log.js';
 export { createMetrics, type Metrics } from './metrics.js';
 export type {
+  AnnouncementOutcome,
   MetricCallOutcome,
   MetricCaptureState,
   MetricRecordingState,

@@ -68,6 +68,11 @@ export const definitions = {
     help: 'Commands to the recordings of running calls that were refused, by where they came from.',
     label: { name: 'source', values: ['api', 'link', 'sip', 'dtmf'] },
   },
+  twintrack_announcements_total: {
+    kind: 'counter',
+    help: 'Announcements that calls were to hear, one for each party, by what came of them.',
+    label: { name: 'outcome', values: ['played', 'cut', 'encrypted', 'codec', 'no-audio', 'anchor', 'failed', 'unknown'] },
+  },
   twintrack_stitch_seconds: {
     kind: 'histogram',
     help: 'Time from taking up a session to its recording being in the vault, in seconds.',
@@ -113,6 +118,7 @@ export type RelayDroppedReason = LabelOf<'twintrack_relay_dropped_total'>;
 export type PacketRejectReason = LabelOf<'twintrack_recorder_packets_rejected_total'>;
 export type MetricRecordingState = LabelOf<'twintrack_recordings_total'>;
 export type RecordingCommandSource = LabelOf<'twintrack_recording_commands_total'>;
+export type AnnouncementOutcome = LabelOf<'twintrack_announcements_total'>;
 export type TlsFailureReason = LabelOf<'twintrack_sip_tls_failures_total'>;
 export type PolicyDecider = LabelOf<'twintrack_policy_decisions_total'>;
 export type PolicyUnansweredReason = LabelOf<'twintrack_policy_unanswered_total'>;

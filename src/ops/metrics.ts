@@ -7,6 +7,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import {
   definitions,
+  type AnnouncementOutcome,
   type MetricCallOutcome,
   type MetricCaptureState,
   type MetricDefinition,
@@ -36,6 +37,7 @@ export interface Metrics {
   recorderPacketsLost(by: number): void;
   recorderPacketsRejected(reason: PacketRejectReason, by: number): void;
   recordingCommand(source: RecordingCommandSource, obeyed: boolean): void;
+  announced(outcome: AnnouncementOutcome): void;
   recordingEnded(state: MetricRecordingState): void;
   stitchSeconds(seconds: number): void;
   stitchFailed(): void;
@@ -93,6 +95,7 @@ export const createMetrics = (): Metrics => {
   const rejected = counter('twintrack_recorder_packets_rejected_total');
   const commands = counter('twintrack_recording_commands_total');
   const commandsRefused = counter('twintrack_recording_commands_refused_total');
+  const announcements = counter('twintrack_announcements_total');
   const recordings = counter('twintrack_recordings_total');
   const stitchSeconds = histogram('twintrack_stitch_seconds');
   const stitchFailures = counter('twintrack_stitch_failures_total');
@@ -118,6 +121,7 @@ export const createMetrics = (): Metrics => {
     recorderPacketsLost: (by) => lost(by),
     recorderPacketsRejected: (reason, by) => rejected(by, reason),
     recordingCommand: (source, obeyed) => (obeyed ? commands : commandsRefused)(1, source),
+    announced: (outcome) => announcements(1, outcome),
     recordingEnded: (state) => recordings(1, state),
     stitchSeconds: (seconds) => stitchSeconds.observe(seconds),
     stitchFailed: () => stitchFailures(1),

@@ -218,3 +218,24 @@ t.test('settings that mean nothing are refused, and say what to write', (t) => {
   for (const [settings, message] of faults) t.throws(() => policySettings.parse(settings), message);
   t.end();
 });
+
+t.test('what the parties are told is part of the outcome, with defaults, and of denied calls nothing', (t) => {
+  const rule = { name: 'a', record: 'always', announcement: { name: 'consent' }, beep: {} };
+  const policy = policyOf({ announcements: { consent: 'consent.wav' }, rules: [rule], deny: [{ callee: ['9!'] }] });
+  t.match(policy.decide(factsOf({})), { announcement: { name: 'consent', to: 'both', when: 'at' }, beep: { everySeconds: 15, to: 'both' } });
+  const denied = policy.decide(factsOf({ to: '911' }));
+  t.strictSame([denied.announcement, denied.beep], [undefined, undefined]);
+  for (const [settings, message] of [
+    [{ beep: { everySeconds: 4 } }, /5/u],
+    [{ beep: { everySeconds: 601 } }, /600/u],
+    [{ beep: { everySeconds: 7.5 } }, /int/u],
+    [{ announcement: { name: 'consent', to: 'nobody' } }, /caller/u],
+    [{ announcement: { name: 'consent', when: 'after' } }, /before/u],
+    [{ announcement: { file: 'consent.wav' } }, /name|file/u],
+    [{ announcement: { name: '../consent' } }, /letters, digits/u],
+  ] as const) {
+    t.throws(() => policySettings.parse({ otherwise: settings }), message, JSON.stringify(settings));
+  }
+  t.throws(() => policySettings.parse({ announcements: Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`a${n}`, 'a.wav'])) }), /at most 32/u);
+  t.end();
+});

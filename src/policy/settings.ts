@@ -54,7 +54,7 @@ const conditions = z
   })
   .describe('what a call must be; all of it');
 
-/** The name of a group of recorders or of a retention class, as the configuration gives it. */
+/** The name of a group of recorders, of a retention class or of an announcement, as the configuration gives it. */
 export const configuredName = z.string().regex(/^[\w.-]{1,64}$/u, 'write a name of 1 to 64 letters, digits, dots, hyphens and underscores');
 
 const recorders = z
@@ -70,6 +70,30 @@ const recorders = z
   .prefault({})
   .describe('where its recordings go');
 
+/** Of all of them together the audio is kept in memory. */
+const announcementLimit = 32;
+
+const listeners = z.enum(['caller', 'callee', 'both']).default('both');
+
+/** What the parties are told of being recorded: calls that are not recorded are told nothing. */
+const noticeShape = {
+  announcement: z
+    .strictObject({
+      name: configuredName.describe('which one, of `policy.announcements`'),
+      to: listeners.describe('who hears it'),
+      when: z.enum(['before', 'at']).default('at').describe('at: from when the call is connected, in place of what the other party says; before: and neither party hears the other until it is over'),
+    })
+    .optional()
+    .describe('an audio file that is played when the recording begins: to a call on demand, when somebody asks for it'),
+  beep: z
+    .strictObject({
+      everySeconds: z.int().min(5).max(600).default(15).describe('from the beginning of one to the beginning of the next'),
+      to: listeners.describe('who hears it'),
+    })
+    .optional()
+    .describe('a tone of half a second at 1400 Hz, mixed with what is said, as long as the recording runs'),
+};
+
 /** What a rule decides, or whoever decides in its place. */
 export const outcomeShape = {
   record: z.enum(['always', 'on-demand', 'never']).describe('whether its calls are recorded; on-demand: kept from the beginning once somebody asks, else discarded'),
@@ -81,6 +105,7 @@ export const outcomeShape = {
   recorders,
   retention: configuredName.default('standard').describe('for how long its recordings are kept: a class out of `retention`'),
   dtmfMasked: z.boolean().default(false).describe('true: which keys the parties press is not in what is recorded'),
+  ...noticeShape,
 };
 
 const keySequence = z.string().regex(/^[0-9*#A-D]{1,8}$/u, 'write one to eight keys out of 0 to 9, *, # and A to D').optional();
@@ -118,6 +143,11 @@ export const policySettings = z
       .describe('the first that fits a call decides'),
     otherwise: z.strictObject({ ...outcomeShape, record: outcomeShape.record.default('always') }).prefault({}).describe('the calls that no rule fits'),
     dtmf,
+    announcements: z
+      .record(configuredName, z.string().min(1).max(1_024))
+      .refine((files) => Object.keys(files).length <= announcementLimit, `at most ${announcementLimit} announcements`)
+      .default({})
+      .describe('audio files by the names that rules use: WAV, PCM of 16 bits or G.711, of a minute at most'),
   })
   .describe('which calls are recorded');
 

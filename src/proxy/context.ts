@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger/index.js';
 import type { Log, Metrics } from '../ops/index.js';
 import type { PolicyService } from '../policy-service/index.js';
 import type { SipConnection } from '../sip/index.js';
+import type { Announcements } from './announcement-files.js';
 import type { ProxySettings } from './settings.js';
 
 /** What every call of a proxy shares; whoever opens the proxy owns and closes all of it. */
@@ -13,8 +14,10 @@ export interface ProxyContext {
   readonly ledger: Pick<Ledger, 'callBegan' | 'callAnswered' | 'callEnded'>;
   /** Asked whether a call is recorded, in place of the rules alone. */
   readonly policyService?: Pick<PolicyService, 'decide'>;
+  /** Those that rules and the policy service may name. */
+  readonly announcements: Announcements;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'callEnded' | 'callsActive' | 'recordingCommand' | 'recordingEnded' | 'sipRejected' | 'nextHopUp'>;
+  readonly metrics: Pick<Metrics, 'announced' | 'callEnded' | 'callsActive' | 'recordingCommand' | 'recordingEnded' | 'sipRejected' | 'nextHopUp'>;
   /** The name of this machine in the ledger. */
   readonly node: string;
 }

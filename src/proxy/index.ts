@@ -1,4 +1,5 @@
 /** The trunk proxy. */
+export { loadAnnouncements, type Announcements } from './announcement-files.js';
 export type { ProxyContext } from './context.js';
 export type { ControlAnswer, ControlCommand } from './call-control.js';
 export { explainRoute, type ExplainedHop, type ExplainedRoute } from './explain-route.js';

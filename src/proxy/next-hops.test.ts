@@ -122,6 +122,7 @@ async function openBed(t: Test, options: BedOptions): Promise<Bed> {
   const quietLog = createLog({ level: 'silent', name: 'test' });
   const noting = { ...quietLog, info: (_facts: object, text: string) => log.push(text), warn: (_facts: object, text: string) => log.push(text) };
   const proxy = openProxy({
+    announcements: new Map(),
     settings: {
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: trunks.map((trunk) => trunkSettings.parse(trunk)),

@@ -54,6 +54,7 @@ async function openBed(t: Test, { settings = {}, limits = {}, answer }: { settin
   let tellEnd: (end: CallEnd) => void = () => undefined;
   const ended = new Promise<CallEnd>((resolve) => (tellEnd = resolve));
   const proxy = openProxy({
+    announcements: new Map(),
     settings: {
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: [{ name: 'one', sources: ['127.0.0.1'], nextHop: `sip:${addressOf(callee)}`, limits, recordingControl: [] }],

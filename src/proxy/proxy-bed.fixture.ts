@@ -127,6 +127,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
   let tellEnd: (end: CallEnd) => void = () => undefined;
   const ended = new Promise<CallEnd>((resolve) => (tellEnd = resolve));
   const proxy = openProxy({
+    announcements: new Map(),
     settings: {
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], nextHop: `sip:${addressOf(callee.sip)}`, limits: options.limits ?? {}, recordingControl: options.recordingControl ?? [] }],

@@ -1,4 +1,4 @@
-/** What a call's recording is begun with: which recorder has it, and how long it is kept. */
+/** What a call's recording is begun with: which recorder has it, how long it is kept, and who is told. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t from 'tap';
@@ -34,4 +34,18 @@ t.test('for how long the recording is kept travels to ledger and recorder, and t
   bed.proxy.running.command(sessionId, { command: 'tag', name: 'ticket', value: '7' }, 'api');
   await hangUp(ours);
   t.strictSame((await bed.ended()).tags, { ticket: '7' });
+});
+
+t.test('on demand the parties are told when somebody asks for the recording, and what came of it stands in the ledger', async (t) => {
+  for (const asked of [true, false]) {
+    const bed = await openBed(t, { policy: { otherwise: { record: 'on-demand', announcement: { name: 'none', to: 'caller' } } } });
+    const answered = answers(bed);
+    const dialog = await bed.call();
+    await answered;
+    await bed.offered(1);
+    const [sessionId = ''] = bed.proxy.running.list().map((call) => call.sessionId);
+    if (asked) bed.proxy.running.command(sessionId, { command: 'start' }, 'api');
+    await hangUp(dialog);
+    t.equal((await bed.ended()).announced, asked ? 'announcement none: not played (the configuration has none of that name)' : undefined);
+  }
 });

@@ -29,7 +29,7 @@ export interface Proxy {
    * Other settings for calls that begin from now on; those that run are not touched. Resolves when nobody asks the
    * policy service of before any more. Throws, and changes nothing, for settings that cannot be.
    */
-  reload(changed: Pick<ProxyContext, 'settings' | 'policyService'>): Promise<void>;
+  reload(changed: Pick<ProxyContext, 'settings' | 'policyService' | 'announcements'>): Promise<void>;
   /** Hangs up what still runs. */
   close(): Promise<void>;
 }

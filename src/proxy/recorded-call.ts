@@ -1,7 +1,8 @@
 /**
  * The way of a call that is to be recorded: back to back, its media anchored in between, its recording beside it.
  *
- * Owns       both dialogs, the anchored media and the recording session, and which next hop is tried.
+ * Owns       both dialogs, the anchored media, the recording session and what the parties are told of it, and which next
+ *            hop is tried.
  * Leaves to  back-to-back the making of the dialogs, pass-through what happens inside the answered call; TrunkCall
  *            the ledger, and when the call ends.
  */
@@ -10,12 +11,13 @@ import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { Decision } from '../policy/index.js';
 import { edgeExtensions, hangUp, headersWithBody, onCancel, readBody, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
-import { connectBackToBack, NotAnswered } from './back-to-back.js';
+import { connectBackToBack, NotAnswered, offerAnswered } from './back-to-back.js';
 import { partyOf, type SessionNames } from './call-names.js';
 import { CallControl } from './call-control.js';
 import type { CallContext } from './destinations.js';
 import { tryInTurn } from './failover.js';
 import type { NextHop } from './next-hops.js';
+import { Notices } from './notices.js';
 import { backToBackInvite } from './outgoing-invite.js';
 import { passThrough } from './pass-through.js';
 import { RecordingClient } from './recording-client.js';
@@ -51,6 +53,7 @@ export interface RecordedCallOptions {
 export class RecordedCall {
   readonly recording: RecordingClient;
   readonly control: CallControl;
+  readonly notices: Notices;
   /** What the parties' own messages say of the recording. */
   readonly #sipControl: SipControl;
   readonly #media: AnchoredCall;
@@ -67,18 +70,34 @@ export class RecordedCall {
   #cancelled = false;
 
   constructor(private readonly options: RecordedCallOptions) {
-    const { context: { anchor, sip, settings, log, metrics }, names, trunk, request, startedAt, decision, terms, onLost } = options;
+    const { context: { anchor, announcements, sip, settings, log, metrics }, names, trunk, request, startedAt, decision, terms } = options;
     this.#sipControl = new SipControl({ dtmf: settings.policy.dtmf, obeys: trunk.obeys, control: () => this.control, now: Date.now });
     this.#media = anchor.openCall(names.sessionId, { onDigit: this.#sipControl.listener, dtmfMasked: terms.dtmfMasked });
     this.control = new CallControl({
       decision,
       media: this.#media,
       now: Date.now,
-      onChanged: () => void this.recording.changed(),
+      onChanged: () => {
+        this.notices.changed();
+        void this.recording.changed();
+      },
       onCommand: (command, source, { state, refused }) => {
         metrics.recordingCommand(source, refused === undefined);
         log.info({ sessionId: names.sessionId, command, source, state, refused }, refused === undefined ? 'recording commanded' : 'a command to the recording was refused');
       },
+    });
+    this.notices = new Notices({
+      decision,
+      media: this.#media,
+      announcements,
+      recording: () => this.control.state === 'recording',
+      onAnnounced: (name, outcomes) => {
+        const { sessionId } = names;
+        for (const outcome of Object.values(outcomes)) metrics.announced(outcome);
+        if (Object.values(outcomes).every((outcome) => outcome === 'played' || outcome === 'cut')) log.info({ sessionId, name, ...outcomes }, 'announced');
+        else log.warn({ sessionId, name, ...outcomes }, 'an announcement could not be played to all that should hear it');
+      },
+      onBeepFailed: (outcomes) => log.warn({ sessionId: names.sessionId, ...outcomes }, 'the beep cannot be played to all that should hear it'),
     });
     this.recording = new RecordingClient({
       sip,
@@ -92,7 +111,7 @@ export class RecordedCall {
       callee: partyOf(request.get('to')),
       wishes: () => wishesOn(terms, this.control.wishes),
       onRecorderFailed: (reason) => log.warn({ sessionId: names.sessionId, reason }, 'a recorder failed, another of its group is asked'),
-      onLost,
+      onLost: (reason) => this.#lost(reason),
     });
     this.#sipControl.look('caller', request);
   }
@@ -151,6 +170,7 @@ export class RecordedCall {
 
   /** Ends the recording, and closes what carried the media. */
   async close(): Promise<void> {
+    this.notices.end();
     await delay(lastPacketsMs);
     this.recording.end();
     await this.#media.close();
@@ -218,6 +238,13 @@ export class RecordedCall {
         this.options.onHungUp(side);
       });
     }
+    // After a delayed offer the caller's media is known with its ACK.
+    void offerAnswered(dialogs.caller).then(() => this.notices.connected());
+  }
+
+  #lost(reason: string): void {
+    this.notices.end();
+    this.options.onLost(reason);
   }
 
   /** An SDP of the answer or of a delayed offer: the call goes on even when the anchor cannot take it. */
@@ -226,10 +253,11 @@ export class RecordedCall {
     try {
       const passed = await this.#media.exchange(from, sdp);
       void this.recording.changed();
+      if (from === 'callee' && this.#answering && this.#toCallee !== '') this.notices.answering();
       return passed;
     } catch (error) {
       this.#pastAnchor = true;
-      this.options.onLost(messageOf(error));
+      this.#lost(messageOf(error));
       return sdp;
     }
   }

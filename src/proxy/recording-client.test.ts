@@ -79,6 +79,7 @@ function open({ recorder = alone, recorders = [recorder], ...settings }: Partial
     pauseFork: () => undefined,
     resumeFork: () => undefined,
     stopFork: () => (said.stops += 1),
+    play: () => ({ stop: () => undefined, ended: Promise.resolve({}) }),
     close: () => Promise.resolve(),
   };
   const createUAC = (uri: string, options: Invite['options'], told: { cbRequest: (error: null, request: object) => void }): Promise<SipDialog> =>

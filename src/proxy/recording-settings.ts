@@ -1,6 +1,7 @@
-/** The configuration's groups of recorders and classes of retention, and whether rules name those that there are. */
+/** The configuration's groups of recorders and classes of retention, and whether rules name and ask for what there is. */
 import { z } from 'zod';
-import { configuredName, type Outcome } from '../policy/index.js';
+import type { AnchorSettings } from '../anchor/index.js';
+import { configuredName, type Outcome, type PolicySettings } from '../policy/index.js';
 import { groupOf, retentionClassOf } from './recording-terms.js';
 import { sipUri } from './trunk-settings.js';
 
@@ -34,18 +35,25 @@ export const retentionSettings = z.record(
 export type RetentionSettings = z.infer<typeof retentionSettings>;
 
 interface Whole {
-  readonly policy: { readonly rules: readonly Outcome[]; readonly otherwise: Outcome };
+  readonly policy: Pick<PolicySettings, 'rules' | 'otherwise' | 'announcements'>;
+  readonly anchor: Pick<AnchorSettings, 'relay'>;
   readonly recording: RecordingSettings;
   readonly retention: RetentionSettings;
 }
 
-/** Names in rules that the configuration does not have. */
-export function checkOutcomes({ policy, recording, retention }: Whole, complain: (path: (string | number)[], message: string) => void): void {
+/** Names in rules that the configuration does not have, and what it has no means for. */
+export function checkOutcomes({ policy, anchor, recording, retention }: Whole, complain: (path: (string | number)[], message: string) => void): void {
   const check = (outcome: Outcome, path: (string | number)[]): void => {
-    const { recorders: { group }, retention: name } = outcome;
+    const { recorders: { group }, retention: name, announcement, beep } = outcome;
     // That there is a group `default` is checked above.
     if (group !== 'default' && groupOf(recording, group) === undefined) complain([...path, 'recorders', 'group'], `there is no group "${group}" in recording.recorders`);
     if (retentionClassOf(retention, name) === undefined) complain([...path, 'retention'], `there is no class "${name}" in retention`);
+    if (announcement !== undefined && !Object.hasOwn(policy.announcements, announcement.name)) {
+      complain([...path, 'announcement', 'name'], `there is no "${announcement.name}" in policy.announcements`);
+    }
+    for (const [key, notice] of Object.entries({ announcement, beep })) {
+      if (notice !== undefined && anchor.relay === undefined) complain([...path, key], 'it is played by the built-in relay alone, so far: say anchor.relay');
+    }
   };
   policy.rules.forEach((rule, n) => check(rule, ['policy', 'rules', n]));
   check(policy.otherwise, ['policy', 'otherwise']);

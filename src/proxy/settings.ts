@@ -29,7 +29,7 @@ export const proxySettings = {
 };
 
 /** What has to hold between keys of the proxy, for a schema that has all of them. */
-export function checkProxy(settings: Pick<ProxySettings, 'sip' | 'trunks' | 'routes' | 'policy' | 'recording' | 'retention'>, context: z.core.$RefinementCtx): void {
+export function checkProxy(settings: Pick<ProxySettings, 'sip' | 'trunks' | 'routes' | 'policy' | 'anchor' | 'recording' | 'retention'>, context: z.core.$RefinementCtx): void {
   const complain = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
   checkTrunks(settings, complain);
   checkOutcomes(settings, complain);

@@ -228,7 +228,8 @@ export class TrunkCall {
     // What has a capture is counted by the stitcher.
     if (recording.recording !== undefined) metrics.recordingEnded(recording.recording);
     log.info({ sessionId: this.sessionId, outcome: end.outcome, sipStatus: end.sipStatus, reason: end.reason }, 'call ended');
-    this.#note(ledger.callEnded(this.callId, { ...end, ...recording, atMs, ...(Object.keys(tags).length === 0 ? {} : { tags }) }));
+    const told = { announced: this.#recorded?.notices.told, ...(Object.keys(tags).length === 0 ? {} : { tags }) };
+    this.#note(ledger.callEnded(this.callId, { ...end, ...recording, ...told, atMs }));
     this.#tellOver();
   }
 

@@ -12,7 +12,7 @@ import { Failure, messageOf } from '../errors/index.js';
 import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
 import { Policy } from '../policy/index.js';
 import { openPolicyService, type PolicyService } from '../policy-service/index.js';
-import { asksForIdentity, openProxy, type Proxy } from '../proxy/index.js';
+import { asksForIdentity, loadAnnouncements, openProxy, type Proxy } from '../proxy/index.js';
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
@@ -160,6 +160,7 @@ const knownTo = ({ trunks, strangers }: Config): KnownSources => ({ sources: tru
 
 async function openProxyRole(parts: Parts): Promise<ProxyRole> {
   const { config, log, metrics, health, site, owe } = parts;
+  const announcements = await loadAnnouncements(config.policy);
   const anchor = await openAnchor(parts);
   owe(() => anchor.close());
   health.register('anchor', () => Promise.resolve(anchor.health()));
@@ -175,6 +176,7 @@ async function openProxyRole(parts: Parts): Promise<ProxyRole> {
     settings: config,
     sip,
     anchor,
+    announcements,
     ledger: site.ledger,
     ...(policyService === undefined ? {} : { policyService }),
     log: log.child({ role: 'proxy' }),
@@ -195,11 +197,12 @@ async function openProxyRole(parts: Parts): Promise<ProxyRole> {
     drain: () => proxy.drain(),
     async reload(changed) {
       if (asksForIdentity(changed) && !identities) throw new Failure('CONFIG_INVALID', 'trunks[].tlsIdentities: that the edge tells them needs a restart, no trunk had any at the start');
+      const sounds = await loadAnnouncements(changed.policy);
       const service = await openService(changed);
       const before = policyService;
       try {
         await sip.know(knownTo(changed));
-        const settled = proxy.reload({ settings: { ...changed, sip: config.sip, anchor: config.anchor }, ...(service === undefined ? {} : { policyService: service }) });
+        const settled = proxy.reload({ settings: { ...changed, sip: config.sip, anchor: config.anchor }, announcements: sounds, ...(service === undefined ? {} : { policyService: service }) });
         policyService = service;
         void settled.then(() => before?.close());
       } catch (error) {

@@ -10,7 +10,7 @@ import { keySaltBytes, SrtpReceiver, SrtpSender, type CryptoLine } from '../medi
 import { connectSip, hostPort, type SipConnection, type SipDialog, type SipSettings } from '../sip/index.js';
 import { openMediaSockets, PortPool, type MediaSockets } from '../udp/index.js';
 import { encodePhoneSdp, readFarEnd, type FarEnd } from './phone-sdp.js';
-import { Talk, type TestCodec } from './talk.js';
+import { Talk, type TalkOptions, type TestCodec } from './talk.js';
 import type { Voice } from './voices.js';
 
 export interface PhoneOptions {
@@ -23,6 +23,7 @@ export interface PhoneOptions {
   readonly codec: TestCodec;
   readonly srtp: boolean;
   readonly name: string;
+  readonly onHeard?: TalkOptions['onHeard'];
 }
 
 export interface Conversation {
@@ -129,6 +130,7 @@ export class Phone {
       codec: far.codec,
       remote: { address: media.address, rtpPort: media.port, rtcpPort: media.rtcpPort },
       cname: this.#options.name,
+      onHeard: this.#options.onHeard,
       ...(own === undefined ? {} : { protect: new SrtpSender(own) }),
       ...(far.crypto === undefined ? {} : { unprotect: new SrtpReceiver(far.crypto) }),
     });

@@ -14,6 +14,7 @@ import {
   encodeRtp,
   ntpFromUnixMs,
   parseRtp,
+  type RtpPacket,
   type SrtpReceiver,
   type SrtpSender,
 } from '../media/index.js';
@@ -37,6 +38,8 @@ export interface TalkOptions {
   readonly protect?: SrtpSender;
   readonly unprotect?: SrtpReceiver;
   readonly cname: string;
+  /** Told each packet that is heard, decrypted. */
+  readonly onHeard?: ((packet: RtpPacket) => void) | undefined;
 }
 
 export interface Talked {
@@ -59,8 +62,13 @@ export class Talk {
     this.#options = options;
     options.sockets.rtp.on('message', (bytes) => {
       const clear = options.unprotect === undefined ? bytes : options.unprotect.unprotectRtp(bytes);
-      if (typeof clear === 'string' || typeof parseRtp(clear) === 'string') this.#damaged += 1;
-      else this.#heard += 1;
+      const packet = typeof clear === 'string' ? clear : parseRtp(clear);
+      if (typeof packet === 'string') {
+        this.#damaged += 1;
+        return;
+      }
+      this.#heard += 1;
+      options.onHeard?.(packet);
     });
   }
 

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../errors/index.js';
+import type { RtpPacket } from '../media/index.js';
 import { encodeSessionId, hangUp, newSessionUuid, nilSessionUuid, parseSipUri, type SipUri } from '../sip/index.js';
 import { Phone, type Conversation, type PhoneOptions } from './phone.js';
 import type { TestCodec } from './talk.js';
@@ -24,6 +25,8 @@ export interface TestCallOptions {
   readonly voices: { readonly caller: Voice; readonly callee: Voice };
   /** Told when both ends speak, for a progress line. */
   readonly onConnected?: (sessionId: string) => void;
+  /** Told each packet that an end hears, decrypted. */
+  readonly onHeard?: (end: 'caller' | 'callee', packet: RtpPacket) => void;
 }
 
 export interface EndResult {
@@ -61,9 +64,10 @@ export async function placeTestCall(options: TestCallOptions): Promise<TestCallR
   const common = { address, codec: options.codec, srtp: options.srtp };
   const tlsFor = (uri: SipUri | 'malformed'): Pick<PhoneOptions, 'tls'> => (speaksTls(uri) ? { tls: options.tls } : {});
   const calleeOptions: PhoneOptions = { ...common, ...tlsFor(target), sipPort: target.port ?? (speaksTls(target) ? 5061 : 5060), voice: options.voices.callee, name: 'callee' };
-  const callee = await Phone.open(calleeOptions);
+  const hearing = (end: 'caller' | 'callee'): Pick<PhoneOptions, 'onHeard'> => ({ onHeard: (packet) => options.onHeard?.(end, packet) });
+  const callee = await Phone.open({ ...calleeOptions, ...hearing('callee') });
   try {
-    const caller = await Phone.open({ ...common, ...tlsFor(parseSipUri(options.via)), sipPort: 0, voice: options.voices.caller, name: 'caller' });
+    const caller = await Phone.open({ ...common, ...tlsFor(parseSipUri(options.via)), sipPort: 0, voice: options.voices.caller, name: 'caller', ...hearing('caller') });
     try {
       return await converse(caller, callee, options);
     } finally {

@@ -5,7 +5,7 @@
  * recording runs, and a shift by a single sample changes nearly every sample.
  */
 import { Failure } from '../errors/index.js';
-import { decodePcma, decodePcmu, parseWav, type Wav } from '../media/index.js';
+import { parseWav, wavSamples } from '../media/index.js';
 
 export const voiceRate = 8_000;
 
@@ -49,7 +49,7 @@ export function voicesOf(file: Buffer, name: string): Recorded {
   if (typeof wav === 'string') throw unusable(`it is no WAV file that can be read (${wav})`);
   if (wav.sampleRate !== voiceRate) throw unusable(`it has ${wav.sampleRate} samples a second, a call has ${voiceRate}`);
   if (wav.channels > 2) throw unusable(`it has ${wav.channels} channels, a call has two sides`);
-  const samples = samplesOf(wav);
+  const samples = wavSamples(wav);
   if (samples === undefined) throw unusable(`it has ${wav.bitsPerSample} bits a sample, 16 are needed`);
   const frames = Math.floor(samples.length / wav.channels);
   if (frames === 0) throw unusable('it is empty');
@@ -58,14 +58,4 @@ export function voicesOf(file: Buffer, name: string): Recorded {
     (frame) =>
       samples[(frame % frames) * wav.channels + at] ?? 0;
   return { caller: channel(0), callee: channel(wav.channels - 1), seconds: frames / voiceRate };
-}
-
-function samplesOf(wav: Wav): Int16Array | undefined {
-  if (wav.format === 'pcm') {
-    if (wav.bitsPerSample !== 16) return undefined;
-    return Int16Array.from({ length: Math.floor(wav.data.length / 2) }, (_, at) => wav.data.readInt16LE(at * 2));
-  }
-  const samples = new Int16Array(wav.data.length);
-  (wav.format === 'pcmu' ? decodePcmu : decodePcma)(wav.data, samples, 0);
-  return samples;
 }

@@ -56,6 +56,11 @@ export class Face {
     this.#rtcp = moved(this.#rtcp, address, rtcpPort);
   }
 
+  /** Whether there is somewhere to send to. */
+  get reachable(): boolean {
+    return this.#rtp !== undefined && this.#rtp.port !== 0 && this.#rtp.address !== '';
+  }
+
   /** Sends to this side what came from the other. */
   send(bytes: Buffer, rtcpPort: boolean): void {
     const target = rtcpPort ? this.#rtcp : this.#rtp;

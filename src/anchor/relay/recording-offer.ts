@@ -28,12 +28,16 @@ function stream(label: string, sender: SdpMedia, receiver: SdpMedia, paused: boo
   return {
     label,
     protocol: sender.protocol.includes('SAVP') ? 'RTP/SAVP' : 'RTP/AVP',
-    codecs: receiver.codecs.filter((codec) => sender.codecs.some((other) => sameCodec(codec, other))),
+    codecs: commonCodecs(sender, receiver),
     crypto: crypto === undefined ? [] : [crypto],
     direction: sends && wanted && !paused ? 'sendonly' : 'inactive',
     ...(receiver.ptimeMs === undefined ? {} : { ptimeMs: receiver.ptimeMs }),
   };
 }
+
+/** What `sender` may send to `receiver`, by the payload types of the latter, which has the first choice. */
+export const commonCodecs = (sender: SdpMedia, receiver: SdpMedia): readonly SdpCodec[] =>
+  receiver.codecs.filter((codec) => sender.codecs.some((other) => sameCodec(codec, other)));
 
 const sameCodec = (a: SdpCodec, b: SdpCodec): boolean =>
   a.name.toUpperCase() === b.name.toUpperCase() && a.clockRate === b.clockRate && a.channels === b.channels;

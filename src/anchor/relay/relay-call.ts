@@ -4,16 +4,21 @@
  *
  * Invariants
  * 1. A packet that came in on one face goes out on the other of the same line, and nowhere else but the fork.
- * 2. The relay never changes a packet that it passes on: SRTP passes as it is.
+ * 2. The relay never changes a packet, but for the payload of one that goes to a side to which something is played;
+ *    SRTP passes as it is.
  * 3. What the fork does or fails to do never delays or drops a packet of the call.
  */
 import { Failure } from '../../errors/index.js';
 import { isRtcp } from '../../media/index.js';
 import { encodeRecordingOffer, readSdp, rewriteSdp, type Sdp, type SdpMedia } from '../../sip/index.js';
 import { openMediaSockets, type PortPool } from '../../udp/index.js';
-import { otherSide, type AnchoredCall, type AnchorObserver, type DigitListener, type RecordingOffer, type Side } from '../door.js';
+import { otherSide, sides, type AnchoredCall, type AnchorObserver, type DigitListener, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
 import { Face } from './face.js';
 import { Fork } from './fork.js';
+import { OwnStream } from './own-stream.js';
+import { playedCodecs } from './played-codecs.js';
+import type { Player } from './player.js';
+import { SoundInCall } from './playing.js';
 import { PressedKeys } from './pressed-keys.js';
 import { offeredStreams } from './recording-offer.js';
 import { EventPackets } from './event-packets.js';
@@ -46,6 +51,12 @@ export class RelayCall implements AnchoredCall {
   #forks: Promise<BySide<Fork>> | undefined;
   /** The forks once they are open: the packet path must not wait for a promise. */
   #openForks: BySide<Fork> | undefined;
+  /** Of the audio line, once they are open. */
+  #audioFaces: BySide<Face> | undefined;
+  /** By the side that hears it; a side to which nothing is played has none. */
+  readonly #players: Record<Side, Player | undefined> = { caller: undefined, callee: undefined };
+  readonly #sounds = new Set<SoundInCall>();
+  readonly #ownStreams: Partial<Record<Side, OwnStream>> = {};
   #audioLine: number | undefined;
   #paused = false;
   /** False once both sides have made a fax of that line (T.38): its packets are nothing to record. */
@@ -80,7 +91,8 @@ export class RelayCall implements AnchoredCall {
     // Packets of this side's peer have the payload types that this side asks for (RFC 3264 §5.1).
     this.#events?.describe(otherSide(from), this.#audioOf(from));
     const line = this.#audioLine;
-    this.#isAudio = line === undefined || (['caller', 'callee'] as const).some((side) => (this.#said[side]?.media[line]?.kind ?? 'audio') === 'audio');
+    this.#isAudio = line === undefined || sides.some((side) => (this.#said[side]?.media[line]?.kind ?? 'audio') === 'audio');
+    for (const sound of this.#sounds) sound.describe();
     // The first packet may come as soon as this SDP is out; a fork that cannot be opened costs the recording, not the call.
     await this.#forks?.catch(() => undefined);
     return rewriteSdp(text, anchored);
@@ -110,7 +122,6 @@ export class RelayCall implements AnchoredCall {
   startFork(answer: string): Promise<void> {
     const sdp = readSdp(answer);
     if (typeof sdp === 'string') return Promise.reject(new Failure('SIPREC_UNUSABLE', `the recorder's answer cannot be read: ${sdp}`, { facts: { reason: sdp } }));
-    const sides: readonly Side[] = ['caller', 'callee'];
     sides.forEach((side, index) => {
       const media = sdp.media[index];
       const fork = this.#openForks?.[side];
@@ -137,12 +148,28 @@ export class RelayCall implements AnchoredCall {
     this.#openForks?.callee.stop();
   }
 
+  play(play: Play): Playing {
+    const now = (): number => performance.now();
+    const sound = new SoundInCall(play, {
+      players: this.#players,
+      now,
+      codecsTo: (side) => (this.#closing === undefined ? playedCodecs(this.#audioOf(otherSide(side)), this.#audioOf(side)) : 'no-audio'),
+      ownStream: (side) => (this.#ownStreams[side] ??= new OwnStream(now())),
+      send: (side, packet) => this.#audioFaces?.[side].send(packet, false),
+      reachable: (side) => this.#audioFaces?.[side].reachable === true,
+    });
+    this.#sounds.add(sound);
+    void sound.ended.then(() => this.#sounds.delete(sound));
+    return sound;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
+    for (const sound of this.#sounds) sound.stop();
     // Sockets that could not be opened are no reason to keep the others.
     const lines = await Promise.allSettled(this.#lines.values());
     const faces = lines.flatMap((line) => (line.status === 'fulfilled' ? [line.value.caller, line.value.callee] : []));
@@ -182,16 +209,18 @@ export class RelayCall implements AnchoredCall {
     const { observer, dtmfMasked } = this.#options;
     const faces: Partial<Record<Side, Face>> = {};
     const through = (from: Side) => (bytes: Buffer, onRtcpPort: boolean): void => {
-      faces[otherSide(from)]?.send(bytes, onRtcpPort);
+      const to = otherSide(from);
+      const player = index === this.#audioLine ? this.#players[to] : undefined;
+      faces[to]?.send(player === undefined || onRtcpPort ? bytes : player.through(bytes), onRtcpPort);
       observer.relayed(from);
       if (index !== this.#audioLine || !this.#isAudio) return;
       const events = onRtcpPort ? undefined : this.#events;
       this.#openForks?.[from].copy(dtmfMasked && events !== undefined ? events.withoutKey(from, bytes) : bytes, onRtcpPort || isRtcp(bytes));
       if (events?.has(from, bytes) === true) this.#digits?.hear(from, bytes);
     };
-    const sides: Side[] = ['caller', 'callee'];
     const opened = await this.#openAll((sockets, index) => new Face(sockets, observer, through(sides[index] ?? 'caller')));
     Object.assign(faces, opened);
+    if (index === this.#audioLine) this.#audioFaces = opened;
     return opened;
   }
 

@@ -7,7 +7,7 @@
  */
 import { Failure } from '../../errors/index.js';
 import { encodeRecordingOffer, readSdp, sdpOfMedia, type SdpMedia } from '../../sip/index.js';
-import { otherSide, type AnchoredCall, type RecordingOffer, type Side } from '../door.js';
+import { otherSide, sides, type AnchoredCall, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
 import type { NgAnswer, NgCommand } from './ng-protocol.js';
 import type { NgPool, NgSeat } from './ng-pool.js';
 
@@ -22,7 +22,6 @@ export interface RtpengineCallOptions {
   readonly onClosed: () => void;
 }
 
-const sides = ['caller', 'callee'] as const satisfies readonly Side[];
 const label = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
 const copyOf = (side: Side): string => `copy-of-${side}`;
 
@@ -122,6 +121,11 @@ export class RtpengineCall implements AnchoredCall {
     void this.#inTurn(async () => {
       for (const side of sides) await this.#unsubscribe(side);
     }).catch(() => undefined);
+  }
+
+  /** Not there yet: it is told, and the call goes on. */
+  play({ to }: Play): Playing {
+    return { stop: () => undefined, ended: Promise.resolve(Object.fromEntries(to.map((side) => [side, 'anchor']))) };
   }
 
   close(): Promise<void> {

@@ -1,2 +1,4 @@
 export { codecFor, staticCodec, type AudioCodec, type Decoder } from './codec.js';
 export { decodePcma, decodePcmu, encodePcma, encodePcmu } from './g711.js';
+export { G722Decoder, G722Encoder } from './g722.js';
+export { voiceCodec, type Encoder, type Transcoder, type VoiceCodec } from './voice-codec.js';
