@@ -37,7 +37,8 @@ export interface Soak {
   readonly failures: readonly string[];
 }
 
-const sampleSeconds = 10;
+/** To know what is really in use, a sample has all garbage collected, which stops both threads for some 250 ms. */
+const sampleSeconds = 30;
 /** Not judged: until then transactions of ended calls pile up (64 T1), code is compiled and heaps find their size. */
 const settleSeconds = 60;
 /** What a growth may be and still be none: heaps and the allocator breathe. */

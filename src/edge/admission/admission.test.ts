@@ -32,7 +32,7 @@ t.test('where messages have waited for a while new requests have a rate, which f
   const { shedding, step } = openShedding();
   repeat(4, () => step(late));
   t.equal(step(easy), 100, 'a moment is none');
-  repeat(4, () => step(late));
+  repeat(7, () => step(late));
   t.equal(shedding.allowedPerSecond, Infinity, 'nor are several');
   step(late);
   t.equal(shedding.allowedPerSecond, 700);
@@ -49,12 +49,38 @@ t.test('where messages have waited for a while new requests have a rate, which f
 
 t.test('what is very late is believed sooner, and a queue that grows lowers the rate by more', (t) => {
   const [steady, growing] = [openShedding(), openShedding()];
-  repeat(3, () => steady.step({ ...late, waitMs: 210 }));
-  repeat(3, () => growing.step({ ...late, waitMs: 210 }));
+  repeat(4, () => steady.step({ ...late, waitMs: 210 }));
+  repeat(4, () => growing.step({ ...late, waitMs: 210 }));
   t.ok(steady.shedding.allowedPerSecond < Infinity);
   steady.step({ ...late, waitMs: 100 });
   growing.step({ ...late, waitMs: 250 });
   t.ok(growing.shedding.allowedPerSecond < steady.shedding.allowedPerSecond);
+  t.end();
+});
+
+t.test('what one pause of the thread has held up goes by itself: nobody is turned away while the queue shrinks', (t) => {
+  const shedding = new Shedding();
+  let now = 0;
+  const measured = (elapsedMs: number, waitMs: number): void => {
+    for (let i = 0; i < elapsedMs; i += 1) t.notOk(shedding.turnsAway((now += 1)));
+    shedding.measured({ ...late, waitMs }, elapsedMs);
+  };
+  for (let times = 0; times < 20; times += 1) {
+    measured(1_000, 0);
+    measured(400, 400);
+    for (let waitMs = 390; waitMs > 0; waitMs -= 10) measured(50, waitMs);
+  }
+  t.equal(shedding.allowedPerSecond, Infinity);
+  for (let waitMs = 300; waitMs < 350; waitMs += 10) measured(50, waitMs);
+  t.ok(shedding.allowedPerSecond < Infinity, 'one that does not shrink is there to stay');
+  t.end();
+});
+
+t.test('a rate begins at what was let in before a pause, not in it', (t) => {
+  const { shedding, step } = openShedding();
+  repeat(30, () => step(easy));
+  repeat(4, () => step({ ...late, waitMs: 200 }, 0));
+  t.ok(shedding.allowedPerSecond > 580 && shedding.allowedPerSecond < 700, `${shedding.allowedPerSecond}`);
   t.end();
 });
 
@@ -181,7 +207,7 @@ t.test('load is measured twenty times a second at most, and what is turned away 
   }
   t.equal(measured, 40);
   t.equal(verdicts.filter((each) => each === 'turned-away').length, admission.turnedAway.overload);
-  t.ok(admission.turnedAway.overload > 300, 'half a second was believed, then ever fewer were let in');
+  t.ok(admission.turnedAway.overload > 300, 'it was believed after a while, then ever fewer were let in');
   for (let i = 0; i < 10; i += 1) verdicts.push(admission.judge('INVITE', '192.0.2.1'));
   t.ok(admission.turnedAway.sourceRate > 0);
   t.ok(admission.retryAfterSeconds >= 2 && admission.retryAfterSeconds <= 10);

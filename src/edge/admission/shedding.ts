@@ -30,9 +30,15 @@ const AT_EASE = 0.85;
 /** Longer than that, and what waits is a queue. Peers repeat what is not answered within 500 ms (RFC 3261 §17.1.1.1). */
 const LATE_MS = 100;
 /** After so long anything is turned away; what is twice as late is believed in half the time. */
-const BELIEVED_MS = 500;
+const BELIEVED_MS = 750;
+/** A measurement counts for so long at most: nothing is measured in a pause of this thread, and its queue was made by that. */
+const COUNTED_MS = 100;
+/** A queue that shrinks by that much a millisecond is one that a pause has left, and is gone soon. */
+const SHRINKING = 0.1;
 /** What comes and what is let in are averages of about so long: in a shorter time, what a pause held up counts too little, then too much. */
 const AVERAGE_MS = 500;
+/** What was let in until then is an average of that: what a pause has kept out does not count against those after it. */
+const LONG_AVERAGE_MS = 3_000;
 /** What new requests are let in at first, in shares of what came until then: the queue that has grown is to shrink. */
 const AT_FIRST = 0.7;
 /** The queue that is aimed at while requests have a rate: some, so that the thread always has work. */
@@ -70,8 +76,8 @@ const FULL = 0.2;
 
 const between = (least: number, value: number, most: number): number => Math.min(most, Math.max(least, value));
 /** `average` moved towards what it was in the last `elapsedMs`. */
-const averaged = (average: number, now: number, elapsedMs: number): number =>
-  Number.isNaN(average) ? now : average + (now - average) * Math.min(1, elapsedMs / AVERAGE_MS);
+const averaged = (average: number, now: number, elapsedMs: number, overMs = AVERAGE_MS): number =>
+  Number.isNaN(average) ? now : average + (now - average) * Math.min(1, elapsedMs / overMs);
 
 export class Shedding {
   /** New requests a millisecond. */
@@ -84,6 +90,7 @@ export class Shedding {
   /** A millisecond. */
   #offeredRate = NaN;
   #admittedRate = NaN;
+  #admittedLong = NaN;
   /** For how long it has been late without a pause. */
   #lateMs = 0;
   #calmMs = 0;
@@ -97,16 +104,20 @@ export class Shedding {
   }
 
   /** `elapsedMs`: since the last measurement. */
-  measured({ busy: busyHere, waitMs: waitHere, lagMs, memory }: Load, elapsedMs: number): void {
+  measured({ busy: busyHere, waitMs: waitHere, lagMs: lagThere, memory }: Load, elapsedMs: number): void {
+    // What an application said during a pause of this thread was heard after it.
+    const lagMs = Math.max(0, lagThere - Math.max(0, elapsedMs - COUNTED_MS));
     // An application that has a queue is busy, whatever this thread is.
     const waitMs = Math.max(waitHere, lagMs);
     const busy = Math.max(busyHere, Math.min(1, lagMs / AIM_MS));
     const offered = (this.#offeredRate = averaged(this.#offeredRate, this.#offered / elapsedMs, elapsedMs));
     const admitted = (this.#admittedRate = averaged(this.#admittedRate, this.#admitted / elapsedMs, elapsedMs));
+    this.#admittedLong = averaged(this.#admittedLong, this.#admitted / elapsedMs, elapsedMs, LONG_AVERAGE_MS);
     this.#offered = 0;
     this.#admitted = 0;
-    this.#lateMs = busy > AT_EASE && waitMs > LATE_MS ? this.#lateMs + (elapsedMs * waitMs) / LATE_MS : 0;
     const growth = (waitMs - this.#waitedMs) / elapsedMs;
+    if (busy <= AT_EASE || waitMs <= LATE_MS) this.#lateMs = 0;
+    else if (growth > -SHRINKING) this.#lateMs += (Math.min(elapsedMs, COUNTED_MS) * waitMs) / LATE_MS;
     this.#waitedMs = waitMs;
     const excess =
       between(-MOST_TOO_SHORT, (waitMs - AIM_MS) * PER_MS_TOO_LONG, MOST_TOO_LONG) +
@@ -116,7 +127,7 @@ export class Shedding {
     if (memory > LAST_MEMORY) this.#allow(0);
     else if (memory > MEMORY) this.#allow(Math.max(LEAST, Math.min(this.#allowed, admitted) * (1 - FULL)));
     else if (this.#allowed === Infinity) {
-      if (this.#lateMs >= BELIEVED_MS) this.#allow(Math.max(LEAST, admitted * AT_FIRST));
+      if (this.#lateMs >= BELIEVED_MS) this.#allow(Math.max(LEAST, Math.max(admitted, this.#admittedLong) * AT_FIRST));
     } else if (excess > 0 || offered > this.#allowed) this.#allow(Math.max(LEAST, Math.min(this.#allowed, offered) * (1 - (excess * Math.min(elapsedMs, STEP_MS)) / STEP_MS)));
     else if ((this.#calmMs += elapsedMs) >= CALM_MS) this.#allow(Infinity);
   }
