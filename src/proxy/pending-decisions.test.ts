@@ -122,12 +122,14 @@ t.test('fifty calls go on while the policy service hangs: the rules decide, and 
 });
 
 t.test('a caller who gives up while the policy service is asked: no callee hears of it, the ledger does, its place on the trunk is free', async (t) => {
-  let request: SipRequest | undefined;
-  const bed = await openBed(t, { limits: { calls: 1 }, settings: { timeoutMs: 2_000, breaker: { failures: 1 } }, answer: () => request?.cancel(() => undefined) });
-  t.equal(await bed.call({ cbRequest: (_error: unknown, sent: SipRequest) => (request = sent) }), 487);
+  // The question may be there before the caller knows that its INVITE has gone out.
+  let toldSent: (request: SipRequest | undefined) => void = () => undefined;
+  let sent = new Promise<SipRequest | undefined>((resolve) => (toldSent = resolve));
+  const bed = await openBed(t, { limits: { calls: 1 }, settings: { timeoutMs: 2_000, breaker: { failures: 1 } }, answer: () => void sent.then((request) => request?.cancel(() => undefined)) });
+  t.equal(await bed.call({ cbRequest: (_error: unknown, request: SipRequest) => toldSent(request) }), 487);
   t.match(await bed.ended(), { outcome: 'cancelled', sipStatus: 487, recording: 'excluded', reason: 'never answered: the caller gave up' });
   t.equal(bed.rang(), 0);
-  request = undefined;
+  sent = Promise.resolve(undefined);
   t.equal(await bed.call(), 486);
 });
 
