@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { clip, decodePcma, encodePcma, encodeWavHeader, type RtpPacket } from '../../src/media/index.js';
+import { clip, decodePcma, encodePcma, encodeWavHeader, type RtpPacket, type SrtpSuite } from '../../src/media/index.js';
 import { toneIn } from '../../src/media/signal.fixture.js';
 import { placeTestCall, tune, type TestCallResult } from '../../src/testcall/index.js';
 import { compare } from '../support/audio.js';
@@ -63,7 +63,7 @@ interface Called {
   readonly announced: string | undefined;
 }
 
-async function callTo(workspace: Workspace, user: string, seconds: number, srtp = false): Promise<Called> {
+async function callTo(workspace: Workspace, user: string, seconds: number, srtp?: SrtpSuite): Promise<Called> {
   const packets = { caller: [] as RtpPacket[], callee: [] as RtpPacket[] };
   const result = await placeTestCall({
     to: `sip:${user}@127.0.0.1:${workspace.nextHopPort}`,
@@ -138,7 +138,7 @@ t.test('what the parties are told of being recorded', { timeout: 90_000 }, async
   });
 
   await t.test('SRTP passes untouched, and the ledger says that nothing was heard', async (t) => {
-    const { result, heard: { caller, callee }, announced } = await callTo(workspace, 'before', 0.4, true);
+    const { result, heard: { caller, callee }, announced } = await callTo(workspace, 'before', 0.4, 'AES_CM_128_HMAC_SHA1_80');
     t.strictSame([caller.said.length, callee.said.length, caller.other.length, callee.other.length], [20, 20, 0, 0]);
     t.equal(announced, 'announcement consent: not played (encrypted media)');
     await isRecordedAsSaid(t, workspace, result);

@@ -37,7 +37,6 @@ async function callWith({ workspace }: Site, seconds: number, meanwhile: (sessio
     to: `sip:callee@127.0.0.1:${workspace.nextHopPort}`,
     answerAt: `sip:127.0.0.1:${workspace.nextHopPort}`,
     via: `sip:127.0.0.1:${workspace.sipPort}`,
-    srtp: false,
     codec: 'PCMU',
     seconds,
     voices: { caller: tune('caller'), callee: tune('callee') },

@@ -5,7 +5,7 @@ import type { Library } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { Report } from '../ledger/index.js';
-import { parseWav } from '../media/index.js';
+import { parseWav, type SrtpSuite } from '../media/index.js';
 import { hostPort } from '../sip/index.js';
 import { matchChannel, placeTestCall, tune, voicesOf, type ChannelMatch, type TestCallResult, type TestCodec } from '../testcall/index.js';
 import { openLibrary } from './library.js';
@@ -14,7 +14,7 @@ import { print, printJson, progress, seconds } from './terminal.js';
 export interface CallOptions {
   readonly to?: string;
   readonly via?: string;
-  readonly srtp: boolean;
+  readonly srtp?: SrtpSuite;
   readonly codec: TestCodec;
   readonly seconds?: number;
   readonly wav?: string;

@@ -10,6 +10,7 @@ import { parseTag } from '../api/index.js';
 import { defaultConfigFile, loadConfig, type Config } from '../config/index.js';
 import { Failure } from '../errors/index.js';
 import { listedStates, type ListedState, type ListFilter } from '../ledger/index.js';
+import { srtpSuites } from '../media/index.js';
 import { loadAnnouncements } from '../proxy/index.js';
 import { roleNames, type Role } from '../roles/index.js';
 import { call, type CallOptions } from './call.js';
@@ -47,7 +48,7 @@ command('start', 'run the product until it is stopped')
 command('call', 'place a test call through the running product and compare its recording with what was said')
   .option('--to <uri>', "who is called; with --via, its host and port are where the call's other end answers (default: the first trunk's next hop)")
   .option('--via <host:port>', "the proxy (default: where the configuration's proxy listens)")
-  .option('--srtp', 'encrypt the media (SDES)', false)
+  .addOption(new Option('--srtp [suite]', 'encrypt the media (SDES)').choices(srtpSuites).preset('AES_CM_128_HMAC_SHA1_80'))
   .addOption(new Option('--codec <name>', 'G.711 µ-law or A-law').choices(['PCMU', 'PCMA']).default('PCMU'))
   .option('--seconds <n>', 'how long both ends speak (default: 5, or the length of --wav)', parseSeconds)
   .option('--wav <file>', 'what is played: left by the caller, right by the callee; mono by both')

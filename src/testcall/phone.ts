@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Failure, messageOf } from '../errors/index.js';
-import { keySaltBytes, SrtpReceiver, SrtpSender, type CryptoLine } from '../media/index.js';
+import { keySaltBytes, SrtpReceiver, SrtpSender, type CryptoLine, type SrtpSuite } from '../media/index.js';
 import { connectSip, hostPort, type SipConnection, type SipDialog, type SipSettings } from '../sip/index.js';
 import { openMediaSockets, PortPool, type MediaSockets } from '../udp/index.js';
 import { encodePhoneSdp, readFarEnd, type FarEnd } from './phone-sdp.js';
@@ -21,7 +21,8 @@ export interface PhoneOptions {
   readonly tls?: SipSettings['tls'];
   readonly voice: Voice;
   readonly codec: TestCodec;
-  readonly srtp: boolean;
+  /** Absent: plain RTP. Who answers takes the suite that is offered. */
+  readonly srtp: SrtpSuite | undefined;
   readonly name: string;
   readonly onHeard?: TalkOptions['onHeard'];
 }
@@ -33,7 +34,6 @@ export interface Conversation {
   readonly hungUp: Promise<void>;
 }
 
-const suite = 'AES_CM_128_HMAC_SHA1_80';
 const firstMediaPort = 40_000;
 const lastMediaPort = 44_999;
 
@@ -70,7 +70,7 @@ export class Phone {
 
   /** @throws Failure CALL_FAILED with what the far end answered. */
   async call(uri: string, via: string, headers: Record<string, string>): Promise<Conversation> {
-    const crypto = this.#options.srtp ? newKey(1) : undefined;
+    const crypto = this.#options.srtp === undefined ? undefined : newKey(1, this.#options.srtp);
     let dialog: SipDialog;
     try {
       dialog = await this.#sip.srf.createUAC(uri, {
@@ -101,7 +101,7 @@ export class Phone {
         }
         const take = async (): Promise<Conversation> => {
           const far = readFarEnd(request.body);
-          const crypto = far.crypto === undefined ? undefined : newKey(far.crypto.tag);
+          const crypto = far.crypto === undefined ? undefined : newKey(far.crypto.tag, far.crypto.suite);
           response.send(180);
           const dialog = await this.#sip.srf.createUAS(request, response, { localSdp: this.#sdp(far.codec, crypto) });
           return this.#converse(dialog, far, crypto);
@@ -138,4 +138,4 @@ export class Phone {
   }
 }
 
-const newKey = (tag: number): CryptoLine => ({ tag, suite, keySalt: randomBytes(keySaltBytes(suite)), sessionParameters: [] });
+const newKey = (tag: number, suite: SrtpSuite): CryptoLine => ({ tag, suite, keySalt: randomBytes(keySaltBytes(suite)), sessionParameters: [] });

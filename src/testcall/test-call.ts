@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../errors/index.js';
-import type { RtpPacket } from '../media/index.js';
+import type { RtpPacket, SrtpSuite } from '../media/index.js';
 import { encodeSessionId, hangUp, newSessionUuid, nilSessionUuid, parseSipUri, type SipUri } from '../sip/index.js';
 import { Phone, type Conversation, type PhoneOptions } from './phone.js';
 import type { TestCodec } from './talk.js';
@@ -19,7 +19,8 @@ export interface TestCallOptions {
   readonly via: string;
   /** For ends that speak TLS, because `answerAt` or `via` says so. */
   readonly tls?: PhoneOptions['tls'];
-  readonly srtp: boolean;
+  /** Absent: plain RTP. */
+  readonly srtp?: SrtpSuite | undefined;
   readonly codec: TestCodec;
   readonly seconds: number;
   readonly voices: { readonly caller: Voice; readonly callee: Voice };

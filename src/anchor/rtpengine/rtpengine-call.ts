@@ -6,7 +6,7 @@
  * Unlike the relay, rtpengine keeps no packets: copies begin when the recorder has answered, and again after a pause.
  */
 import { Failure } from '../../errors/index.js';
-import { encodeRecordingOffer, readSdp, sdpOfMedia, type SdpMedia } from '../../sip/index.js';
+import { encodeRecordingOffer, readSdp, sdpOfMedia, type Sdp, type SdpMedia } from '../../sip/index.js';
 import { otherSide, sides, type AnchoredCall, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
 import type { NgAnswer, NgCommand } from './ng-protocol.js';
 import type { NgPool, NgSeat } from './ng-pool.js';
@@ -25,12 +25,9 @@ export interface RtpengineCallOptions {
 const label = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
 const copyOf = (side: Side): string => `copy-of-${side}`;
 
-/**
- * Of what rtpengine 10 offers all but AES_CM_128_HMAC_SHA1_80, which every recorder takes: of several it sends with
- * the first, whichever the recorder has chosen.
- */
-const otherSuites = [
-  'AEAD_AES_256_GCM', 'AEAD_AES_128_GCM', 'AES_256_CM_HMAC_SHA1_80', 'AES_256_CM_HMAC_SHA1_32', 'AES_192_CM_HMAC_SHA1_80', 'AES_192_CM_HMAC_SHA1_32',
+/** What rtpengine 10 offers, each of which it can be told to leave out. */
+const suites = [
+  'AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_256_GCM', 'AEAD_AES_128_GCM', 'AES_256_CM_HMAC_SHA1_80', 'AES_256_CM_HMAC_SHA1_32', 'AES_192_CM_HMAC_SHA1_80', 'AES_192_CM_HMAC_SHA1_32',
   'AES_CM_128_HMAC_SHA1_32', 'F8_128_HMAC_SHA1_80', 'F8_128_HMAC_SHA1_32', 'NULL_HMAC_SHA1_80', 'NULL_HMAC_SHA1_32',
 ];
 
@@ -45,6 +42,8 @@ export class RtpengineCall implements AnchoredCall {
   #streams: Readonly<Record<Side, SdpMedia>> | undefined;
   /** The parties' media changed, or copies were ended: there is another subscription to make, with other keys. */
   #stale = false;
+  /** That the parties have agreed on; undefined where they speak in clear. */
+  #suite: string | undefined;
   #paused = false;
   #version = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -67,6 +66,7 @@ export class RtpengineCall implements AnchoredCall {
       const { sdp: went } = await this.#ask({ command: answers ? 'answer' : 'offer', ...tags, sdp, replace: ['origin'], ICE: 'remove' });
       if (went === undefined) throw new Failure('ANCHOR_REFUSED', `rtpengine gave no SDP for that of the ${from}`);
       this.#offerer = answers ? undefined : from;
+      if (answers) this.#suite = suiteOf(read);
       this.#passed[from] = { sdp, went };
       this.#stale = true;
       return went;
@@ -95,15 +95,22 @@ export class RtpengineCall implements AnchoredCall {
   async startFork(answer: string): Promise<void> {
     const sdp = readSdp(answer);
     if (typeof sdp === 'string') throw new Failure('SIPREC_UNUSABLE', `the recorder's answer cannot be read: ${sdp}`, { facts: { reason: sdp } });
-    await this.#inTurn(async () => {
+    const untaken = await this.#inTurn(async () => {
+      let untaken = false;
       for (const [index, side] of sides.entries()) {
-        if (this.#paused || this.#streams === undefined) return;
+        if (this.#paused || this.#streams === undefined) return untaken;
         const media = sdp.media[index];
-        if (media === undefined || media.port === 0) await this.#unsubscribe(side);
+        const taken = media !== undefined && media.port !== 0;
+        // With an answer that has no key of that suite rtpengine would send nothing to the parties either.
+        const keyed = this.#streams[side].crypto.length === 0 || suiteIn(media) === this.#suite;
+        untaken ||= taken && !keyed;
         // A recorder may take fewer codecs than the parties have agreed on.
-        else await this.#ask({ command: 'subscribe answer', 'to-tag': copyOf(side), sdp: sdpOfMedia(answer, index), flags: ['allow transcoding'] });
+        if (taken && keyed) await this.#ask({ command: 'subscribe answer', 'to-tag': copyOf(side), sdp: sdpOfMedia(answer, index), flags: ['allow transcoding'] });
+        else await this.#unsubscribe(side);
       }
+      return untaken;
     });
+    if (untaken) throw new Failure('SIPREC_UNUSABLE', `the recorder takes no SRTP in ${this.#suite ?? 'the suite of this call'}: anchor.rtpengine.decrypt would send it RTP`);
   }
 
   pauseFork(): void {
@@ -123,7 +130,7 @@ export class RtpengineCall implements AnchoredCall {
     }).catch(() => undefined);
   }
 
-  /** Not there yet: it is told, and the call goes on. */
+  /** rtpengine plays beside what the other party says, or keeps that from the copies too: not a way to be had. It is told. */
   play({ to }: Play): Playing {
     return { stop: () => undefined, ended: Promise.resolve(Object.fromEntries(to.map((side) => [side, 'anchor']))) };
   }
@@ -149,8 +156,11 @@ export class RtpengineCall implements AnchoredCall {
   async #subscribe(): Promise<Readonly<Record<Side, SdpMedia>> | undefined> {
     this.#stale = false;
     const streams: Partial<Record<Side, SdpMedia>> = {};
+    // The parties' own suite alone: of several that are offered rtpengine sends with the first, whichever the recorder
+    // has chosen; and where the only one is another, it gives up the parties' media with the copies.
+    const others = suites.filter((suite) => suite !== this.#suite);
+    const encryption = this.#options.decrypt ? { 'transport-protocol': 'RTP/AVP' } : { DTLS: 'off', SDES: others.map((suite) => `no-${suite}`) };
     for (const side of sides) {
-      const encryption = this.#options.decrypt ? { 'transport-protocol': 'RTP/AVP' } : { DTLS: 'off', SDES: otherSuites.map((suite) => `no-${suite}`) };
       const { sdp = '' } = await this.#ask({ command: 'subscribe request', 'from-tag': side, 'to-tag': copyOf(side), 'rtcp-mux': ['offer'], ICE: 'remove', ...encryption });
       const read = readSdp(sdp);
       const media = typeof read === 'string' ? undefined : read.media.find(({ kind, port, codecs }) => kind === 'audio' && port !== 0 && codecs.length > 0);
@@ -180,3 +190,7 @@ export class RtpengineCall implements AnchoredCall {
     return next;
   }
 }
+
+/** RFC 4568 §9.1: tag, suite, keys. An answer has the one that was chosen. */
+const suiteIn = (media: SdpMedia | undefined): string | undefined => media?.crypto[0]?.trim().split(/\s+/u)[1]?.toUpperCase();
+const suiteOf = ({ media }: Sdp): string | undefined => suiteIn(media.find(({ kind, port }) => kind === 'audio' && port !== 0));

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
+import { encodeCryptoLine, keySaltBytes, parseCryptoLine, SrtpReceiver, SrtpSender, srtpSuites, type CryptoLine, type SrtpSuite } from '../../media/index.js';
 import { freePort } from '../../udp/free-port.fixture.js';
 import { testAnchorContract } from '../anchor-contract.fixture.js';
 import type { Anchor } from '../door.js';
@@ -26,19 +27,56 @@ t.test('a real rtpengine', { skip }, async (t) => {
   const daemon = await startDaemon(t, await freePort(), [firstPort, firstPort + 49]);
   testAnchorContract(t, { keeps: false, open: async (t) => (await open(t, [daemon.port])).anchor });
 
-  t.test('SRTP is copied under keys of rtpengine\'s, which the offer holds; decrypted where that is asked for', async (t) => {
-    const secure = (port: number, fill: number): string =>
-      sdpOf(port, { more: [`a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${Buffer.alloc(30, fill).toString('base64')}`] }).replace('RTP/AVP', 'RTP/SAVP');
-    for (const decrypt of [false, true]) {
-      const { anchor } = await open(t, [daemon.port], { decrypt });
+  const secure = (port: number, suite: SrtpSuite, fill: number): string =>
+    sdpOf(port, { more: [`a=crypto:1 ${suite} inline:${Buffer.alloc(keySaltBytes(suite), fill).toString('base64')}`] }).replace('RTP/AVP', 'RTP/SAVP');
+  const keyed = (suite: SrtpSuite, fill: number): CryptoLine => ({ tag: 1, suite, keySalt: Buffer.alloc(keySaltBytes(suite), fill), sessionParameters: [] });
+
+  for (const suite of srtpSuites) {
+    t.test(`SRTP in ${suite} is copied as it is sent; the offer holds its keys`, async (t) => {
+      const { anchor } = await open(t, [daemon.port]);
       const call = anchor.openCall('s');
-      await call.exchange('caller', secure(4_000, 1));
-      await call.exchange('callee', secure(5_000, 2));
+      const [caller, callee] = [await mediaPeer(t), await mediaPeer(t)];
+      await call.exchange('caller', secure(caller.port, suite, 1));
+      const forCaller = audioOf(await call.exchange('callee', secure(callee.port, suite, 2)));
       const offer = await call.recordingOffer();
-      t.equal(offer?.holdsKeys, !decrypt);
-      t.equal(audioOf(offer?.sdp ?? '').protocol, decrypt ? 'RTP/AVP' : 'RTP/SAVP');
+      t.equal(offer?.holdsKeys, true);
+      const { streams, answer } = await openRecorderPeer(t, ['a=rtcp-mux', `a=crypto:${encodeCryptoLine(keyed(suite, 3))}`]);
+      await call.startFork(answer.replaceAll('RTP/AVP', 'RTP/SAVP'));
+      const [protect, unprotect] = [new SrtpSender(keyed(suite, 1)), new SrtpReceiver(keyed(suite, 1))];
+      for (let n = 1; n <= 3; n += 1) caller.send(protect.protectRtp(rtp(n)), forCaller.port);
+      await Promise.all([callee.heard(3), streams[0].heard(3)]);
+      t.strictSame(streams[0].came.map(({ bytes }) => bytes), callee.came.map(({ bytes }) => bytes));
+      t.strictSame(streams[0].came.map(({ bytes }) => unprotect.unprotectRtp(bytes)), [rtp(1), rtp(2), rtp(3)]);
+      t.strictSame(audioOf(offer?.sdp ?? '').crypto.map(parseCryptoLine), [keyed(suite, 1)]);
       await call.close();
-    }
+    });
+  }
+
+  t.test('where it is asked for, copies of SRTP are decrypted', async (t) => {
+    const { anchor } = await open(t, [daemon.port], { decrypt: true });
+    const call = anchor.openCall('s');
+    await call.exchange('caller', secure(4_000, 'AES_CM_128_HMAC_SHA1_80', 1));
+    await call.exchange('callee', secure(5_000, 'AES_CM_128_HMAC_SHA1_80', 2));
+    const offer = await call.recordingOffer();
+    t.equal(offer?.holdsKeys, false);
+    t.equal(audioOf(offer?.sdp ?? '').protocol, 'RTP/AVP');
+    await call.close();
+  });
+
+  t.test('a recorder that takes no key of the call\'s suite gets nothing, and the parties hear each other', async (t) => {
+    const { anchor } = await open(t, [daemon.port]);
+    const suite = 'AES_256_CM_HMAC_SHA1_80';
+    const call = anchor.openCall('s');
+    const [caller, callee] = [await mediaPeer(t), await mediaPeer(t)];
+    await call.exchange('caller', secure(caller.port, suite, 1));
+    const forCaller = audioOf(await call.exchange('callee', secure(callee.port, suite, 2)));
+    await call.recordingOffer();
+    const { answer } = await openRecorderPeer(t, [`a=crypto:${encodeCryptoLine(keyed('AES_CM_128_HMAC_SHA1_80', 3))}`]);
+    await t.rejects(call.startFork(answer.replaceAll('RTP/AVP', 'RTP/SAVP')), { code: 'SIPREC_UNUSABLE', message: /takes no SRTP in AES_256_CM_HMAC_SHA1_80/u });
+    const protect = new SrtpSender(keyed(suite, 1));
+    for (let n = 1; n <= 3; n += 1) caller.send(protect.protectRtp(rtp(n)), forCaller.port);
+    await callee.heard(3);
+    await call.close();
   });
 });
 
