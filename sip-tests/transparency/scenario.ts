@@ -6,6 +6,8 @@
  *   both      @SDP word…@       Content-Type, Content-Length and an SDP; see `sdp` below for the words
  *             @EMPTY@           Content-Length: 0
  *             @ANSWER 200 OK@   a response to the request that came last
+ *             @RECEIVED BYE@    receives a request and keeps what its answer repeats; @ANSWER_RECEIVED 200 OK@ that answer, whatever
+ *                               came meanwhile
  *             @INSIDE BYE 2@    a request in the dialog, by method and CSeq
  *             @BYE 2@, @GET_BYE@ ending the call, with a Reason: sent and answered, or received and answered
  *   uac-      @INVITE 1@        the INVITE, without end of headers; @PEER@ inside a <recv> learns the To tag
@@ -77,6 +79,17 @@ function invited(mode: Mode, more: readonly string[]): string {
   return `<recv request="INVITE" rrs="true"><action>${kept.join('')}</action></recv>`;
 }
 
+function received(mode: Mode, method: string): string {
+  const kept = [keep('Via', 'via'), ...(mode === 'proxied' ? [keep('Via', 'via2', 'occurrence="2" ')] : []), keep('From', 'from'), keep('To', 'to'), keep('CSeq', 'cseq')];
+  return `<recv request="${method}"><action>${kept.join('')}</action></recv>`;
+}
+
+const answerReceived = (mode: Mode, role: Role, status: string): string =>
+  [
+    `SIP/2.0 ${status}`, 'Via: [$via]', ...(mode === 'proxied' ? ['Via: [$via2]'] : []),
+    'From: [$from]', 'To: [$to]', 'Call-ID: [call_id]', 'CSeq: [$cseq]', contactOf(role),
+  ].join('\n');
+
 const learnsPeer = '<action><ereg regexp="tag=([^;&gt; ]*)" search_in="hdr" header="To:" assign_to="tagged,peer"/></action>';
 
 function expand(mode: Mode, role: Role, word: string, rest: string): string {
@@ -88,6 +101,8 @@ function expand(mode: Mode, role: Role, word: string, rest: string): string {
     case 'REPLY': return reply(mode, rest, 's');
     case 'REPLY_ELSEWHERE': return reply(mode, rest, 's').replace(/\nContact:.*$/, '');
     case 'FORK': return reply(mode, others.join(' '), first);
+    case 'RECEIVED': return received(mode, first);
+    case 'ANSWER_RECEIVED': return answerReceived(mode, role, rest);
     case 'INSIDE': return inside(role, first, others[0] ?? '1');
     case 'BYE': return `${send(`${inside(role, 'BYE', first)}\nReason: Q.850;cause=16;text="Terminated"\n${empty}`, ' retrans="500"')}\n<recv response="200"/>`;
     case 'GET_BYE': return `<recv request="BYE"/>\n${send(`${answer(role, '200 OK')}\n${empty}`)}`;
@@ -106,6 +121,6 @@ function expand(mode: Mode, role: Role, word: string, rest: string): string {
 export function expandScenario(mode: Mode, role: Role, template: string): string {
   const text = template.replace(/@([A-Z_]{3,})(?: ([^@\n]*))?@/g, (_, word: string, rest: string | undefined) => expand(mode, role, word, rest ?? ''));
   // SIPp refuses a variable that is set and never read.
-  const variables = ['via', 'via2', 'route', 'caller', 'callee', 'invited', 'tagged', 'peer', 'rseq', 'elsewhere'].filter((name) => new RegExp(`assign_to="(?:\\w+,)*${name}[",]`).test(text));
+  const variables = ['via', 'via2', 'route', 'caller', 'callee', 'invited', 'tagged', 'peer', 'rseq', 'elsewhere', 'from', 'to', 'cseq'].filter((name) => new RegExp(`assign_to="(?:\\w+,)*${name}[",]`).test(text));
   return text.replace('</scenario>', variables.length === 0 ? '</scenario>' : `<Reference variables="${variables.join(',')}"/>\n</scenario>`);
 }
