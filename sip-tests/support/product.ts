@@ -11,6 +11,12 @@ import type { Workspace } from './workspace.js';
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const startWithinMs = 40_000;
 
+/** As a user's shell has it: tap's own hooks, which the tests have in theirs, also take signals (SIGXFSZ of a full disk). */
+const environment = (): NodeJS.ProcessEnv => {
+  const { NODE_OPTIONS: _tap, ...others } = process.env;
+  return others;
+};
+
 export interface Ran {
   readonly status: number | null;
   readonly stdout: string;
@@ -18,8 +24,12 @@ export interface Ran {
 }
 
 /** Runs a command to its end. */
-export async function twintrack(workspace: Workspace, ...args: readonly string[]): Promise<Ran> {
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, TWINTRACK_CONFIG: workspace.configFile }, stdio: ['ignore', 'pipe', 'pipe'] });
+export const twintrack = (workspace: Workspace, ...args: readonly string[]): Promise<Ran> => twintrackWith(workspace, '', ...args);
+
+/** The same, for one that reads its standard input. */
+export async function twintrackWith(workspace: Workspace, input: string, ...args: readonly string[]): Promise<Ran> {
+  const child = spawn(process.execPath, [main, ...args], { env: { ...environment(), TWINTRACK_CONFIG: workspace.configFile }, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => undefined).end(input);
   const output = collect(child);
   const [status] = (await once(child, 'close')) as [number | null];
   return { status, ...output() };
@@ -36,7 +46,7 @@ export interface RunningProduct {
   readonly pid: number;
   /** What it has logged so far. */
   log(): string;
-  signal(name: 'SIGHUP'): void;
+  signal(name: 'SIGHUP' | 'SIGUSR2'): void;
   /** SIGTERM, and its exit status. */
   stop(): Promise<number | null>;
   /** SIGKILL: nothing is closed. */
@@ -44,14 +54,19 @@ export interface RunningProduct {
 }
 
 /** Starts the product and waits until it is well. */
-export async function startProduct(workspace: Workspace): Promise<RunningProduct> {
-  const child = spawn(process.execPath, [main, 'start', '--config', workspace.configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startProduct(workspace: Workspace, nodeOptions: readonly string[] = []): Promise<RunningProduct> {
+  const child = spawn(process.execPath, [...nodeOptions, main, 'start', '--config', workspace.configFile], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
   const output = collect(child);
   const closed = once(child, 'close') as Promise<[number | null]>;
   const log = (): string => output().stderr;
+  let ending = false;
+  void closed.then(([status]) => {
+    if (!ending) console.error(`the product ended by itself (${child.signalCode ?? status}): ${log().slice(-4_000)}`);
+  });
   const giveUpAt = Date.now() + startWithinMs;
   while (!(await isWell(workspace))) {
     if (child.exitCode !== null || Date.now() > giveUpAt) {
+      ending = true;
       child.kill('SIGKILL');
       throw new Error(`the product did not start: ${log()}`);
     }
@@ -62,10 +77,12 @@ export async function startProduct(workspace: Workspace): Promise<RunningProduct
     log,
     signal: (name) => void child.kill(name),
     async stop() {
+      ending = true;
       child.kill('SIGTERM');
       return (await closed)[0];
     },
     async kill() {
+      ending = true;
       child.kill('SIGKILL');
       await closed;
     },
