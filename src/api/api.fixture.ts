@@ -64,9 +64,10 @@ export const openSite = async () => {
   const log = createLog({ level: 'debug', name: 'test', to: { write: (line) => void logged.push(line) } });
   const health = createHealth({ version: '1.2.3', checkTimeoutMs: 50 });
   const options = { host: '127.0.0.1', port: 0, log, health, metrics: createMetrics() };
-  const library = localLibrary(ledger, store);
+  const library = localLibrary(ledger, store, keys.public);
   const http = await openHttp({ ...options, token, library });
   return {
+    keys,
     ledger,
     store,
     library,

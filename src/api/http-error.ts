@@ -17,7 +17,7 @@ export const unauthorized: HttpProblem = {
 };
 export const notFound: HttpProblem = { status: 404, body: { code: 'NOT_FOUND', message: 'there is nothing at this address' } };
 
-const statuses: Partial<Record<FailureCode, number>> = { RECORDING_UNKNOWN: 404, LEDGER_UNAVAILABLE: 503 };
+const statuses: Partial<Record<FailureCode, number>> = { RECORDING_UNKNOWN: 404, KEYS_UNUSABLE: 409, LEDGER_UNAVAILABLE: 503 };
 
 export const problemOf = (thrown: unknown): HttpProblem => {
   if (thrown instanceof Failure) return { status: statuses[thrown.code] ?? 500, body: { code: thrown.code, message: thrown.message } };

@@ -14,6 +14,7 @@ import type { CallControl } from './call-control.js';
 import { ControlLinks } from './control-links.js';
 import { controlRoutes, linkRoutes } from './control-routes.js';
 import { notFound, problemOf } from './http-error.js';
+import { keyRoutes } from './key-routes.js';
 import type { Library } from './library.js';
 import { recordingRoutes } from './recording-routes.js';
 
@@ -76,6 +77,13 @@ export const openHttp = async (options: HttpOptions): Promise<HttpServer> => {
     await server.register(
       (scope, _options, done) => {
         recordingRoutes(scope, library, token, log);
+        done();
+      },
+      { prefix: '/v1' },
+    );
+    await server.register(
+      (scope, _options, done) => {
+        keyRoutes(scope, library, token, log);
         done();
       },
       { prefix: '/v1' },

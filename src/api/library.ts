@@ -19,6 +19,11 @@ export interface Verification {
   readonly checks: readonly VerificationCheck[];
 }
 
+export interface PublicKey {
+  readonly keyId: string;
+  readonly sealTo: string;
+}
+
 export interface Audio {
   /** A file name to save it under. */
   readonly name: string;
@@ -39,6 +44,13 @@ export interface Library {
   find(id: string): Promise<Found | undefined>;
   /** Failure RECORDING_UNKNOWN when there is no such ID, or no recording of it; the message has the reason. */
   audio(id: string): Promise<Audio>;
+  /** What SRTP keys are sealed to that come by themselves: X25519, base64. */
+  publicKey(): Promise<PublicKey>;
+  /**
+   * SRTP keys for a session, sealed: it is stitched with them, again if it was before. How many it has now. Failure
+   * KEYS_UNUSABLE when there are too many: none is taken.
+   */
+  sendKeys(sessionId: string, sealed: readonly Uint8Array[]): Promise<number>;
   /** Proves the recording untouched, or says what is wrong with it. Failure RECORDING_UNKNOWN as in `audio`. */
   verify(id: string): Promise<Verification>;
   close(): Promise<void>;

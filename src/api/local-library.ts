@@ -5,10 +5,11 @@
  */
 import { Failure } from '../errors/index.js';
 import type { Found, Ledger } from '../ledger/index.js';
+import type { VaultPublic } from '../vault/index.js';
 import type { Library } from './library.js';
 import { verifyRecording, type LedgerWitness, type VerifiedStore } from './verify.js';
 
-export const localLibrary = (ledger: Pick<Ledger, 'recordings' | 'find'>, store: VerifiedStore): Library => {
+export const localLibrary = (ledger: Pick<Ledger, 'recordings' | 'find' | 'keysCame'>, store: VerifiedStore, sealTo: VaultPublic): Library => {
   const witness = async (id: string): Promise<LedgerWitness> => witnessOf(id, await ledger.find(id));
   return {
     list: (filter) => ledger.recordings(filter),
@@ -17,6 +18,8 @@ export const localLibrary = (ledger: Pick<Ledger, 'recordings' | 'find'>, store:
       const { recordingId, objectName } = await witness(id);
       return { name: `${recordingId}.wav`, bytes: store.read(objectName) };
     },
+    publicKey: () => Promise.resolve({ keyId: sealTo.keyId, sealTo: Buffer.from(sealTo.sealTo).toString('base64') }),
+    sendKeys: (sessionId, sealed) => ledger.keysCame(sessionId, sealed),
     verify: async (id) => {
       const found = await witness(id);
       const checks = await verifyRecording(store, found);

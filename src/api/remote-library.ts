@@ -7,7 +7,7 @@
 import type { ReadableStreamDefaultReader } from 'node:stream/web';
 import { catalogue, Failure, messageOf, type FailureCode } from '../errors/index.js';
 import type { Found, Listed } from '../ledger/index.js';
-import type { Library, Verification } from './library.js';
+import type { Library, PublicKey, Verification } from './library.js';
 import { encodeListQuery } from './list-query.js';
 
 export interface RemoteLibraryOptions {
@@ -20,14 +20,22 @@ export interface RemoteLibraryOptions {
   readonly verifyTimeoutMs?: number;
 }
 
+interface Asking {
+  readonly method?: string;
+  readonly signal?: AbortSignal;
+  readonly body?: object;
+}
+
 export const remoteLibrary = ({ baseUrl, token, timeoutMs = 15_000, verifyTimeoutMs = 110_000 }: RemoteLibraryOptions): Library => {
-  const ask = async (path: string, { method = 'GET', signal = AbortSignal.timeout(timeoutMs) }: { method?: string; signal?: AbortSignal } = {}): Promise<Response> => {
+  const askAny = async (path: string, { method = 'GET', signal = AbortSignal.timeout(timeoutMs), body }: Asking = {}): Promise<Response> => {
+    const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
     const response = await reach(baseUrl, () =>
-      fetch(new URL(`v1/recordings${path}`, `${baseUrl.replace(/\/+$/, '')}/`), { method, signal, redirect: 'error', headers: { authorization: `Bearer ${token}` } }),
+      fetch(new URL(`v1/${path}`, `${baseUrl.replace(/\/+$/, '')}/`), { method, signal, redirect: 'error', headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }),
     );
     if (!response.ok) throw await failureOf(baseUrl, response);
     return response;
   };
+  const ask = (path: string, asking?: Asking): Promise<Response> => askAny(`recordings${path}`, asking);
   /** Our own server wrote it, so it has the type that it had there. */
   const json = async <T extends object>(response: Response): Promise<T> => (await reach(baseUrl, () => response.json())) as T;
   const byId = (id: string, rest = ''): string => `/${encodeURIComponent(id)}${rest}`;
@@ -47,6 +55,12 @@ export const remoteLibrary = ({ baseUrl, token, timeoutMs = 15_000, verifyTimeou
       const response = await ask(byId(id, '/audio'), { signal: patience.signal }).finally(() => patience.rest());
       const [, name = `${id}.wav`] = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '') ?? [];
       return { name, bytes: piecesOf(baseUrl, response, patience) };
+    },
+    publicKey: async () => json<PublicKey>(await askAny('keys/public')),
+    sendKeys: async (sessionId, sealed) => {
+      const body = { keys: sealed.map((box) => Buffer.from(box).toString('base64')) };
+      const answer = await askAny(`sessions/${encodeURIComponent(sessionId)}/keys`, { method: 'POST', body });
+      return (await json<{ keys: number }>(answer)).keys;
     },
     verify: async (id) => json<Verification>(await ask(byId(id, '/verify'), { method: 'POST', signal: AbortSignal.timeout(verifyTimeoutMs) })),
     close: () => Promise.resolve(),

@@ -14,7 +14,7 @@ export async function openLibrary(config: Config): Promise<Library> {
   const token = await readToken(sitePaths(config));
   if (token !== undefined && (await answers(baseUrl))) return remoteLibrary({ baseUrl, token });
   const site = await openSite(config);
-  const library = localLibrary(site.ledger, site.store);
+  const library = localLibrary(site.ledger, site.store, site.keys.public);
   return {
     ...library,
     async close() {

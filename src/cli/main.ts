@@ -15,6 +15,7 @@ import { loadAnnouncements } from '../proxy/index.js';
 import { roleNames, type Role } from '../roles/index.js';
 import { call, type CallOptions } from './call.js';
 import { explain, type ExplainOptions } from './explain.js';
+import { sealKeys, sendKeys, type SealOptions } from './keys.js';
 import { openLibrary } from './library.js';
 import { allRecordings, exportAudio, list, show, verify } from './recordings.js';
 import { start } from './start.js';
@@ -34,12 +35,14 @@ const program = new Command('twintrack')
   .showHelpAfterError()
   .enablePositionalOptions();
 
+const configOption = (): Option => new Option('--config <file>', 'the configuration').default(defaultConfigFile, 'everything on the loopback').env('TWINTRACK_CONFIG');
+
 const command = (usage: string, description: string): Command =>
   program
     .command(usage)
     .description(description)
     .exitOverride()
-    .addOption(new Option('--config <file>', 'the configuration').default(defaultConfigFile, 'everything on the loopback').env('TWINTRACK_CONFIG'));
+    .addOption(configOption());
 
 command('start', 'run the product until it is stopped')
   .option('--roles <names>', `which roles, with commas: ${roleNames.join(', ')}`, parseRoles, [...roleNames])
@@ -92,6 +95,23 @@ command('explain', 'say which rule decides whether a call is recorded, and why, 
   .option('--ask', 'ask the policy service too, once', false)
   .option('--json', 'print one JSON document', false)
   .action(async (options: WithConfig & ExplainOptions) => explain(await configOf(options), options));
+
+const keys = program.command('keys').description('SRTP keys that come to a recording by themselves');
+keys
+  .command('seal [file]')
+  .description('seal keys for a session: crypto lines (a=crypto, RFC 4568), one a line, from a file or the standard input')
+  .exitOverride()
+  .addOption(configOption())
+  .requiredOption('--session <id>', 'the session ID of the call')
+  .addOption(new Option('--for <side>', 'whose stream it is (default: tried for both)').choices(['caller', 'callee']))
+  .action(async (file: string | undefined, options: WithConfig & SealOptions) => withLibrary(options, async (library) => sealKeys(await library.publicKey(), options, file ?? '-')));
+keys
+  .command('send [file]')
+  .description('send what `seal` printed, from a file or the standard input')
+  .exitOverride()
+  .addOption(configOption())
+  .requiredOption('--session <id>', 'the session ID of the call')
+  .action(async (file: string | undefined, options: WithConfig & { session: string }) => withLibrary(options, (library) => sendKeys(library, options.session, file ?? '-')));
 
 program
   .command('check-config <file>')

@@ -57,6 +57,7 @@ function textOf(found: Found): string {
     ...(found.retention === undefined ? [] : [`retention  ${found.retention.class}${found.retention.untilMs === undefined ? '' : `, until ${when(found.retention.untilMs)} UTC`}`]),
     ...Object.entries(found.tags ?? {}).map(([name, value]) => `tag        ${name} = ${value}`),
     ...found.calls.flatMap(({ announced }) => (announced === undefined ? [] : [`told       ${announced}`])),
+    ...(report?.keysRefused ?? []).map((why) => `keys       ${why}`),
     ...(report?.captures ?? []).map((capture) => `capture    ${capture.recorder}, ${capture.from} to ${capture.to}, ${capture.state}`),
   ];
   if (report !== undefined) {

@@ -19,6 +19,7 @@ export const catalogue = {
   SDP_UNUSABLE: 'an SDP has no audio that can be anchored or recorded',
   SIPREC_UNUSABLE: 'a SIPREC offer cannot be recorded',
   KEYS_NOT_FORWARDABLE: 'SRTP keys may not be sent to that recorder in clear',
+  KEYS_UNUSABLE: 'SRTP keys that were sent by themselves cannot be taken',
   PORTS_EXHAUSTED: 'no media port is free in the configured range',
   ANCHOR_UNREACHABLE: 'the media anchor does not answer',
   ANCHOR_REFUSED: 'the media anchor refused a call or a change of it',

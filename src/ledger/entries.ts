@@ -124,6 +124,8 @@ export interface StitchJob {
   readonly sessionId: string;
   /** All of the session, oldest first, none open. */
   readonly captures: readonly CaptureEntry[];
+  /** SRTP keys that came for it by themselves, sealed, oldest first. */
+  readonly sealedKeys: readonly Uint8Array[];
 }
 
 export interface ListFilter {

@@ -183,6 +183,41 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     t.notOk((await sessionsDue()).includes(sessionId));
   });
 
+  await t.test('keys that come for a session go with its captures, and have it stitched again when it was before', async (t) => {
+    const sessionId = randomUUID();
+    const jobOf = async () => (await ledger.sessionsToStitch(1_000)).find((job) => job.sessionId === sessionId);
+    const box = (n: number): Buffer => Buffer.alloc(60, n);
+    clock.nowMs = 10_000;
+    t.equal(await ledger.keysCame(sessionId, [box(1)]), 1, 'before there is anything of it');
+    const capture = newCapture(sessionId);
+    await ledger.captureOpened(capture);
+    t.equal(await ledger.keysCame(sessionId, [box(1), box(2), box(2)]), 2, 'each once');
+    t.equal(await jobOf(), undefined, 'the capture is open');
+    await ledger.captureClosed(capture.captureId, { state: 'closed', atMs: 10_500, packets: 1, bytes: 1 });
+    t.same((await jobOf())?.sealedKeys.map((key) => Buffer.from(key)), [box(1), box(2)]);
+    await ledger.putRecording(newRecording(sessionId, { stitchedAtMs: 11_000 }));
+    t.equal(await jobOf(), undefined);
+    clock.nowMs = 12_000;
+    t.equal(await ledger.keysCame(sessionId, [box(3)]), 3);
+    t.equal((await jobOf())?.sealedKeys.length, 3, 'another chance');
+    await ledger.putRecording(newRecording(sessionId, { stitchedAtMs: 11_500 }));
+    t.ok(await jobOf(), 'that stitch had begun before the key came');
+    await ledger.putRecording(newRecording(sessionId, { stitchedAtMs: 12_500 }));
+    t.equal(await jobOf(), undefined);
+    await t.rejects(ledger.keysCame(sessionId, Array.from({ length: 30 }, (_, n) => box(n + 10))), { code: 'KEYS_UNUSABLE', message: /32 keys, this one would have 33/u });
+    t.equal(await jobOf(), undefined, 'none was taken');
+    t.equal(await ledger.keysCame(sessionId, Array.from({ length: 29 }, (_, n) => box(n + 10))), 32);
+    await ledger.putRecording(newRecording(sessionId, { stitchedAtMs: 13_000 }));
+  });
+
+  await t.test('keys for a session of which nothing comes are forgotten after a week', async (t) => {
+    const sessionId = randomUUID();
+    clock.nowMs = 20_000;
+    await ledger.keysCame(sessionId, [Buffer.alloc(60, 1)]);
+    clock.nowMs += 7 * 86_400_000 + 1;
+    t.equal(await ledger.keysCame(sessionId, [Buffer.alloc(60, 2)]), 1);
+  });
+
   await t.test('the longest waiting is stitched first, and no more than were asked for', async (t) => {
     const ids = [randomUUID(), randomUUID()];
     for (const [index, sessionId] of ids.entries()) {

@@ -24,6 +24,7 @@ import type {
   StitchJob,
 } from './entries.js';
 import { findSession, putRecording } from './recordings.js';
+import { keysCame } from './session-keys.js';
 import { countSessions, listSessions } from './sessions.js';
 import type { Sql } from './sql.js';
 import { sessionsToStitch, stitchFailed } from './stitch-queue.js';
@@ -42,6 +43,11 @@ export interface Ledger {
   interruptCalls(node: string, atMs: number): Promise<number>;
   /** At start: the captures that this recorder left open, for it to close as `cut`. */
   capturesLeftOpen(recorder: string): Promise<CaptureEntry[]>;
+  /**
+   * SRTP keys for a session, sealed for the vault: kept until it is stitched, or stitched again because of them.
+   * How many it has now. Failure KEYS_UNUSABLE when they are too many: none of them was taken.
+   */
+  keysCame(sessionId: string, sealed: readonly Uint8Array[]): Promise<number>;
   /** Sessions with a capture that no recording has taken in yet, none of them open; longest waiting first. */
   sessionsToStitch(limit: number): Promise<StitchJob[]>;
   /** Enters or replaces by `recordingId`, and settles the recording state of the session's calls. */
@@ -67,6 +73,7 @@ export const createLedger = (sql: Sql, now: () => number): Ledger => ({
   captureClosed: (captureId, end) => captureClosed(sql, captureId, end),
   interruptCalls: (node, atMs) => interruptCalls(sql, node, atMs),
   capturesLeftOpen: (recorder) => capturesLeftOpen(sql, recorder),
+  keysCame: (sessionId, sealed) => keysCame(sql, sessionId, sealed, now()),
   sessionsToStitch: (limit) => sessionsToStitch(sql, limit, now()),
   putRecording: (entry) => putRecording(sql, entry),
   stitchFailed: (sessionId, reason, atMs) => stitchFailed(sql, sessionId, reason, atMs),

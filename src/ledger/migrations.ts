@@ -111,6 +111,14 @@ const migrations: readonly Migration[] = [
     statements: [`alter table captures add column if not exists reason text not null default ''`],
   },
   { id: '0004-announced', statements: ['alter table calls add column if not exists announced text'] },
+  {
+    id: '0005-session-keys',
+    statements: [
+      `create table if not exists session_keys (
+        session_id text not null, digest text not null, sealed text not null, came_at_ms double precision not null,
+        primary key (session_id, digest))`,
+    ],
+  },
 ];
 
 /**

@@ -43,7 +43,8 @@ export const putRecording = async (sql: Sql, entry: RecordingEntry): Promise<voi
     { text: 'update calls set recording = $2, reason = $3 where session_id = $1', params: [entry.sessionId, entry.state, entry.reason] },
     {
       text: `${entry.capturesDiscarded === true ? 'delete from captures' : 'update captures set stitched = true'}
-        where session_id = $1 and state <> 'open' and closed_at_ms <= $2`,
+        where session_id = $1 and state <> 'open' and closed_at_ms <= $2
+          ${entry.capturesDiscarded === true ? '' : 'and not exists (select 1 from session_keys where session_id = $1 and came_at_ms > $2)'}`,
       params: [entry.sessionId, entry.stitchedAtMs],
     },
     { text: 'delete from stitch_tries where session_id = $1', params: [entry.sessionId] },

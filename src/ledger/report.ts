@@ -60,6 +60,8 @@ export interface Report {
   readonly state: RecordingState;
   /** A sentence: why the state is what it is. */
   readonly reason: string;
+  /** What is wrong with keys that were sent for it and are of no use. */
+  readonly keysRefused?: readonly string[];
   readonly captures: readonly ReportCapture[];
   /** The caller first. */
   readonly channels: readonly ReportChannel[];

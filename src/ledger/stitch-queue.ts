@@ -6,6 +6,7 @@
  */
 import { captureFrom } from './captures.js';
 import type { CaptureEntry, StitchJob } from './entries.js';
+import { keysOf } from './session-keys.js';
 import { refresh } from './sessions.js';
 import type { Sql } from './sql.js';
 
@@ -30,7 +31,8 @@ export const sessionsToStitch = async (sql: Sql, limit: number, nowMs: number): 
     if (captures === undefined) jobs.set(capture.sessionId, [capture]);
     else captures.push(capture);
   }
-  return [...jobs].map(([sessionId, captures]) => ({ sessionId, captures }));
+  const keys = await keysOf(sql, [...jobs.keys()]);
+  return [...jobs].map(([sessionId, captures]) => ({ sessionId, captures, sealedKeys: keys.get(sessionId) ?? [] }));
 };
 
 export const stitchFailed = async (sql: Sql, sessionId: string, reason: string, atMs: number): Promise<void> => {

@@ -141,7 +141,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
         recorders: { default: { uris: [...(options.recordersBefore ?? []), `sip:rec@${addressOf(recorder.sip, 'tcp')};transport=tcp`] } },
         answerTimeoutMs: options.recordersBefore === undefined ? 4_000 : 300,
         withinMs: 8_000,
-        keysInClear: false,
+        keys: 'siprec', keysInClear: false,
       },
       retention: options.retention ?? {},
     },

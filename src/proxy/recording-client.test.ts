@@ -100,7 +100,7 @@ function open({ recorder = alone, recorders = [recorder], ...settings }: Partial
   const sip = { srf: { createUAC }, contacts: [], verifiesTls, healthy: () => true, close: () => Promise.resolve() } as unknown as SipConnection;
   const client = new RecordingClient({
     sip,
-    settings: { answerTimeoutMs: 60_000, withinMs: 60_000, keysInClear: false, ...settings },
+    settings: { answerTimeoutMs: 60_000, withinMs: 60_000, keys: 'siprec', keysInClear: false, ...settings },
     recorders,
     media,
     sessionId,

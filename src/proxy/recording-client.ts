@@ -39,7 +39,7 @@ export interface Party {
 
 export interface RecordingClientOptions {
   readonly sip: SipConnection;
-  readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'keysInClear'>;
+  readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'keys' | 'keysInClear'>;
   /** URIs in the order to ask them, at least one. */
   readonly recorders: readonly string[];
   readonly media: AnchoredCall;
@@ -258,8 +258,9 @@ export class RecordingClient {
 
   /** Offer and metadata in one body; undefined when there is nothing to record yet or nothing new to tell. */
   async #body(): Promise<Body | undefined> {
-    const offer = await this.#options.media.recordingOffer();
-    if (offer === undefined) return undefined;
+    const made = await this.#options.media.recordingOffer();
+    if (made === undefined) return undefined;
+    const offer = this.#options.settings.keys === 'none' ? { sdp: made.sdp.replace(/^a=crypto:.*\r?\n/gmu, ''), holdsKeys: false } : made;
     const wishes = this.#options.wishes?.();
     // Only the version differs (RFC 8866 §5.2): nothing to tell.
     const content = offer.sdp.replace(/^o=.*$/m, '') + JSON.stringify(wishes ?? {});
@@ -283,7 +284,7 @@ export class RecordingClient {
     if (keysInClear || (byTls && this.#options.sip.verifiesTls) || host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return;
     throw new Failure(
       'KEYS_NOT_FORWARDABLE',
-      `SRTP keys are not sent unencrypted to ${host}: place the recorder on this machine, reach it by TLS with a certificate that is verified, or set recording.keysInClear`,
+      `SRTP keys are not sent unencrypted to ${host}: place the recorder on this machine, reach it by TLS with a certificate that is verified, set recording.keysInClear, or set recording.keys to none and send them sealed`,
     );
   }
 

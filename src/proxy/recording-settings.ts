@@ -14,6 +14,7 @@ export const recordingSettings = z
       .describe('groups of recorders, by the names that rules give'),
     answerTimeoutMs: z.int().min(100).max(30_000).default(4_000).describe('how long one recorder may take to answer'),
     withinMs: z.int().min(100).max(60_000).default(8_000).describe('how long after its beginning a recording session may be offered to another recorder of the group'),
+    keys: z.enum(['siprec', 'none']).default('siprec').describe('none: SRTP keys are never in what the recorder is offered; they come by themselves, sealed'),
     keysInClear: z
       .boolean()
       .default(false)
@@ -36,7 +37,7 @@ export type RetentionSettings = z.infer<typeof retentionSettings>;
 
 interface Whole {
   readonly policy: Pick<PolicySettings, 'rules' | 'otherwise' | 'announcements'>;
-  readonly anchor: Pick<AnchorSettings, 'relay'>;
+  readonly anchor: AnchorSettings;
   readonly recording: RecordingSettings;
   readonly retention: RetentionSettings;
 }
@@ -55,6 +56,7 @@ export function checkOutcomes({ policy, anchor, recording, retention }: Whole, c
       if (notice !== undefined && anchor.relay === undefined) complain([...path, key], 'it is played by the built-in relay alone, so far: say anchor.relay');
     }
   };
+  if (recording.keys === 'none' && anchor.rtpengine?.decrypt === false) complain(['recording', 'keys'], 'rtpengine sends no SRTP without a key in the answer: say anchor.rtpengine.decrypt, or leave this at siprec');
   policy.rules.forEach((rule, n) => check(rule, ['policy', 'rules', n]));
   check(policy.otherwise, ['policy', 'otherwise']);
 }

@@ -119,7 +119,7 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
     log: log.child({ role: 'http' }),
     health,
     metrics,
-    ...(roles.includes('api') ? { token: await makeToken(site.paths), library: localLibrary(site.ledger, site.store), ...(proxy === undefined ? {} : { calls: proxy.running }) } : {}),
+    ...(roles.includes('api') ? { token: await makeToken(site.paths), library: localLibrary(site.ledger, site.store, site.keys.public), ...(proxy === undefined ? {} : { calls: proxy.running }) } : {}),
   });
   owe(() => http.close());
   addresses.push({ what: 'health, metrics, API', where: `http://${http.host}:${http.port}` });

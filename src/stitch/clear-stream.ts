@@ -6,8 +6,8 @@
  */
 import { parseCryptoLine, parseRtcp, parseRtp, SrtpReceiver, type RtcpPacket, type RtpPacket } from '../media/index.js';
 
-/** More than a call re-keys within the time that a packet may be late. */
-const keysKept = 4;
+/** More than a call re-keys within the time that a packet may be late, and as many again that came by themselves. */
+const keysKept = 40;
 
 /** What became of the packets that are not in the recording. */
 export interface ClearCounts {

@@ -7,7 +7,7 @@
 import { readCapture, type CaptureCodec, type CaptureControl, type CaptureRecord, type CaptureStream } from '../capture/index.js';
 import { Failure } from '../errors/index.js';
 import type { RtcpPacket, RtpPacket } from '../media/index.js';
-import { openSecret, type VaultKeys } from '../vault/index.js';
+import { openSecret, type SessionKey, type VaultKeys } from '../vault/index.js';
 import { ClearStream, type ClearCounts } from './clear-stream.js';
 
 export interface CaptureSource {
@@ -52,8 +52,9 @@ export interface Gathering extends AsyncIterable<Gathered> {
 /** The channel of a stream: the caller's, the callee's, or one of its own for a further party. */
 export const channelOf = (stream: CaptureStream): string => (stream.role === 'other' ? `other-${stream.index}` : stream.role);
 
-export function gather(sources: readonly CaptureSource[], keys: VaultKeys): Gathering {
-  const readers = sources.map((source) => new CaptureReader(source, keys));
+/** @param lateKeys that came by themselves, in the order they came */
+export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateKeys: readonly SessionKey[] = []): Gathering {
+  const readers = sources.map((source) => new CaptureReader(source, keys, lateKeys));
   return {
     captures: readers.map((reader) => reader.facts),
     get failure() {
@@ -74,7 +75,7 @@ class CaptureReader {
   readonly #keys: VaultKeys;
   readonly #streams = new Map<number, { stream: CaptureStream; clear: ClearStream; codecs: ReadonlyMap<number, CaptureCodec> }>();
 
-  constructor({ captureId, path, openedAtMs = 0, reason = '' }: CaptureSource, keys: VaultKeys) {
+  constructor({ captureId, path, openedAtMs = 0, reason = '' }: CaptureSource, keys: VaultKeys, private readonly lateKeys: readonly SessionKey[]) {
     this.#path = path;
     this.#keys = keys;
     this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cutReason: reason, cut: true, unreadable: false, endReason: '', control: undefined };
@@ -144,7 +145,8 @@ class CaptureReader {
     const known = this.#streams.get(stream.index);
     const clear = known?.clear ?? new ClearStream();
     const lines = await Promise.all(stream.sealedKeys.map((key) => this.#openKey(key)));
-    clear.setKeys(stream.encrypted, lines.filter((line) => line !== undefined));
+    const late = this.lateKeys.filter((key) => key.for === undefined || key.for === stream.role).map(({ crypto }) => crypto);
+    clear.setKeys(stream.encrypted, [...late, ...lines.filter((line) => line !== undefined)]);
     // A payload type keeps its meaning for packets that were on their way when it was taken back.
     const codecs = new Map([...(known?.codecs ?? []), ...stream.codecs.map((codec) => [codec.payloadType, codec] as const)]);
     this.#streams.set(stream.index, { stream, clear, codecs });

@@ -25,6 +25,8 @@ export interface ReportInput {
   readonly masks?: ReadonlyMap<string, KeyMask>;
   /** Undefined when no sample arrived. */
   readonly plan: Plan | undefined;
+  /** What is wrong with keys that came by themselves. */
+  readonly keysRefused?: readonly string[];
 }
 
 export function makeReport(input: ReportInput): Report {
@@ -50,6 +52,7 @@ export function makeReport(input: ReportInput): Report {
     channels,
     control: wishes.said.map(({ atMs, command, by }) => ({ at: iso(atMs), command, by })),
     tags: wishes.tags,
+    ...(input.keysRefused === undefined || input.keysRefused.length === 0 ? {} : { keysRefused: input.keysRefused.map((why) => `a key that was sent ${why}`) }),
     retention: { class: wishes.retention.class, ...(wishes.retention.untilMs === undefined ? {} : { keepUntil: iso(wishes.retention.untilMs) }) },
   };
 }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import type { Report } from '../ledger/index.js';
 import { encodeCryptoLine, SrtpSender, type CryptoLine } from '../media/index.js';
-import { loadOrCreateKeys, openObjectStore, sealSecret } from '../vault/index.js';
+import { loadOrCreateKeys, openObjectStore, sealSecret, sealSessionKey } from '../vault/index.js';
 import { beginMs, captured, expected, generated, heard, packetMs, packetTicks, pressed, Speaker, spoken, streamOf, type Happening } from './call.fixture.js';
 import { recordingIdOf, stitch } from './stitch.js';
 
@@ -127,6 +127,29 @@ t.test('an encrypted call is opened with the keys of its signalling; without the
   const [left, right] = await heard(store, closed.objectName);
   t.ok(left?.every((sample) => sample === 0), 'what does not open is never sound');
   t.ok(same(right, expected(bob, 8_000, 0, range(0, 50))));
+
+  const crypto = encodeCryptoLine(key);
+  for (const side of ['caller', undefined] as const) {
+    const box = await sealSessionKey({ sessionId: 'srtp without key', for: side, crypto }, keys.public);
+    const { report, objectName } = await stitch('srtp without key', [keyless], keys, store, [box]);
+    t.match(report, { state: 'complete', channels: [{ gaps: [], authFailures: 0 }, { packetsLost: 0 }] });
+    t.notOk('keysRefused' in report);
+    t.ok(same((await heard(store, objectName))[0], expected(anna, 8_000, 0, range(0, 50))), 'opened with a key that came by itself');
+  }
+  const other = encodeCryptoLine({ ...key, keySalt: Buffer.alloc(30, 6) });
+  const boxes = await Promise.all([
+    sealSessionKey({ sessionId: 'srtp without key', crypto: other }, keys.public),
+    sealSessionKey({ sessionId: 'another', crypto }, keys.public),
+    sealSessionKey({ sessionId: 'srtp without key', crypto: 'no crypto line' }, keys.public),
+    sealSessionKey({ sessionId: 'srtp without key', for: 'callee', crypto }, keys.public),
+  ]);
+  const wrong = await stitch('srtp without key', [keyless], keys, store, boxes);
+  t.match(wrong.report, {
+    state: 'partial', reason: '50 packets of the caller could not be decrypted',
+    channels: [{ authFailures: 50, gaps: [{ cause: 'undecryptable' }] }, {}],
+    keysRefused: ['a key that was sent is of another session', 'a key that was sent has no key in it'],
+  });
+  t.ok((await heard(store, wrong.objectName))[0]?.every((sample) => sample === 0), 'wrong keys make no noise');
 });
 
 t.test('a third party has a channel of its own', async (t) => {

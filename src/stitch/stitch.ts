@@ -9,8 +9,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { Report } from '../ledger/index.js';
-import { encodeWavHeader } from '../media/index.js';
-import type { ObjectStore, VaultKeys } from '../vault/index.js';
+import { encodeWavHeader, parseCryptoLine } from '../media/index.js';
+import { openSessionKey, type ObjectStore, type SessionKey, type SessionKeyReject, type VaultKeys } from '../vault/index.js';
 import { Channel, type Audible } from './channel.js';
 import { channelOf, gather, type CaptureSource, type Gathered, type Gathering } from './gather.js';
 import { KeyMask } from './key-mask.js';
@@ -42,11 +42,13 @@ export function recordingIdOf(sessionId: string): string {
 
 /**
  * @param sources all captures of the session
+ * @param sealedKeys that came for it by themselves
  * @throws Failure CAPTURE_INVALID when no capture gives sound, or none says that it is to be kept, and one cannot be read or is of other keys, VAULT_WRITE when the vault does not take the recording.
  */
-export async function stitch(sessionId: string, sources: readonly CaptureSource[], keys: VaultKeys, store: ObjectStore): Promise<Stitched> {
+export async function stitch(sessionId: string, sources: readonly CaptureSource[], keys: VaultKeys, store: ObjectStore, sealedKeys: readonly Uint8Array[] = []): Promise<Stitched> {
   const recordingId = recordingIdOf(sessionId);
-  const first = gather(sources, keys);
+  const lateKeys = await openedOf(sealedKeys, sessionId, keys);
+  const first = gather(sources, keys, lateKeys.opened);
   const channels = await survey(first);
   const wishes = wishesOf(first.captures);
   // What cannot be read may say that it is to be kept: neither discarded nor heard.
@@ -62,13 +64,26 @@ export async function stitch(sessionId: string, sources: readonly CaptureSource[
     wishes,
     masks,
     plan,
+    keysRefused: lateKeys.refused,
   });
   if (plan === undefined && first.failure !== undefined) throw first.failure;
   if (plan === undefined) return { report, discarded: !wishes.keep, objectName: '', digest: '', sealedBytes: 0 };
   const name = `recordings/${report.startedAt.slice(0, 10).replaceAll('-', '/')}/${recordingId}`;
-  const { digest, sealedBytes } = await store.put(`${name}.wav`, wav(sources, keys, { channels, masks, plan }));
+  const { digest, sealedBytes } = await store.put(`${name}.wav`, wav(gather(sources, keys, lateKeys.opened), { channels, masks, plan }));
   await store.putDocument(`${name}.json`, { recordingId, sessionId, digest, sealedBytes, report });
   return { report, discarded: false, objectName: `${name}.wav`, digest, sealedBytes };
+}
+
+/** The keys that came by themselves, and what is wrong with those that are none. */
+async function openedOf(sealed: readonly Uint8Array[], sessionId: string, keys: VaultKeys): Promise<{ readonly opened: readonly SessionKey[]; readonly refused: readonly SessionKeyReject[] }> {
+  const [opened, refused]: [SessionKey[], SessionKeyReject[]] = [[], []];
+  for (const box of sealed) {
+    const key = await openSessionKey(box, sessionId, keys);
+    if (typeof key === 'string') refused.push(key);
+    else if (typeof parseCryptoLine(key.crypto) === 'string') refused.push('has no key in it');
+    else opened.push(key);
+  }
+  return { opened, refused };
 }
 
 /** The first reading. Caller and callee are always there, so that they keep their sides. */
@@ -106,13 +121,13 @@ interface Surveyed {
 }
 
 /** The second reading: the header, then the samples as they become final. */
-async function* wav(sources: readonly CaptureSource[], keys: VaultKeys, { channels: surveyed, masks, plan }: Surveyed): AsyncGenerator<Buffer> {
+async function* wav(records: Gathering, { channels: surveyed, masks, plan }: Surveyed): AsyncGenerator<Buffer> {
   const names = [...surveyed.keys()];
   const mixer = new Mixer(names.length, plan.frames);
   const samples = new Int16Array(longestPacketSamples);
   const channels = new Map(names.map((name) => [name, new Channel(name)]));
   yield encodeWavHeader({ channels: names.length, sampleRate, bitsPerSample: 16, format: 'pcm', frames: plan.frames });
-  for await (const record of gather(sources, keys)) {
+  for await (const record of records) {
     for (const { packet, segment, offsetTicks, decoder } of take(record, channels)) {
       const name = record.kind === 'rtp' ? record.channel : '';
       // The first reading saw the same packets, so it has the same segment, with its place.

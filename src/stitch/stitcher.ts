@@ -71,11 +71,11 @@ export function openStitcher(options: StitcherOptions): Stitcher {
   };
 }
 
-async function stitchSession(options: StitcherOptions, { sessionId, captures }: StitchJob, listedAtMs: number): Promise<void> {
+async function stitchSession(options: StitcherOptions, { sessionId, captures, sealedKeys }: StitchJob, listedAtMs: number): Promise<void> {
   const { ledger, keys, store, log, metrics } = options;
   const startedAtMs = Date.now();
   try {
-    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store);
+    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store, sealedKeys);
     const before = await ledger.find(report.recordingId);
     await ledger.putRecording({
       recordingId: report.recordingId,
@@ -100,6 +100,7 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures }: 
     metrics.stitchSeconds((Date.now() - startedAtMs) / 1000);
     metrics.recordingEnded(report.state);
     metrics.recorderPacketsLost(report.channels.reduce((lost, channel) => lost + channel.packetsLost, 0));
+    if (report.keysRefused !== undefined) log.warn({ sessionId, keys: report.keysRefused }, 'keys that were sent for a session are of no use');
     log.info({ sessionId, recordingId: report.recordingId, state: report.state, durationMs: report.durationMs, reason: report.reason }, discarded ? 'captures discarded' : 'recording made');
   } catch (error) {
     metrics.stitchFailed();

@@ -25,6 +25,8 @@ export interface PhoneOptions {
   readonly srtp: SrtpSuite | undefined;
   readonly name: string;
   readonly onHeard?: TalkOptions['onHeard'];
+  /** Told what it encrypts with. */
+  readonly onKey?: (key: CryptoLine) => void;
 }
 
 export interface Conversation {
@@ -124,6 +126,7 @@ export class Phone {
 
   #converse(dialog: SipDialog, far: FarEnd, own: CryptoLine | undefined): Conversation {
     const { media } = far;
+    if (own !== undefined) this.#options.onKey?.(own);
     const talk = new Talk({
       sockets: this.#sockets,
       voice: this.#options.voice,

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../errors/index.js';
-import type { RtpPacket, SrtpSuite } from '../media/index.js';
+import type { CryptoLine, RtpPacket, SrtpSuite } from '../media/index.js';
 import { encodeSessionId, hangUp, newSessionUuid, nilSessionUuid, parseSipUri, type SipUri } from '../sip/index.js';
 import { Phone, type Conversation, type PhoneOptions } from './phone.js';
 import type { TestCodec } from './talk.js';
@@ -28,6 +28,8 @@ export interface TestCallOptions {
   readonly onConnected?: (sessionId: string) => void;
   /** Told each packet that an end hears, decrypted. */
   readonly onHeard?: (end: 'caller' | 'callee', packet: RtpPacket) => void;
+  /** Told what an end encrypts with, when it does. */
+  readonly onKey?: (end: 'caller' | 'callee', key: CryptoLine) => void;
 }
 
 export interface EndResult {
@@ -65,7 +67,7 @@ export async function placeTestCall(options: TestCallOptions): Promise<TestCallR
   const common = { address, codec: options.codec, srtp: options.srtp };
   const tlsFor = (uri: SipUri | 'malformed'): Pick<PhoneOptions, 'tls'> => (speaksTls(uri) ? { tls: options.tls } : {});
   const calleeOptions: PhoneOptions = { ...common, ...tlsFor(target), sipPort: target.port ?? (speaksTls(target) ? 5061 : 5060), voice: options.voices.callee, name: 'callee' };
-  const hearing = (end: 'caller' | 'callee'): Pick<PhoneOptions, 'onHeard'> => ({ onHeard: (packet) => options.onHeard?.(end, packet) });
+  const hearing = (end: 'caller' | 'callee'): Pick<PhoneOptions, 'onHeard' | 'onKey'> => ({ onHeard: (packet) => options.onHeard?.(end, packet), onKey: (key) => options.onKey?.(end, key) });
   const callee = await Phone.open({ ...calleeOptions, ...hearing('callee') });
   try {
     const caller = await Phone.open({ ...common, ...tlsFor(parseSipUri(options.via)), sipPort: 0, voice: options.voices.caller, name: 'caller', ...hearing('caller') });

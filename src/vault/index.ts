@@ -12,3 +12,4 @@ export {
   type Unsealer,
 } from './sealed-stream.js';
 export { openSecret, sealSecret } from './secret.js';
+export { openSessionKey, sealedKeyBytes, sealSessionKey, type SessionKey, type SessionKeyReject } from './session-key.js';
