@@ -35,7 +35,7 @@ async function openSip(): Promise<SipConnection> {
   return connectSip({ settings: { listen }, onCrash: () => undefined, onTrouble: () => undefined });
 }
 
-async function openBed(t: Test, options: { sources?: string[]; ports?: [number, number] } = {}): Promise<Bed> {
+async function openBed(t: Test, options: { sources?: string[]; ports?: [number, number]; publicAddress?: string } = {}): Promise<Bed> {
   const [client, sip] = [await openSip(), await openSip()];
   const dir = t.testdir();
   const keys = await loadOrCreateKeys(join(dir, 'keys'));
@@ -50,7 +50,7 @@ async function openBed(t: Test, options: { sources?: string[]; ports?: [number, 
       name: 'r1',
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       sources: options.sources ?? ['127.0.0.1'],
-      media: { address: '127.0.0.1', ports: options.ports ?? [first, first + 99] },
+      media: { address: '127.0.0.1', publicAddress: options.publicAddress, ports: options.ports ?? [first, first + 99] },
       flushMs: 20,
       syncMs: 1_000,
     },
@@ -138,6 +138,14 @@ t.test('what arrives on each line stands in the capture byte for byte, from the 
   t.strictSame(packets.filter(({ stream }) => stream === 1).map(({ bytes }) => bytes), [packet(7)]);
   t.match(bed.closed, [{ captureId: bed.opened[0]?.captureId, end: { state: 'closed', packets: 3 } }]);
   t.equal(bed.recorder.sessions, 0);
+});
+
+t.test('behind a NAT the answer names its outer address', async (t) => {
+  const bed = await openBed(t, { publicAddress: '192.0.2.7' });
+  const dialog = await bed.open();
+  t.match(mediaOf(dialog.remote.sdp), [{ address: '192.0.2.7' }, { address: '192.0.2.7' }]);
+  await hangUp(dialog);
+  await bed.done;
 });
 
 t.test('SRTP: the answer has a key of its own with the offered tag; the offered key rests sealed', async (t) => {

@@ -11,7 +11,7 @@ import { openCaptureWriter, type CaptureControl, type CaptureStream, type Captur
 import type { Failure } from '../errors/index.js';
 import { encodeCryptoLine, parseCryptoLine } from '../media/index.js';
 import { encodeRecordingAnswer, hangUp, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
-import { openMediaSockets } from '../udp/index.js';
+import { announcedAddress, openMediaSockets } from '../udp/index.js';
 import { sealSecret } from '../vault/index.js';
 import { captureFileName } from './capture-name.js';
 import { Intake } from './intake.js';
@@ -181,7 +181,7 @@ export class RecordingSession {
     }
     this.#writer.event({ type: 'streams', streams });
     return encodeRecordingAnswer(offer.sdp, {
-      address: this.#context.settings.media.address,
+      address: announcedAddress(this.#context.settings.media),
       origin: this.#origin,
       sessionVersion: ++this.#answerVersion,
       media: answers,

@@ -1,5 +1,5 @@
 /** The built-in media anchor: relays datagrams between two sides and forks both directions. */
-import { PortPool, type MediaSettings } from '../../udp/index.js';
+import { announcedAddress, PortPool, type MediaSettings } from '../../udp/index.js';
 import type { Anchor, AnchorObserver } from '../door.js';
 import { RelayCall } from './relay-call.js';
 
@@ -16,6 +16,7 @@ export function openRelay({ settings, observer }: RelayOptions): Anchor {
     openCall(_sessionId, { onDigit, dtmfMasked = false } = {}) {
       const call: RelayCall = new RelayCall({
         address: settings.address,
+        announced: announcedAddress(settings),
         pool,
         observer,
         onDigit,

@@ -30,6 +30,8 @@ type BySide<T> = Readonly<Record<Side, T>>;
 
 export interface RelayCallOptions {
   readonly address: string;
+  /** What SDPs name in its place, where it is behind a NAT. */
+  readonly announced: string;
   readonly pool: PortPool;
   readonly observer: AnchorObserver;
   readonly onDigit: DigitListener | undefined;
@@ -85,7 +87,7 @@ export class RelayCall implements AnchoredCall {
         const faces = await this.#line(media);
         faces[from].pointAt(media.address, media.port, media.rtcpPort);
         const face = faces[otherSide(from)];
-        return { address: this.#options.address, rtpPort: face.rtpPort, rtcpPort: face.rtcpPort };
+        return { address: this.#options.announced, rtpPort: face.rtpPort, rtcpPort: face.rtcpPort };
       }),
     );
     // Packets of this side's peer have the payload types that this side asks for (RFC 3264 §5.1).
@@ -107,7 +109,7 @@ export class RelayCall implements AnchoredCall {
     if (streams.some((stream) => stream.codecs.length === 0)) return undefined;
     return {
       sdp: encodeRecordingOffer({
-        address: this.#options.address,
+        address: this.#options.announced,
         origin: this.#options.origin,
         sessionVersion: ++this.#sessionVersion,
         media: [

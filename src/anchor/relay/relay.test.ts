@@ -13,10 +13,10 @@ interface Counted {
   readonly dropped: Partial<Record<RelayDropReason, number>>;
 }
 
-function relay(t: Test, pairs = 40): { anchor: Anchor; counted: Counted } {
+function relay(t: Test, pairs = 40, publicAddress?: string): { anchor: Anchor; counted: Counted } {
   const counted: Counted = { relayed: { caller: 0, callee: 0 }, dropped: {} };
   const anchor = openRelay({
-    settings: { address: loopback, ports: [firstPort, firstPort + pairs * 2 - 1] },
+    settings: { address: loopback, publicAddress, ports: [firstPort, firstPort + pairs * 2 - 1] },
     observer: {
       relayed: (from) => (counted.relayed[from] += 1),
       dropped: (reason) => (counted.dropped[reason] = (counted.dropped[reason] ?? 0) + 1),
@@ -42,6 +42,17 @@ t.test('both directions pass byte for byte, RTP and RTCP', async (t) => {
   t.strictSame(caller.came[0]?.bytes, rtp(2));
   t.strictSame([callee.came[0]?.port, caller.came[0]?.port], [forCallee.port, forCaller.port], 'symmetric RTP (RFC 4961)');
   t.strictSame(counted, { relayed: { caller: 1, callee: 1 }, dropped: {} });
+});
+
+t.test('behind a NAT the SDPs name its outer address, for parties and recorder, and the sockets are those of this machine', async (t) => {
+  const { anchor } = relay(t, 40, '192.0.2.7');
+  const [caller, callee] = [await peer(t), await peer(t)];
+  const call = anchor.openCall('s');
+  const { forCaller, forCallee } = await callBetween(call, caller, callee);
+  t.match([forCaller.address, forCallee.address], ['192.0.2.7', '192.0.2.7']);
+  t.equal(audioOf((await call.recordingOffer())?.sdp ?? '').address, '192.0.2.7');
+  caller.send(rtp(1), forCaller.port);
+  t.strictSame((await callee.heard(1)).length, 1);
 });
 
 t.test('RTCP goes to the port that the SDP names, and from port to port', async (t) => {
