@@ -93,6 +93,11 @@ export interface CallOptions {
   readonly onDigit?: DigitListener | undefined;
   /** The recorder's copies do not tell which keys were pressed, as far as the media tells in clear; the other party hears them. */
   readonly dtmfMasked?: boolean;
+  /**
+   * Told when neither party has sent anything for the time that is configured, and told again after as long, if they go
+   * on so. Not while one is on hold; not by a member that leaves that to others.
+   */
+  readonly onSilent?: () => void;
 }
 
 export interface Anchor {

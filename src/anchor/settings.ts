@@ -18,13 +18,23 @@ const rtpengineSettings = z.strictObject({
   decrypt: z.boolean().default(false).describe('true: the copies of SRTP calls go to the recorder decrypted; only where nobody else reads that network'),
 });
 
+const relaySettings = mediaSettings.extend({
+  mediaTimeoutSeconds: z
+    .int()
+    .min(5)
+    .max(86_400)
+    .optional()
+    .describe('a call of which neither party has sent anything for so long, although neither is on hold, is ended; left out: never'),
+});
+
 /** The media anchor: which member, and its own settings. */
 export const anchorSettings = z
   .strictObject({
-    relay: mediaSettings.optional().describe('the built-in relay'),
+    relay: relaySettings.optional().describe('the built-in relay'),
     rtpengine: rtpengineSettings.optional().describe('rtpengine, one or several'),
   })
   .refine(({ relay, rtpengine }) => (relay === undefined) !== (rtpengine === undefined), 'say `relay` or `rtpengine`, one of them');
 
 export type AnchorSettings = z.infer<typeof anchorSettings>;
+export type RelaySettings = z.infer<typeof relaySettings>;
 export type RtpengineSettings = z.infer<typeof rtpengineSettings>;

@@ -96,6 +96,7 @@ export interface BedOptions {
   readonly recordersBefore?: string[];
   readonly logTo?: (line: string) => void;
   readonly recorder?: OnInvite;
+  readonly mediaTimeoutSeconds?: number;
   /** The caller is one of its own, for a test that ends it. */
   readonly ownCaller?: boolean;
 }
@@ -122,7 +123,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       });
     });
   const firstPort = 50_000 + 2 * Math.floor(Math.random() * 4_000);
-  const anchor = openRelay({ settings: { address: '127.0.0.1', ports: options.ports ?? [firstPort, firstPort + 200] }, observer: { relayed: () => undefined, dropped: () => undefined } });
+  const anchor = openRelay({ settings: { address: '127.0.0.1', ports: options.ports ?? [firstPort, firstPort + 200], mediaTimeoutSeconds: options.mediaTimeoutSeconds }, observer: { relayed: () => undefined, dropped: () => undefined } });
   const ledger: LedgerEntry[] = [];
   let tellEnd: (end: CallEnd) => void = () => undefined;
   const ended = new Promise<CallEnd>((resolve) => (tellEnd = resolve));
@@ -136,7 +137,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       failover: failoverSettings.parse({}),
       health: healthSettings.parse({}),
       policy: policySettings.parse(options.policy ?? {}),
-      anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
+      anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000], mediaTimeoutSeconds: options.mediaTimeoutSeconds } },
       recording: {
         recorders: { default: { uris: [...(options.recordersBefore ?? []), `sip:rec@${addressOf(recorder.sip, 'tcp')};transport=tcp`] } },
         answerTimeoutMs: options.recordersBefore === undefined ? 4_000 : 300,

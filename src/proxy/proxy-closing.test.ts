@@ -70,3 +70,13 @@ t.test('a proxy that closes does not wait for a far end that is gone', async (t)
   t.ok(performance.now() - startedAt < 10_000, 'seconds, not the 32 that a BYE is repeated for');
   t.match(await bed.ended(), { outcome: 'interrupted' });
 });
+
+t.test('a call of which neither party sends anything any more is ended on both sides, and the ledger says why', async (t) => {
+  const bed = await openBed(t, { mediaTimeoutSeconds: 1 });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  const { dialog: theirs } = await answered;
+  const [toCaller, toCallee] = await Promise.all([ours, theirs].map(async (dialog) => ((await once(dialog, 'destroy')) as [SipRequest])[0].get('reason')));
+  t.match([toCaller, toCallee], ['SIP;cause=408;text="no media"', 'SIP;cause=408;text="no media"']);
+  t.match(await bed.ended(), { outcome: 'interrupted', reason: 'neither party has sent any media for 1 s' });
+});

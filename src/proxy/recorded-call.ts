@@ -46,6 +46,8 @@ export interface RecordedCallOptions {
   readonly closing: () => boolean;
   /** There will be no recording, or not all of it; may be told more than once. */
   readonly onLost: (reason: string) => void;
+  /** The parties send no media any more, and neither is on hold. */
+  readonly onSilent: () => void;
   /** A party hung up; the other is being told. */
   readonly onHungUp: (side: Side) => void;
 }
@@ -72,7 +74,7 @@ export class RecordedCall {
   constructor(private readonly options: RecordedCallOptions) {
     const { context: { anchor, announcements, sip, settings, log, metrics }, names, trunk, request, startedAt, decision, terms } = options;
     this.#sipControl = new SipControl({ dtmf: settings.policy.dtmf, obeys: trunk.obeys, control: () => this.control, now: Date.now });
-    this.#media = anchor.openCall(names.sessionId, { onDigit: this.#sipControl.listener, dtmfMasked: terms.dtmfMasked });
+    this.#media = anchor.openCall(names.sessionId, { onDigit: this.#sipControl.listener, dtmfMasked: terms.dtmfMasked, onSilent: options.onSilent });
     this.control = new CallControl({
       decision,
       media: this.#media,

@@ -93,8 +93,17 @@ export class TrunkCall {
       hops: this.#destination.hops,
       closing: () => this.#closing !== undefined,
       onLost: (reason) => this.#lost(reason),
+      onSilent: () => this.#silent(),
       onHungUp: (side) => void this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` }),
     });
+  }
+
+  /** A call that is dead and that nobody has told us of. Before its answer it may well be silent. */
+  #silent(): void {
+    if (this.#recorded?.answered !== true || this.#closing !== undefined || this.#ended) return;
+    const reason = `neither party has sent any media for ${this.#context.settings.anchor.relay?.mediaTimeoutSeconds ?? 0} s`;
+    this.#context.log.warn({ sessionId: this.sessionId, reason }, 'the call is ended');
+    void this.#close({ outcome: 'interrupted', sipStatus: 408, told: 'no media', reason });
   }
 
   #lost(reason: string): void {

@@ -37,6 +37,8 @@ export interface RelayCallOptions {
   readonly onDigit: DigitListener | undefined;
   /** The copies do not tell which key was pressed. */
   readonly dtmfMasked: boolean;
+  /** Neither party has sent anything for so long. */
+  readonly onSilent?: (() => void) | undefined;
   /** The numeric origin of the SDPs made here (RFC 8866 §5.2). */
   readonly origin: string;
   readonly onClosed: () => void;
@@ -64,6 +66,10 @@ export class RelayCall implements AnchoredCall {
   /** False once both sides have made a fax of that line (T.38): its packets are nothing to record. */
   #isAudio = true;
   #sessionVersion = 0;
+  /** From both parties, and how many there were when somebody last looked and found more. */
+  #packets = 0;
+  #packetsBefore = -1;
+  #silentSinceMs = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: RelayCallOptions) {
@@ -150,6 +156,18 @@ export class RelayCall implements AnchoredCall {
     this.#openForks?.callee.stop();
   }
 
+  /** Looks whether anything has come since the last look; called every second or so. */
+  listen(nowMs: number, timeoutMs: number): void {
+    const talking = sides.every((side) => this.#audioOf(side)?.direction === 'sendrecv');
+    if (!talking || this.#packets !== this.#packetsBefore) {
+      this.#packetsBefore = this.#packets;
+      this.#silentSinceMs = nowMs;
+    } else if (nowMs - this.#silentSinceMs >= timeoutMs) {
+      this.#silentSinceMs = nowMs;
+      this.#options.onSilent?.();
+    }
+  }
+
   play(play: Play): Playing {
     const now = (): number => performance.now();
     const sound = new SoundInCall(play, {
@@ -214,6 +232,7 @@ export class RelayCall implements AnchoredCall {
       const to = otherSide(from);
       const player = index === this.#audioLine ? this.#players[to] : undefined;
       faces[to]?.send(player === undefined || onRtcpPort ? bytes : player.through(bytes), onRtcpPort);
+      this.#packets += 1;
       observer.relayed(from);
       if (index !== this.#audioLine || !this.#isAudio) return;
       const events = onRtcpPort ? undefined : this.#events;

@@ -2,9 +2,10 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { encodeRtcp, encodeRtp, encodeTelephoneEvent } from '../../media/index.js';
-import type { Anchor, RelayDropReason, Side } from '../door.js';
+import type { Anchor, AnchoredCall, RelayDropReason, Side } from '../door.js';
 import { audioOf, callBetween, loopback, MediaPeer as Peer, mediaPeer as peer, openRecorderPeer as recorder, rtp, sdpOf } from '../media-peer.fixture.js';
 import { openRelay } from './index.js';
+import type { RelayCall } from './relay-call.js';
 
 const firstPort = 30_000 + (process.pid % 300) * 100;
 
@@ -53,6 +54,29 @@ t.test('behind a NAT the SDPs name its outer address, for parties and recorder, 
   t.equal(audioOf((await call.recordingOffer())?.sdp ?? '').address, '192.0.2.7');
   caller.send(rtp(1), forCaller.port);
   t.strictSame((await callee.heard(1)).length, 1);
+});
+
+t.test('of a call in which nothing comes from either party any more it is told, and again; not before both are known, nor while one is on hold', async (t) => {
+  const { anchor } = relay(t);
+  const [caller, callee] = [await peer(t), await peer(t)];
+  let told = 0;
+  const call = anchor.openCall('s', { onSilent: () => (told += 1) }) as AnchoredCall & Pick<RelayCall, 'listen'>;
+  const listenAt = (...times: number[]): number => {
+    for (const at of times) call.listen(at, 5_000);
+    return told;
+  };
+  t.equal(listenAt(0, 10_000, 20_000), 0);
+  const { forCaller } = await callBetween(call, caller, callee);
+  t.equal(listenAt(21_000, 24_999), 0);
+  t.equal(listenAt(25_000, 29_999), 1);
+  t.equal(listenAt(30_000), 2);
+  caller.send(bye, forCaller.port);
+  await callee.heard(1);
+  t.equal(listenAt(35_999, 40_998), 2, 'RTCP is a sign of life too');
+  t.equal(listenAt(40_999), 3);
+  await call.exchange('caller', sdpOf(caller.port, { more: ['a=sendonly'] }));
+  await call.exchange('callee', sdpOf(callee.port, { more: ['a=recvonly'] }));
+  t.equal(listenAt(41_000, 100_000, 200_000), 3, 'on hold there may be silence');
 });
 
 t.test('RTCP goes to the port that the SDP names, and from port to port', async (t) => {
