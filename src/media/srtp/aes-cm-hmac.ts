@@ -1,5 +1,5 @@
 /**
- * AES in counter mode with HMAC-SHA1 (RFC 3711 §3.3, §3.4, §4; RFC 6188).
+ * AES in counter mode with HMAC-SHA1, or HMAC-SHA1 alone (RFC 3711 §3.3, §3.4, §4; RFC 6188).
  *
  * Owns       what is encrypted and what is authenticated.
  * Leaves to  aes-counter.ts the keystream; layout.ts the places.
@@ -20,6 +20,8 @@ export class AesCmHmac implements Transform {
   constructor(
     keys: DerivedKeys,
     private readonly layout: Layout,
+    /** What is encrypted at all. */
+    private readonly encrypts: { readonly rtp: boolean; readonly rtcp: boolean },
   ) {
     this.rtpCounter = new AesCounter(keys.rtp.key, keys.rtp.salt);
     this.rtcpCounter = new AesCounter(keys.rtcp.key, keys.rtcp.salt);
@@ -29,7 +31,8 @@ export class AesCmHmac implements Transform {
 
   sealRtp(packet: Buffer, headerBytes: number, rollOver: number, out: Buffer): void {
     packet.copy(out, 0, 0, headerBytes);
-    this.rtpCounter.apply(packet, headerBytes, packet.length, out, ssrcOfRtp(packet), rollOver, packet.readUInt16BE(2));
+    if (this.encrypts.rtp) this.rtpCounter.apply(packet, headerBytes, packet.length, out, ssrcOfRtp(packet), rollOver, packet.readUInt16BE(2));
+    else packet.copy(out, headerBytes, headerBytes);
     this.rtpTag(out, packet.length, rollOver).copy(out, out.length - this.layout.rtpTagTail, 0, this.layout.rtpTagTail);
   }
 
@@ -38,8 +41,8 @@ export class AesCmHmac implements Transform {
     const tag = this.rtpTag(packet, bodyEnd, rollOver);
     if (!endsWith(packet, tag, this.layout.rtpTagTail)) return undefined;
     const clear = Buffer.allocUnsafe(bodyEnd);
-    packet.copy(clear, 0, 0, headerBytes);
-    this.rtpCounter.apply(packet, headerBytes, bodyEnd, clear, ssrcOfRtp(packet), rollOver, packet.readUInt16BE(2));
+    packet.copy(clear, 0, 0, this.encrypts.rtp ? headerBytes : bodyEnd);
+    if (this.encrypts.rtp) this.rtpCounter.apply(packet, headerBytes, bodyEnd, clear, ssrcOfRtp(packet), rollOver, packet.readUInt16BE(2));
     return clear;
   }
 
@@ -72,6 +75,10 @@ export class AesCmHmac implements Transform {
   }
 
   private rtcpApply(packet: Buffer, end: number, out: Buffer, indexWord: number): void {
+    if (!this.encrypts.rtcp) {
+      packet.copy(out, rtcpHeaderBytes, rtcpHeaderBytes, end);
+      return;
+    }
     const index = indexWord & 0x7fff_ffff;
     this.rtcpCounter.apply(packet, rtcpHeaderBytes, end, out, packet.readUInt32BE(4), index >>> 16, index & 0xffff);
   }

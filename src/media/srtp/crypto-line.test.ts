@@ -77,8 +77,9 @@ for (const [what, value, reason] of rejects) {
 }
 
 t.test('RFC 4568 §6.3.8: parameters that would change the packets are named, others are not', (t) => {
-  const sessionParameters = ['KDR=0', 'WSH=64', '-own=1', 'UNENCRYPTED_SRTCP', 'KDR=5', 'UNENCRYPTED_SRTP', 'new=1'];
-  t.strictSame(unsupportedSessionParameters({ sessionParameters }), ['KDR=5', 'UNENCRYPTED_SRTP', 'new=1']);
+  const sessionParameters = ['KDR=0', 'WSH=64', '-own=1', 'UNENCRYPTED_SRTCP', 'KDR=5', 'UNENCRYPTED_SRTP', 'UNAUTHENTICATED_SRTP', 'new=1'];
+  t.strictSame(unsupportedSessionParameters({ suite: 'AES_CM_128_HMAC_SHA1_80', sessionParameters }), ['KDR=5', 'new=1']);
+  t.strictSame(unsupportedSessionParameters({ suite: 'AEAD_AES_128_GCM', sessionParameters }), ['KDR=5', 'UNENCRYPTED_SRTP', 'UNAUTHENTICATED_SRTP', 'new=1']);
   t.end();
 });
 

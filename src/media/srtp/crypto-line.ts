@@ -10,7 +10,7 @@
  * Leaves to  sip/ offer and answer; receiver.ts and sender.ts the use.
  */
 import assert from 'node:assert/strict';
-import { isSrtpSuite, keySaltBytes, type SrtpSuite } from './suites.js';
+import { isSrtpSuite, keySaltBytes, suites, type SrtpSuite } from './suites.js';
 
 export interface MasterKeyIdentifier {
   /** as in each packet: `bytes` octets */
@@ -47,6 +47,7 @@ export type CryptoReject =
 const maxLineChars = 2048;
 const maxLifetime = 2 ** 48;
 const harmless = /^(-.*|KDR=0|WSH=\d+|UNENCRYPTED_SRTCP)$/i;
+const harmlessOrFollowed = /^(-.*|KDR=0|WSH=\d+|UNENCRYPTED_SRTCP|UNENCRYPTED_SRTP|UNAUTHENTICATED_SRTP)$/i;
 
 /** Parses what follows `a=crypto:`. Names of suites and methods are taken in any case. */
 export function parseCryptoLine(value: string): CryptoLine | CryptoReject {
@@ -77,8 +78,10 @@ export function encodeCryptoLine(line: CryptoLine): string {
  * such a line must not be accepted (RFC 4568 §6.3.8). What begins with a dash may be passed over, WSH
  * only advises (§6.3.7), and unencrypted SRTCP says so in each packet.
  */
-export function unsupportedSessionParameters(line: Pick<CryptoLine, 'sessionParameters'>): string[] {
-  return line.sessionParameters.filter((parameter) => !harmless.test(parameter));
+export function unsupportedSessionParameters({ suite, sessionParameters }: Pick<CryptoLine, 'suite' | 'sessionParameters'>): string[] {
+  // RFC 7714 §14.1: GCM goes neither without encryption nor without authentication.
+  const followed = suites[suite].family === 'aes-gcm' ? harmless : harmlessOrFollowed;
+  return sessionParameters.filter((parameter) => !followed.test(parameter));
 }
 
 type Key = Pick<CryptoLine, 'keySalt' | 'lifetime' | 'mki'>;

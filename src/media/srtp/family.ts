@@ -7,18 +7,24 @@
 import { AesCmHmac } from './aes-cm-hmac.js';
 import { AesGcm } from './aes-gcm.js';
 import { layoutOf, type Layout } from './layout.js';
+import type { CryptoLine } from './crypto-line.js';
 import { deriveSessionKeys } from './session-keys.js';
-import { suites, type SrtpSuite } from './suites.js';
+import { suites } from './suites.js';
 import type { Transform } from './transform.js';
 
-/** @param keySalt of another length than the suite says, it asserts */
-export function transformFor(
-  suite: SrtpSuite,
-  keySalt: Buffer,
-  mkiBytes: number,
-): { transform: Transform; layout: Layout } {
-  const layout = layoutOf(suites[suite], mkiBytes);
+type Keyed = Pick<CryptoLine, 'suite' | 'keySalt'> & Partial<Pick<CryptoLine, 'sessionParameters'>>;
+
+/** A key of another length than the suite says asserts. */
+export function transformFor({ suite, keySalt, sessionParameters = [] }: Keyed, mkiBytes: number): { transform: Transform; layout: Layout } {
+  const parameters = suites[suite];
+  const says = (parameter: string): boolean => sessionParameters.some((one) => one.toUpperCase() === parameter);
   const keys = deriveSessionKeys(suite, keySalt);
-  const transform = suites[suite].family === 'aes-cm' ? new AesCmHmac(keys, layout) : new AesGcm(keys, layout);
-  return { transform, layout };
+  if (parameters.family === 'aes-gcm') {
+    const layout = layoutOf(parameters, mkiBytes);
+    return { transform: new AesGcm(keys, layout), layout };
+  }
+  // RFC 4568 §6.3.2: SRTP may go without encryption, and without authentication; SRTCP is authenticated in any case.
+  const layout = layoutOf({ ...parameters, rtpTagBytes: says('UNAUTHENTICATED_SRTP') ? 0 : parameters.rtpTagBytes }, mkiBytes);
+  const encrypted = parameters.family === 'aes-cm';
+  return { transform: new AesCmHmac(keys, layout, { rtp: encrypted && !says('UNENCRYPTED_SRTP'), rtcp: encrypted }), layout };
 }

@@ -25,11 +25,11 @@ export const rtcpIndexBytes = 4;
 /** The highest bit of the index word: the body is encrypted (RFC 3711 §3.4). */
 export const encryptedFlag = 0x8000_0000;
 
-export function layoutOf(suite: SuiteParameters, mkiBytes: number): Layout {
+export function layoutOf(suite: Pick<SuiteParameters, 'family' | 'rtpTagBytes' | 'rtcpTagBytes'>, mkiBytes: number): Layout {
   const { rtpTagBytes, rtcpTagBytes } = suite;
   const rtpBodyTail = rtpTagBytes + mkiBytes;
   const rtcpBodyTail = rtcpTagBytes + rtcpIndexBytes + mkiBytes;
-  return suite.family === 'aes-cm'
+  return suite.family !== 'aes-gcm'
     ? {
         rtpBodyTail,
         rtpMkiTail: rtpBodyTail,

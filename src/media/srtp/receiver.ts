@@ -45,12 +45,12 @@ export class SrtpReceiver {
   private readonly rollOversAhead: number;
 
   /** A key of another length than the suite says asserts. */
-  constructor(line: Pick<CryptoLine, 'suite' | 'keySalt' | 'mki'>, limits: SrtpReceiverLimits = {}) {
+  constructor(line: Pick<CryptoLine, 'suite' | 'keySalt' | 'mki'> & Partial<Pick<CryptoLine, 'sessionParameters'>>, limits: SrtpReceiverLimits = {}) {
     this.mki = line.mki?.value ?? Buffer.alloc(0);
-    ({ transform: this.transform, layout: this.layout } = transformFor(line.suite, line.keySalt, this.mki.length));
+    ({ transform: this.transform, layout: this.layout } = transformFor(line, this.mki.length));
     this.maxSources = limits.maxSources ?? 256;
     this.replayPackets = limits.replayPackets ?? 128;
-    this.rollOversAhead = limits.rollOversAhead ?? 16;
+    this.rollOversAhead = limits.rollOversAhead ?? 100;
   }
 
   /** The RTP packet in clear. */

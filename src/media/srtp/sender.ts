@@ -25,9 +25,9 @@ export class SrtpSender {
   private readonly nextRtcpIndices = new Map<number, number>();
 
   /** A key of another length than the suite says asserts. */
-  constructor(line: Pick<CryptoLine, 'suite' | 'keySalt' | 'mki'>) {
+  constructor(line: Pick<CryptoLine, 'suite' | 'keySalt' | 'mki'> & Partial<Pick<CryptoLine, 'sessionParameters'>>) {
     this.mki = line.mki?.value ?? Buffer.alloc(0);
-    ({ transform: this.transform, layout: this.layout } = transformFor(line.suite, line.keySalt, this.mki.length));
+    ({ transform: this.transform, layout: this.layout } = transformFor(line, this.mki.length));
   }
 
   /**
