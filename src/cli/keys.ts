@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Library, PublicKey } from '../api/index.js';
 import { Failure, messageOf } from '../errors/index.js';
-import { parseCryptoLine } from '../media/index.js';
+import { parseCryptoLine, singleKeyLines } from '../media/index.js';
 import { sealSessionKey } from '../vault/index.js';
 import { print, printJson } from './terminal.js';
 
@@ -20,8 +20,8 @@ export async function sealKeys(to: PublicKey, { session, for: side }: SealOption
   if (lines.length === 0) throw new Failure('KEYS_UNUSABLE', 'there is no key: write one a line, as in a=crypto, such as "1 AES_CM_128_HMAC_SHA1_80 inline:…"');
   const sealed: string[] = [];
   for (const [at, crypto] of lines.entries()) {
-    const parsed = parseCryptoLine(crypto);
-    if (typeof parsed === 'string') throw new Failure('KEYS_UNUSABLE', `line ${at + 1} is no crypto line (RFC 4568): ${parsed}`);
+    const parsed = singleKeyLines(crypto).map(parseCryptoLine).find((one) => typeof one === 'string');
+    if (parsed !== undefined) throw new Failure('KEYS_UNUSABLE', `line ${at + 1} is no crypto line (RFC 4568): ${parsed}`);
     const box = await sealSessionKey({ sessionId: session, for: side, crypto }, { keyId: to.keyId, sealTo: Buffer.from(to.sealTo, 'base64'), verifyWith: new Uint8Array() });
     sealed.push(box.toString('base64'));
   }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openCaptureWriter, type CaptureControl, type CaptureStream, type CaptureWriter } from '../capture/index.js';
 import type { Failure } from '../errors/index.js';
-import { encodeCryptoLine, parseCryptoLine } from '../media/index.js';
+import { encodeCryptoLine, parseCryptoLine, singleKeyLines } from '../media/index.js';
 import { encodeRecordingAnswer, hangUp, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { announcedAddress, openMediaSockets } from '../udp/index.js';
 import { sealSecret } from '../vault/index.js';
@@ -224,7 +224,7 @@ const hangUpHeaders = (reason: string): Record<string, string> => ({ Reason: `SI
 
 /** Our side of an SRTP offer: a key of our own for what we send (RFC 4568 §5.1.2), by the first suite we know. */
 function ownCrypto(media: SdpMedia): { crypto?: string } {
-  for (const line of media.crypto) {
+  for (const line of media.crypto.flatMap(singleKeyLines)) {
     const offered = parseCryptoLine(line);
     if (typeof offered === 'string') continue;
     const { tag, suite, keySalt } = offered;

@@ -73,6 +73,18 @@ t.test('the same key told again keeps its memory: a packet that comes twice is a
   t.end();
 });
 
+t.test('of several keys in one line each packet says by its MKI which is its own', (t) => {
+  const keys = [1, 2, 3].map((fill) => ({ ...keyOf(fill), mki: { value: Buffer.from([fill]), bytes: 1 } }));
+  const [first = '', ...others] = keys.map(encodeCryptoLine);
+  const line = `${first};${others.map((other) => other.split(' ')[2]).join(';')} WSH=64`;
+  const stream = new ClearStream();
+  const speaker = new Speaker(1);
+  stream.setKeys(true, [line]);
+  keys.forEach((key, n) => t.strictSame(stream.rtp(new SrtpSender(key).protectRtp(speaker.packet(n)))?.payload, speaker.payload(n)));
+  t.strictSame(stream.counts, none);
+  t.end();
+});
+
 t.test('no more keys are kept than a call needs', (t) => {
   const stream = new ClearStream();
   for (let fill = 1; fill <= 41; fill += 1) stream.setKeys(true, [lineOf(fill)]);

@@ -4,7 +4,7 @@
  * Several keys may be known after a re-key: the newest is tried first, those before it still open what was
  * on its way. A packet that no key opens is counted, never turned into sound.
  */
-import { parseCryptoLine, parseRtcp, parseRtp, SrtpReceiver, type RtcpPacket, type RtpPacket } from '../media/index.js';
+import { parseCryptoLine, parseRtcp, parseRtp, singleKeyLines, SrtpReceiver, type RtcpPacket, type RtpPacket } from '../media/index.js';
 
 /** More than a call re-keys within the time that a packet may be late, and as many again that came by themselves. */
 const keysKept = 40;
@@ -26,7 +26,7 @@ export class ClearStream {
   /** @param lines values of a=crypto lines, in clear */
   setKeys(encrypted: boolean, lines: readonly string[]): void {
     this.#encrypted = encrypted;
-    for (const line of lines) {
+    for (const line of lines.flatMap(singleKeyLines)) {
       if (this.#receivers.some((known) => known.line === line)) continue;
       const parsed = parseCryptoLine(line);
       if (typeof parsed === 'string') continue;

@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Report } from '../ledger/index.js';
-import { encodeWavHeader, parseCryptoLine } from '../media/index.js';
+import { encodeWavHeader, parseCryptoLine, singleKeyLines } from '../media/index.js';
 import { openSessionKey, type ObjectStore, type SessionKey, type SessionKeyReject, type VaultKeys } from '../vault/index.js';
 import { Channel, type Audible } from './channel.js';
 import { channelOf, gather, type CaptureSource, type Gathered, type Gathering } from './gather.js';
@@ -80,7 +80,7 @@ async function openedOf(sealed: readonly Uint8Array[], sessionId: string, keys: 
   for (const box of sealed) {
     const key = await openSessionKey(box, sessionId, keys);
     if (typeof key === 'string') refused.push(key);
-    else if (typeof parseCryptoLine(key.crypto) === 'string') refused.push('has no key in it');
+    else if (singleKeyLines(key.crypto).some((line) => typeof parseCryptoLine(line) === 'string')) refused.push('has no key in it');
     else opened.push(key);
   }
   return { opened, refused };

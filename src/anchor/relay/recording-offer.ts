@@ -4,7 +4,7 @@
  * The relay copies packets as they came, so the offer must describe exactly those: payload types as the
  * receiver of a packet declared them (RFC 3264 §5.1), keys of its sender (RFC 4568 §5.1).
  */
-import { parseCryptoLine } from '../../media/index.js';
+import { parseCryptoLine, singleKeyLines } from '../../media/index.js';
 import type { SdpCodec, SdpMedia } from '../../sip/index.js';
 
 export interface OfferedStream {
@@ -51,6 +51,7 @@ function usedCrypto(own: readonly string[], others: readonly string[]): string |
 
 function tagOf(line: string | undefined): number | undefined {
   if (line === undefined) return undefined;
-  const parsed = parseCryptoLine(line);
+  const [first = ''] = singleKeyLines(line);
+  const parsed = parseCryptoLine(first);
   return typeof parsed === 'string' ? undefined : parsed.tag;
 }

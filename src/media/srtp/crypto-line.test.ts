@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import t from 'tap';
-import { encodeCryptoLine, parseCryptoLine, unsupportedSessionParameters, type CryptoLine } from './crypto-line.js';
+import { encodeCryptoLine, parseCryptoLine, singleKeyLines, unsupportedSessionParameters, type CryptoLine } from './crypto-line.js';
 import { keySaltBytes, srtpSuites } from './suites.js';
 
 const key30 = 'd0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj';
@@ -77,9 +77,9 @@ for (const [what, value, reason] of rejects) {
 }
 
 t.test('RFC 4568 §6.3.8: parameters that would change the packets are named, others are not', (t) => {
-  const sessionParameters = ['KDR=0', 'WSH=64', '-own=1', 'UNENCRYPTED_SRTCP', 'KDR=5', 'UNENCRYPTED_SRTP', 'UNAUTHENTICATED_SRTP', 'new=1'];
-  t.strictSame(unsupportedSessionParameters({ suite: 'AES_CM_128_HMAC_SHA1_80', sessionParameters }), ['KDR=5', 'new=1']);
-  t.strictSame(unsupportedSessionParameters({ suite: 'AEAD_AES_128_GCM', sessionParameters }), ['KDR=5', 'UNENCRYPTED_SRTP', 'UNAUTHENTICATED_SRTP', 'new=1']);
+  const sessionParameters = ['KDR=0', 'WSH=64', '-own=1', 'UNENCRYPTED_SRTCP', 'KDR=5', 'KDR=25', 'UNENCRYPTED_SRTP', 'UNAUTHENTICATED_SRTP', 'new=1'];
+  t.strictSame(unsupportedSessionParameters({ suite: 'AES_CM_128_HMAC_SHA1_80', sessionParameters }), ['KDR=25', 'new=1']);
+  t.strictSame(unsupportedSessionParameters({ suite: 'AEAD_AES_128_GCM', sessionParameters }), ['KDR=25', 'UNENCRYPTED_SRTP', 'UNAUTHENTICATED_SRTP', 'new=1']);
   t.end();
 });
 
@@ -121,5 +121,13 @@ t.test('arbitrary text never throws', (t) => {
   const pieces = fc.constantFrom('1', ' ', suite, 'inline:', key30, '|', '2^', '20', ':', '4', ';', '=', 'é');
   const built = fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join(''));
   fc.assert(fc.property(fc.oneof(fc.string(), built), (text) => void parseCryptoLine(text)), { numRuns: 2000 });
+  t.end();
+});
+
+t.test('a line of several keys is as many lines of one; others are as they were', (t) => {
+  const [one, two] = [`inline:${key30}|2^20|1:4`, `inline:${key30}|2^20|2:4`];
+  t.strictSame(singleKeyLines(`1 AES_CM_128_HMAC_SHA1_80 ${one};${two} KDR=3 WSH=64`), [`1 AES_CM_128_HMAC_SHA1_80 ${one} KDR=3 WSH=64`, `1 AES_CM_128_HMAC_SHA1_80 ${two} KDR=3 WSH=64`]);
+  for (const line of ['', '1', `1 AES_CM_128_HMAC_SHA1_80 ${one}`, `1 AES_CM_128_HMAC_SHA1_80 ${one};`, `1 A ${new Array<string>(33).fill('k').join(';')}`]) t.strictSame(singleKeyLines(line), [line]);
+  fc.assert(fc.property(fc.string(), (text) => assert(singleKeyLines(text).length <= 32)));
   t.end();
 });

@@ -45,9 +45,20 @@ export type CryptoReject =
   | 'bad-mki';
 
 const maxLineChars = 2048;
+const maxKeys = 32;
 const maxLifetime = 2 ** 48;
-const harmless = /^(-.*|KDR=0|WSH=\d+|UNENCRYPTED_SRTCP)$/i;
-const harmlessOrFollowed = /^(-.*|KDR=0|WSH=\d+|UNENCRYPTED_SRTCP|UNENCRYPTED_SRTP|UNAUTHENTICATED_SRTP)$/i;
+const harmless = /^(-.*|KDR=(?:\d|1\d|2[0-4])|WSH=\d+|UNENCRYPTED_SRTCP)$/i;
+const harmlessOrFollowed = /^(-.*|KDR=(?:\d|1\d|2[0-4])|WSH=\d+|UNENCRYPTED_SRTCP|UNENCRYPTED_SRTP|UNAUTHENTICATED_SRTP)$/i;
+
+/**
+ * A line of several keys as lines of one each, every other line as it is (RFC 4568 §6.1: such keys are told apart by
+ * their MKI, which each packet carries). Thirty-two keys at most; a line that has more is given back as it is.
+ */
+export function singleKeyLines(value: string): readonly string[] {
+  const [, before = '', keyParams = '', after = ''] = /^\s*(\S+\s+\S+\s+)(\S+)(.*)$/su.exec(value.slice(0, maxLineChars + 1)) ?? [];
+  const keys = keyParams.split(';').filter((key) => key !== '');
+  return keys.length > 1 && keys.length <= maxKeys ? keys.map((key) => `${before}${key}${after}`) : [value];
+}
 
 /** Parses what follows `a=crypto:`. Names of suites and methods are taken in any case. */
 export function parseCryptoLine(value: string): CryptoLine | CryptoReject {
@@ -57,7 +68,6 @@ export function parseCryptoLine(value: string): CryptoLine | CryptoReject {
   if (!/^\d{1,9}$/.test(tag)) return 'bad-tag';
   const suite = suiteName.toUpperCase();
   if (!isSrtpSuite(suite)) return 'unknown-suite';
-  // RFC 4568 §6.1: several keys are told apart by MKI. Nobody was seen to send them.
   if (keyParams.includes(';')) return 'several-keys';
   if (!/^inline:/i.test(keyParams)) return 'unknown-key-method';
   const key = parseKeyInfo(keyParams.slice('inline:'.length), suite);

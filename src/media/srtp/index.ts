@@ -1,6 +1,7 @@
 export {
   encodeCryptoLine,
   parseCryptoLine,
+  singleKeyLines,
   unsupportedSessionParameters,
   type CryptoLine,
   type CryptoReject,

@@ -302,3 +302,16 @@ t.test('arbitrary octets never throw, and are never delivered', (t) => {
   );
   t.end();
 });
+
+t.test('KDR: keys change every 2^n packets, about a change packets may come in any order, and others do not open them', (t) => {
+  for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_256_GCM'] as const) {
+    const key = { ...keyOf(suite), sessionParameters: ['KDR=4'] };
+    const [sender, receiver, unaware] = [new SrtpSender(key), new SrtpReceiver(key), new SrtpReceiver(keyOf(suite))];
+    const sent = Array.from({ length: 60 }, (_, n) => sender.protectRtp(packet(n)));
+    const order = sent.map((_, n) => (n % 2 === 0 ? Math.min(n + 1, 59) : n - 1));
+    for (const n of order) t.strictSame(receiver.unprotectRtp(sent[n]!), packet(n), `${suite} ${n}`);
+    t.strictSame(sent.map((each) => unaware.unprotectRtp(each)).map((each) => typeof each !== 'string'), sent.map((_, n) => n < 16));
+    for (let n = 0; n < 40; n += 1) t.strictSame(receiver.unprotectRtcp(sender.protectRtcp(report)), report);
+  }
+  t.end();
+});

@@ -1,3 +1,4 @@
+import { createCipheriv } from 'node:crypto';
 import t from 'tap';
 import { AesCounter } from './aes-counter.js';
 import { AesGcm } from './aes-gcm.js';
@@ -58,6 +59,18 @@ t.test('RFC 3711 B.3: key derivation', (t) => {
          6B68642C59BBFC2F34DB60DBDFB2`),
     'auth key',
   );
+  t.end();
+});
+
+t.test('RFC 3711 §4.3.1: keys of a later stretch are keystream at the salt XOR label and stretch, by the formula', (t) => {
+  const [masterKey, masterSalt] = [hex('E1F97A0D3E018BE0D64FA32C06DE4139'), hex('0EC675AD498AFEEBB6960B3AABE6')];
+  for (const stretch of [0, 1, 255, 65_536, 2 ** 40 + 5]) {
+    for (const label of [0, 1, 2, 5]) {
+      const x = BigInt(`0x${masterSalt.toString('hex')}`) ^ ((BigInt(label) << 48n) | BigInt(stretch));
+      const iv = Buffer.from((x << 16n).toString(16).padStart(32, '0'), 'hex');
+      t.strictSame(deriveKey(masterKey, masterSalt, label, 30, stretch), createCipheriv('aes-128-ctr', masterKey, iv).update(Buffer.alloc(30)));
+    }
+  }
   t.end();
 });
 
