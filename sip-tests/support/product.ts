@@ -11,11 +11,12 @@ import type { Workspace } from './workspace.js';
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const startWithinMs = 40_000;
 
-/** As a user's shell has it: tap's own hooks, which the tests have in theirs, also take signals (SIGXFSZ of a full disk). */
-const environment = (): NodeJS.ProcessEnv => {
-  const { NODE_OPTIONS: _tap, ...others } = process.env;
-  return others;
-};
+/**
+ * As from a user's shell: by way of env(1), since the hooks of tap, which the tests have in theirs, add themselves to
+ * whatever a test spawns, and take signals (SIGXFSZ of a full disk, which then kills). The process is the same after it.
+ */
+const spawnAsUser = (args: readonly string[], env: NodeJS.ProcessEnv, stdin: 'pipe' | 'ignore'): ChildProcess =>
+  spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], { env, stdio: [stdin, 'pipe', 'pipe'] });
 
 export interface Ran {
   readonly status: number | null;
@@ -28,8 +29,8 @@ export const twintrack = (workspace: Workspace, ...args: readonly string[]): Pro
 
 /** The same, for one that reads its standard input. */
 export async function twintrackWith(workspace: Workspace, input: string, ...args: readonly string[]): Promise<Ran> {
-  const child = spawn(process.execPath, [main, ...args], { env: { ...environment(), TWINTRACK_CONFIG: workspace.configFile }, stdio: ['pipe', 'pipe', 'pipe'] });
-  child.stdin.on('error', () => undefined).end(input);
+  const child = spawnAsUser([main, ...args], { ...process.env, TWINTRACK_CONFIG: workspace.configFile }, 'pipe');
+  child.stdin?.on('error', () => undefined).end(input);
   const output = collect(child);
   const [status] = (await once(child, 'close')) as [number | null];
   return { status, ...output() };
@@ -55,7 +56,7 @@ export interface RunningProduct {
 
 /** Starts the product and waits until it is well. */
 export async function startProduct(workspace: Workspace, nodeOptions: readonly string[] = []): Promise<RunningProduct> {
-  const child = spawn(process.execPath, [...nodeOptions, main, 'start', '--config', workspace.configFile], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnAsUser([...nodeOptions, main, 'start', '--config', workspace.configFile], process.env, 'ignore');
   const output = collect(child);
   const closed = once(child, 'close') as Promise<[number | null]>;
   const log = (): string => output().stderr;
