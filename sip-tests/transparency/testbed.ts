@@ -137,6 +137,7 @@ async function runEnd({ dir, scenario, mode, role, address, port, remote, values
   const name = join(dir, `${role}-${scenario}-${mode}`);
   const text = expandScenario(mode, role, templateOf(role, scenario)).replace(/\{\{([A-Z]+)\}\}/gu, (_, value: string) => values[value] ?? '');
   await writeFile(`${name}.xml`, text);
+  for (const before of ['messages', 'errors']) await rm(`${name}.${before}`, { force: true });
   const child = spawn('sipp', [
     ...(remote === undefined ? [] : [remote]),
     ...['-sf', `${name}.xml`, '-i', address, '-p', String(port), '-m', String(calls), '-l', '1', '-nostdin', '-timeout', String(callWithinSeconds), '-timeout_error', '-recv_timeout', '10000'],
