@@ -2,20 +2,19 @@
  * AES in counter mode with HMAC-SHA1, or HMAC-SHA1 alone (RFC 3711 §3.3, §3.4, §4; RFC 6188).
  *
  * Owns       what is encrypted and what is authenticated.
- * Leaves to  aes-counter.ts the keystream; layout.ts the places.
+ * Leaves to  keystream.ts and sha1/ the cryptography; layout.ts the places.
  */
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import { AesCounter } from './aes-counter.js';
+import { counterModePrefix, Keystream, lay } from './keystream.js';
 import { encryptedFlag, rtcpHeaderBytes, type Layout } from './layout.js';
-import type { DerivedKeys } from './session-keys.js';
+import type { DerivedKeys, SessionKeys } from './session-keys.js';
+import { HmacSha1 } from './sha1/hmac-sha1.js';
 import type { Transform } from './transform.js';
 
 export class AesCmHmac implements Transform {
-  private readonly rtpCounter: AesCounter;
-  private readonly rtcpCounter: AesCounter;
-  private readonly rtpMacKey: KeyObject;
-  private readonly rtcpMacKey: KeyObject;
-  private readonly rollOverWord = Buffer.alloc(4);
+  private readonly rtpKeystream: Keystream;
+  private readonly rtcpKeystream: Keystream;
+  private readonly rtpHmac: HmacSha1;
+  private readonly rtcpHmac: HmacSha1;
 
   constructor(
     keys: DerivedKeys,
@@ -23,15 +22,15 @@ export class AesCmHmac implements Transform {
     /** What is encrypted at all. */
     private readonly encrypts: { readonly rtp: boolean; readonly rtcp: boolean },
   ) {
-    this.rtpCounter = new AesCounter(keys.rtp.key, keys.rtp.salt);
-    this.rtcpCounter = new AesCounter(keys.rtcp.key, keys.rtcp.salt);
-    this.rtpMacKey = createSecretKey(keys.rtp.authenticationKey);
-    this.rtcpMacKey = createSecretKey(keys.rtcp.authenticationKey);
+    this.rtpKeystream = keystreamOf(keys.rtp);
+    this.rtcpKeystream = keystreamOf(keys.rtcp);
+    this.rtpHmac = new HmacSha1(keys.rtp.authenticationKey);
+    this.rtcpHmac = new HmacSha1(keys.rtcp.authenticationKey);
   }
 
   sealRtp(packet: Buffer, headerBytes: number, rollOver: number, out: Buffer): void {
     packet.copy(out, 0, 0, headerBytes);
-    if (this.encrypts.rtp) this.rtpCounter.apply(packet, headerBytes, packet.length, out, ssrcOfRtp(packet), rollOver, packet.readUInt16BE(2));
+    if (this.encrypts.rtp) this.rtpApply(packet, headerBytes, packet.length, rollOver, out);
     else packet.copy(out, headerBytes, headerBytes);
     this.rtpTag(out, packet.length, rollOver).copy(out, out.length - this.layout.rtpTagTail, 0, this.layout.rtpTagTail);
   }
@@ -42,7 +41,7 @@ export class AesCmHmac implements Transform {
     if (!endsWith(packet, tag, this.layout.rtpTagTail)) return undefined;
     const clear = Buffer.allocUnsafe(bodyEnd);
     packet.copy(clear, 0, 0, this.encrypts.rtp ? headerBytes : bodyEnd);
-    if (this.encrypts.rtp) this.rtpCounter.apply(packet, headerBytes, bodyEnd, clear, ssrcOfRtp(packet), rollOver, packet.readUInt16BE(2));
+    if (this.encrypts.rtp) this.rtpApply(packet, headerBytes, bodyEnd, rollOver, clear);
     return clear;
   }
 
@@ -66,12 +65,20 @@ export class AesCmHmac implements Transform {
 
   // RFC 3711 §4.2: the MKI is not authenticated; the roll-over counter is, though it is not in the packet.
   private rtpTag(packet: Buffer, bodyEnd: number, rollOver: number): Buffer {
-    this.rollOverWord.writeUInt32BE(rollOver, 0);
-    return createHmac('sha1', this.rtpMacKey).update(packet.subarray(0, bodyEnd)).update(this.rollOverWord).digest();
+    return this.rtpHmac.update(packet, bodyEnd, rollOver);
   }
 
   private rtcpTag(packet: Buffer, end: number): Buffer {
-    return createHmac('sha1', this.rtcpMacKey).update(packet.subarray(0, end)).digest();
+    return this.rtcpHmac.update(packet, end);
+  }
+
+  /** Of a packet that was made here or has authenticated. */
+  private rtpApply(packet: Buffer, start: number, end: number, rollOver: number, out: Buffer): void {
+    const keystream = this.rtpKeystream;
+    const [ssrc, sequenceNumber] = [packet.readUInt32BE(8), packet.readUInt16BE(2)];
+    keystream.find(end - start, ssrc, rollOver, sequenceNumber);
+    keystream.confirm(ssrc, rollOver, sequenceNumber);
+    lay(keystream.octets, keystream.from, packet, start, end, out);
   }
 
   private rtcpApply(packet: Buffer, end: number, out: Buffer, indexWord: number): void {
@@ -80,11 +87,13 @@ export class AesCmHmac implements Transform {
       return;
     }
     const index = indexWord & 0x7fff_ffff;
-    this.rtcpCounter.apply(packet, rtcpHeaderBytes, end, out, packet.readUInt32BE(4), index >>> 16, index & 0xffff);
+    const keystream = this.rtcpKeystream;
+    keystream.find(end - rtcpHeaderBytes, packet.readUInt32BE(4), index >>> 16, index & 0xffff);
+    lay(keystream.octets, keystream.from, packet, rtcpHeaderBytes, end, out);
   }
 }
 
-const ssrcOfRtp = (packet: Buffer): number => packet.readUInt32BE(8);
+const keystreamOf = ({ key, salt }: SessionKeys): Keystream => new Keystream(key, counterModePrefix(salt), 0);
 
 // In a time that does not depend on where the two differ.
 function endsWith(packet: Buffer, tag: Buffer, tagBytes: number): boolean {

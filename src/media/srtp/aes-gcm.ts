@@ -1,127 +1,125 @@
 /**
  * AES in Galois/counter mode (RFC 7714).
  *
- * Owns       nonce, associated data and ciphertext of one packet.
- * Leaves to  layout.ts the places.
+ * Owns       associated data, ciphertext and tag of one packet.
+ * Leaves to  keystream.ts and ghash.ts the cryptography; layout.ts the places.
  */
-import { createCipheriv, createDecipheriv, type CipherGCMTypes } from 'node:crypto';
+import { createCipheriv } from 'node:crypto';
+import { Ghash } from './ghash.js';
+import { galoisPrefix, Keystream, lay } from './keystream.js';
 import { encryptedFlag, rtcpHeaderBytes, type Layout } from './layout.js';
 import type { DerivedKeys, SessionKeys } from './session-keys.js';
 import type { Transform } from './transform.js';
 
 const tagBytes = 16;
-const options = { authTagLength: tagBytes };
+/** SP 800-38D §7.1: the first counter block hides the tag, the others the data. */
+const firstBlock = 1;
+const dataAt = 16;
+
+/** Of RTP or of RTCP. */
+interface Half {
+  readonly keystream: Keystream;
+  readonly hash: Ghash;
+}
+
+const halfOf = ({ key, salt }: SessionKeys): Half => ({
+  keystream: new Keystream(key, galoisPrefix(salt), firstBlock),
+  hash: new Ghash(createCipheriv(`aes-${key.length * 8}-ecb`, key, null).setAutoPadding(false).update(Buffer.alloc(16))),
+});
 
 export class AesGcm implements Transform {
-  private readonly cipherName: CipherGCMTypes;
+  readonly #rtp: Half;
+  readonly #rtcp: Half;
+  readonly #layout: Layout;
 
-  constructor(
-    private readonly keys: DerivedKeys,
-    private readonly layout: Layout,
-  ) {
-    this.cipherName = keys.rtp.key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm';
+  constructor(keys: DerivedKeys, layout: Layout) {
+    this.#rtp = halfOf(keys.rtp);
+    this.#rtcp = halfOf(keys.rtcp);
+    this.#layout = layout;
   }
 
   sealRtp(packet: Buffer, headerBytes: number, rollOver: number, out: Buffer): void {
-    const nonce = rtpNonce(this.keys.rtp.salt, packet, rollOver);
-    const header = packet.subarray(0, headerBytes);
-    header.copy(out);
-    const tagAt = out.length - this.layout.rtpTagTail;
-    this.seal(this.keys.rtp, nonce, [header], packet.subarray(headerBytes), out, headerBytes, tagAt);
+    const { keystream, hash } = this.#rtp;
+    const [ssrc, sequenceNumber] = [packet.readUInt32BE(8), packet.readUInt16BE(2)];
+    keystream.find(dataAt + packet.length - headerBytes, ssrc, rollOver, sequenceNumber);
+    packet.copy(out, 0, 0, headerBytes);
+    lay(keystream.octets, keystream.from + dataAt, packet, headerBytes, packet.length, out);
+    hash.begin();
+    hash.absorb(packet, 0, headerBytes);
+    hash.absorb(out, headerBytes, packet.length);
+    hash.finish(headerBytes, packet.length - headerBytes);
+    putTag(hash, keystream, out, out.length - this.#layout.rtpTagTail);
+    keystream.confirm(ssrc, rollOver, sequenceNumber);
   }
 
   openRtp(packet: Buffer, headerBytes: number, rollOver: number): Buffer | undefined {
-    const nonce = rtpNonce(this.keys.rtp.salt, packet, rollOver);
-    const bodyEnd = packet.length - this.layout.rtpBodyTail;
-    const tagAt = packet.length - this.layout.rtpTagTail;
-    return this.open(this.keys.rtp, nonce, [], packet, headerBytes, bodyEnd, tagAt);
+    const { keystream, hash } = this.#rtp;
+    const [ssrc, sequenceNumber] = [packet.readUInt32BE(8), packet.readUInt16BE(2)];
+    const bodyEnd = packet.length - this.#layout.rtpBodyTail;
+    keystream.find(dataAt + bodyEnd - headerBytes, ssrc, rollOver, sequenceNumber);
+    hash.begin();
+    hash.absorb(packet, 0, headerBytes);
+    hash.absorb(packet, headerBytes, bodyEnd);
+    hash.finish(headerBytes, bodyEnd - headerBytes);
+    if (!hasTag(hash, keystream, packet, packet.length - this.#layout.rtpTagTail)) return undefined;
+    keystream.confirm(ssrc, rollOver, sequenceNumber);
+    const clear = Buffer.allocUnsafe(bodyEnd);
+    packet.copy(clear, 0, 0, headerBytes);
+    lay(keystream.octets, keystream.from + dataAt, packet, headerBytes, bodyEnd, clear);
+    return clear;
   }
 
   sealRtcp(packet: Buffer, indexWord: number, out: Buffer): void {
-    const nonce = rtcpNonce(this.keys.rtcp.salt, packet, indexWord);
-    const word = wordOf(indexWord);
-    const tagAt = out.length - this.layout.rtcpTagTail;
     // RFC 7714 §9.3: without the encryption flag the whole packet is associated data.
     const clearBytes = indexWord >= encryptedFlag ? rtcpHeaderBytes : packet.length;
-    const clear = packet.subarray(0, clearBytes);
-    clear.copy(out);
-    this.seal(this.keys.rtcp, nonce, [clear, word], packet.subarray(clearBytes), out, clearBytes, tagAt);
-    word.copy(out, out.length - this.layout.rtcpIndexTail);
+    const { keystream } = this.#find(packet, packet.length - clearBytes, indexWord);
+    packet.copy(out, 0, 0, clearBytes);
+    lay(keystream.octets, keystream.from + dataAt, packet, clearBytes, packet.length, out);
+    const hash = this.#hashRtcp(out, clearBytes, packet.length, indexWord);
+    putTag(hash, keystream, out, out.length - this.#layout.rtcpTagTail);
+    out.writeUInt32BE(indexWord, out.length - this.#layout.rtcpIndexTail);
   }
 
   openRtcp(packet: Buffer, indexWord: number): Buffer | undefined {
-    const nonce = rtcpNonce(this.keys.rtcp.salt, packet, indexWord);
-    const bodyEnd = packet.length - this.layout.rtcpBodyTail;
-    const tagAt = packet.length - this.layout.rtcpTagTail;
+    const bodyEnd = packet.length - this.#layout.rtcpBodyTail;
     const clearBytes = indexWord >= encryptedFlag ? rtcpHeaderBytes : bodyEnd;
-    return this.open(this.keys.rtcp, nonce, [wordOf(indexWord)], packet, clearBytes, bodyEnd, tagAt);
+    const { keystream } = this.#find(packet, bodyEnd - clearBytes, indexWord);
+    const hash = this.#hashRtcp(packet, clearBytes, bodyEnd, indexWord);
+    if (!hasTag(hash, keystream, packet, packet.length - this.#layout.rtcpTagTail)) return undefined;
+    const clear = Buffer.allocUnsafe(bodyEnd);
+    packet.copy(clear, 0, 0, clearBytes);
+    lay(keystream.octets, keystream.from + dataAt, packet, clearBytes, bodyEnd, clear);
+    return clear;
   }
 
-  private seal(
-    keys: SessionKeys,
-    nonce: Buffer,
-    associated: readonly Buffer[],
-    body: Buffer,
-    out: Buffer,
-    bodyAt: number,
-    tagAt: number,
-  ): void {
-    const cipher = createCipheriv(this.cipherName, keys.key, nonce, options);
-    cipher.setAAD(Buffer.concat(associated));
-    cipher.update(body).copy(out, bodyAt);
-    cipher.final();
-    cipher.getAuthTag().copy(out, tagAt);
+  /** RFC 7714 §9.1: the nonce has the 31-bit index where that of RTP has roll-over counter and sequence number. */
+  #find(packet: Buffer, bodyBytes: number, indexWord: number): Half {
+    const index = indexWord & 0x7fff_ffff;
+    this.#rtcp.keystream.find(dataAt + bodyBytes, packet.readUInt32BE(4), index >>> 16, index & 0xffff);
+    return this.#rtcp;
   }
 
-  /** @param associatedAfter what is authenticated beside the clear start of the packet */
-  private open(
-    keys: SessionKeys,
-    nonce: Buffer,
-    associatedAfter: readonly Buffer[],
-    packet: Buffer,
-    clearBytes: number,
-    bodyEnd: number,
-    tagAt: number,
-  ): Buffer | undefined {
-    const decipher = createDecipheriv(this.cipherName, keys.key, nonce, options);
-    const start = packet.subarray(0, clearBytes);
-    decipher.setAAD(associatedAfter.length === 0 ? start : Buffer.concat([start, ...associatedAfter]));
-    decipher.setAuthTag(packet.subarray(tagAt, tagAt + tagBytes));
-    const out = Buffer.allocUnsafe(bodyEnd);
-    start.copy(out);
-    decipher.update(packet.subarray(clearBytes, bodyEnd)).copy(out, clearBytes);
-    try {
-      decipher.final();
-    } catch {
-      // The one failure that final() has here, and the only way it tells: the tag does not fit.
-      return undefined;
-    }
-    return out;
+  /** RFC 7714 §9.2: what is in clear, then the index word, then the ciphertext. */
+  #hashRtcp(packet: Buffer, clearBytes: number, bodyEnd: number, indexWord: number): Ghash {
+    const { hash } = this.#rtcp;
+    const associated = Buffer.allocUnsafe(clearBytes + 4);
+    packet.copy(associated, 0, 0, clearBytes);
+    associated.writeUInt32BE(indexWord, clearBytes);
+    hash.begin();
+    hash.absorb(associated, 0, associated.length);
+    hash.absorb(packet, clearBytes, bodyEnd);
+    hash.finish(associated.length, bodyEnd - clearBytes);
+    return hash;
   }
 }
 
-// RFC 7714 §8.1: two zero octets, SSRC, roll-over counter, sequence number; XOR salt.
-function rtpNonce(salt: Buffer, packet: Buffer, rollOver: number): Buffer {
-  return nonceOf(salt, packet.readUInt32BE(8), rollOver, packet.readUInt16BE(2));
+function putTag(hash: Ghash, { octets, from }: Keystream, out: Buffer, at: number): void {
+  for (let n = 0; n < tagBytes; n += 1) out[at + n] = hash.octet(n) ^ (octets[from + n] ?? 0);
 }
 
-// RFC 7714 §9.1: two zero octets, SSRC, two zero octets, the 31-bit index; XOR salt.
-function rtcpNonce(salt: Buffer, packet: Buffer, indexWord: number): Buffer {
-  const index = indexWord & 0x7fff_ffff;
-  return nonceOf(salt, packet.readUInt32BE(4), index >>> 16, index & 0xffff);
-}
-
-function nonceOf(salt: Buffer, ssrc: number, indexHigh: number, indexLow: number): Buffer {
-  const nonce = Buffer.allocUnsafe(12);
-  nonce.writeUInt16BE(salt.readUInt16BE(0), 0);
-  nonce.writeUInt32BE((salt.readUInt32BE(2) ^ ssrc) >>> 0, 2);
-  nonce.writeUInt32BE((salt.readUInt32BE(6) ^ indexHigh) >>> 0, 6);
-  nonce.writeUInt16BE(salt.readUInt16BE(10) ^ indexLow, 10);
-  return nonce;
-}
-
-function wordOf(value: number): Buffer {
-  const word = Buffer.allocUnsafe(4);
-  word.writeUInt32BE(value, 0);
-  return word;
+/** In a time that does not depend on where the two differ. */
+function hasTag(hash: Ghash, { octets, from }: Keystream, packet: Buffer, at: number): boolean {
+  let difference = 0;
+  for (let n = 0; n < tagBytes; n += 1) difference |= hash.octet(n) ^ (octets[from + n] ?? 0) ^ (packet[at + n] ?? 0);
+  return difference === 0;
 }
