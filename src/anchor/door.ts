@@ -32,11 +32,11 @@ export interface AnchoredCall {
    * @throws Failure SIPREC_UNUSABLE when it cannot be read, or what the anchor says when it cannot copy.
    */
   startFork(answer: string): Promise<void>;
-  /** Until resumeFork, packets are neither copied nor kept for later; offers say inactive. Idempotent, at any time. */
-  pauseFork(): void;
-  resumeFork(): void;
+  /** Until resumeFork, packets are neither copied nor kept for later; offers say inactive at once. Idempotent, at any time; resolves when it holds, never rejects. */
+  pauseFork(): Promise<void>;
+  resumeFork(): Promise<void>;
   /** No more copies; those kept are dropped. The call goes on. */
-  stopFork(): void;
+  stopFork(): Promise<void>;
   /**
    * Plays a sound to one side or both, without changing the time of what they hear; what the recorder gets is not
    * touched. Another sound to the same side ends this one. Never throws: what cannot be played is told by the end.
@@ -103,16 +103,18 @@ export interface CallOptions {
 export interface Anchor {
   openCall(sessionId: string, options?: CallOptions): AnchoredCall;
   stats(): AnchorStats;
+  /** All that were relayed and dropped since it was opened; absent where somebody else's packets are not counted here. */
+  packets?(): RelayPackets;
   /** Whether it takes calls, for a person who asks for the health of all. */
   health(): { readonly ok: boolean; readonly detail: string };
   close(): Promise<void>;
 }
 
 /** Why a datagram did not go on: its side is unknown, it is a stranger's, or the recorder's copy found no room or no way. */
-export type RelayDropReason = 'no-target' | 'unknown-source' | 'queue-full' | 'send-failed';
+export const relayDropReasons = ['no-target', 'unknown-source', 'queue-full', 'send-failed'] as const;
+export type RelayDropReason = (typeof relayDropReasons)[number];
 
-/** What an anchor tells the one who watches it; called per packet, so it must be cheap. */
-export interface AnchorObserver {
-  relayed(from: Side): void;
-  dropped(reason: RelayDropReason): void;
+export interface RelayPackets {
+  readonly relayed: Readonly<Record<Side, number>>;
+  readonly dropped: Readonly<Record<RelayDropReason, number>>;
 }

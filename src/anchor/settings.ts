@@ -25,6 +25,8 @@ const relaySettings = mediaSettings.extend({
     .max(86_400)
     .optional()
     .describe('a call of which neither party has sent anything for so long, although neither is on hold, is ended; left out: never'),
+  threads: z.int().min(1).max(64).optional().describe('over which calls are spread; left out: one less than there are cores, one at least and eight at most'),
+  dscp: z.int().min(0).max(63).optional().describe('differentiated services code point of the packets sent (46: expedited forwarding); needs native calls, see accelerator'),
 });
 
 /** The media anchor: which member, and its own settings. */

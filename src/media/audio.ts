@@ -3,12 +3,29 @@ import { readResampled } from './resample.js';
 
 export interface Audio {
   readonly durationMs: number;
+  /** What it is made of, so that another thread can make the same. */
+  readonly source: AudioSource;
   /** Fills `out` with the samples from `from` on, counted at `rate`. Before its beginning and after its end there is silence. */
   read(rate: number, from: number, out: Int16Array): void;
 }
 
-export const clip = (samples: Int16Array, sampleRate: number): Audio => ({
+export type AudioSource =
+  /** `samples` lie in memory that threads share: they are not copied when they are handed over. */
+  | { readonly kind: 'clip'; readonly samples: Int16Array<SharedArrayBuffer>; readonly sampleRate: number }
+  | { readonly kind: 'tone'; readonly options: ToneOptions };
+
+export const audioOf = (source: AudioSource): Audio => (source.kind === 'tone' ? tone(source.options) : sharedClip(source.samples, source.sampleRate));
+
+/** Copies the samples. */
+export function clip(samples: Int16Array, sampleRate: number): Audio {
+  const shared = new Int16Array(new SharedArrayBuffer(samples.byteLength));
+  shared.set(samples);
+  return sharedClip(shared, sampleRate);
+}
+
+const sharedClip = (samples: Int16Array<SharedArrayBuffer>, sampleRate: number): Audio => ({
   durationMs: (samples.length * 1_000) / sampleRate,
+  source: { kind: 'clip', samples, sampleRate },
   read: (rate, from, out) => readResampled(samples, sampleRate, rate, from, out),
 });
 
@@ -23,6 +40,7 @@ export interface ToneOptions {
 
 export const tone = ({ hertz, durationMs, peak, rampMs }: ToneOptions): Audio => ({
   durationMs,
+  source: { kind: 'tone', options: { hertz, durationMs, peak, rampMs } },
   read(rate, from, out) {
     for (let n = 0; n < out.length; n += 1) {
       const atMs = ((from + n) * 1_000) / rate;

@@ -1,4 +1,4 @@
-export { clip, tone, type Audio, type ToneOptions } from './audio.js';
+export { audioOf, clip, tone, type Audio, type AudioSource, type ToneOptions } from './audio.js';
 export * from './codecs/index.js';
 export {
   encodeRtp,

@@ -81,6 +81,7 @@ export const definitions = {
   twintrack_stitch_failures_total: { kind: 'counter', help: 'Tries to stitch a session that failed.' },
   twintrack_ledger_entries_waiting: { kind: 'gauge', help: 'Entries of calls and captures that the database has not taken yet: kept in memory while it does not answer, 50000 at most.' },
   twintrack_edge_restarts_total: { kind: 'counter', help: 'Times the embedded SIP edge was started anew after a crash.' },
+  twintrack_media_thread_restarts_total: { kind: 'counter', help: 'Times a media thread of the relay was started anew after a crash.' },
   twintrack_sip_rejected_total: {
     kind: 'counter',
     help: 'SIP requests that were refused or dropped before a call came of them, by reason.',

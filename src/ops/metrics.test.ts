@@ -34,6 +34,7 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
   metrics.stitchFailed();
   metrics.ledgerWaiting(12);
   metrics.edgeRestarted();
+  metrics.mediaThreadRestarted();
   metrics.sipRejected('no-trunk');
   metrics.policyDecided('stale');
   metrics.policyUnanswered('timeout');
@@ -59,6 +60,7 @@ t.test('every recorder moves the metric that it is named for', async (t) => {
     'twintrack_stitch_failures_total 1',
     'twintrack_ledger_entries_waiting 12',
     'twintrack_edge_restarts_total 1',
+    'twintrack_media_thread_restarts_total 1',
     'twintrack_sip_rejected_total{reason="no-trunk"} 1',
     'twintrack_policy_decisions_total{by="stale"} 1',
     'twintrack_policy_unanswered_total{reason="timeout"} 1',

@@ -44,6 +44,7 @@ export interface Metrics {
   /** Entries of calls and captures that are not in the ledger's database yet. */
   ledgerWaiting(now: number): void;
   edgeRestarted(): void;
+  mediaThreadRestarted(): void;
   sipRejected(reason: SipRejectReason, by?: number): void;
   tlsFailed(reason: TlsFailureReason, by: number): void;
   policyDecided(by: PolicyDecider): void;
@@ -101,6 +102,7 @@ export const createMetrics = (): Metrics => {
   const stitchFailures = counter('twintrack_stitch_failures_total');
   const ledgerWaiting = gauge('twintrack_ledger_entries_waiting');
   const edgeRestarts = counter('twintrack_edge_restarts_total');
+  const mediaThreadRestarts = counter('twintrack_media_thread_restarts_total');
   const sipRejected = counter('twintrack_sip_rejected_total');
   const tlsFailures = counter('twintrack_sip_tls_failures_total');
 
@@ -127,6 +129,7 @@ export const createMetrics = (): Metrics => {
     stitchFailed: () => stitchFailures(1),
     ledgerWaiting: (now) => ledgerWaiting.set(now),
     edgeRestarted: () => edgeRestarts(1),
+    mediaThreadRestarted: () => mediaThreadRestarts(1),
     sipRejected: (reason, by = 1) => sipRejected(by, reason),
     tlsFailed: (reason, by) => tlsFailures(by, reason),
     policyDecided: (by) => policyDecisions(1, by),

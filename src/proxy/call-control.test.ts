@@ -8,7 +8,7 @@ function open(rule: object) {
   let nowMs = 1_000;
   const control = new CallControl({
     decision,
-    media: { pauseFork: () => said.forks.push('pause'), resumeFork: () => said.forks.push('resume') },
+    media: { pauseFork: () => Promise.resolve(void said.forks.push('pause')), resumeFork: () => Promise.resolve(void said.forks.push('resume')) },
     onChanged: () => (said.told += 1),
     onCommand: (command, source, { refused }) => said.commands.push(`${command} ${source}${refused === undefined ? '' : ' refused'}`),
     now: () => (nowMs += 1),

@@ -103,11 +103,11 @@ export class CallControl {
     if (isCopied(before) === isCopied(next)) return;
     const { media, now } = this.#options;
     if (isCopied(next)) {
-      media.resumeFork();
+      void media.resumeFork();
       this.#pauses = this.#pauses.map(({ fromMs, toMs = now() }) => ({ fromMs, toMs }));
       return;
     }
-    media.pauseFork();
+    void media.pauseFork();
     this.#pauses = bounded([...this.#pauses, { fromMs: now() }]);
   }
 }

@@ -1,4 +1,5 @@
 /** Routes and next hops between real user agents: failover in both ways of carrying a call, health, rewriting. */
+import assert from 'node:assert/strict';
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
@@ -112,7 +113,7 @@ interface BedOptions {
 async function openBed(t: Test, options: BedOptions): Promise<Bed> {
   const sip = options.sip ?? (await openSip());
   const firstPort = 50_000 + 2 * Math.floor(Math.random() * 4_000);
-  const anchor = openRelay({ settings: { address: '127.0.0.1', ports: [firstPort, firstPort + 200] }, observer: { relayed: () => undefined, dropped: () => undefined } });
+  const anchor = await openRelay({ settings: { address: '127.0.0.1', ports: [firstPort, firstPort + 200], accelerator: 'auto', threads: 1 }, onCrash: assert.ifError });
   const metrics = createMetrics();
   const log: string[] = [];
   const began: NewCall[] = [];
@@ -131,7 +132,7 @@ async function openBed(t: Test, options: BedOptions): Promise<Bed> {
       health: { ...healthSettings.parse({}), ...options.health },
       strangers: 'refuse',
       policy: policySettings.parse({ otherwise: { record: options.record ?? 'always' } }),
-      anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000] } },
+      anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000], accelerator: 'auto' } },
       recording: { recorder: 'sip:rec@127.0.0.1:9;transport=tcp', recorders: {}, answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false },
       retention: {},
     },

@@ -1,4 +1,5 @@
 /** The proxy with a policy service that answers, hangs, or is asked in vain; calls are decided and none is recorded. */
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -47,7 +48,7 @@ async function openBed(t: Test, { settings = {}, limits = {}, answer }: { settin
     rang += 1;
     response.send(486);
   });
-  const anchor = openRelay({ settings: { address: '127.0.0.1', ports: [59_000, 59_100] }, observer: { relayed: () => undefined, dropped: () => undefined } });
+  const anchor = await openRelay({ settings: { address: '127.0.0.1', ports: [59_000, 59_100], accelerator: 'auto', threads: 1 }, onCrash: assert.ifError });
   const [log, metrics, policy] = [createLog({ level: 'silent', name: 'test' }), createMetrics(), policySettings.parse({ otherwise: { record: 'never' } })];
   const policyService = await openPolicyService(policyServiceSettings.parse({ url, ...settings }), { local: new Policy(policy), log, metrics, now: () => performance.now(), random: Math.random });
   const ledger: Bed['ledger'] = [];
@@ -63,7 +64,7 @@ async function openBed(t: Test, { settings = {}, limits = {}, answer }: { settin
       failover: failoverSettings.parse({}),
       health: healthSettings.parse({}),
       policy,
-      anchor: { relay: { address: '127.0.0.1', ports: [59_000, 59_100] } },
+      anchor: { relay: { address: '127.0.0.1', ports: [59_000, 59_100], accelerator: 'auto' } },
       recording: { recorder: 'sip:nobody@127.0.0.1', recorders: {}, answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false },
       retention: {},
     },

@@ -4,6 +4,7 @@
  * The user agents are opened once for a test file, each with its edge; every bed has a proxy of its own, and says
  * what the others do while it is there.
  */
+import assert from 'node:assert/strict';
 import t, { type Test } from 'tap';
 import { openRelay } from '../anchor/index.js';
 import type { CallEnd, NewCall } from '../ledger/index.js';
@@ -123,7 +124,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       });
     });
   const firstPort = 50_000 + 2 * Math.floor(Math.random() * 4_000);
-  const anchor = openRelay({ settings: { address: '127.0.0.1', ports: options.ports ?? [firstPort, firstPort + 200], mediaTimeoutSeconds: options.mediaTimeoutSeconds }, observer: { relayed: () => undefined, dropped: () => undefined } });
+  const anchor = await openRelay({ settings: { address: '127.0.0.1', ports: options.ports ?? [firstPort, firstPort + 200], accelerator: 'auto', threads: 1, mediaTimeoutSeconds: options.mediaTimeoutSeconds }, onCrash: assert.ifError });
   const ledger: LedgerEntry[] = [];
   let tellEnd: (end: CallEnd) => void = () => undefined;
   const ended = new Promise<CallEnd>((resolve) => (tellEnd = resolve));
@@ -137,7 +138,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       failover: failoverSettings.parse({}),
       health: healthSettings.parse({}),
       policy: policySettings.parse(options.policy ?? {}),
-      anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000], mediaTimeoutSeconds: options.mediaTimeoutSeconds } },
+      anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000], accelerator: 'auto', mediaTimeoutSeconds: options.mediaTimeoutSeconds } },
       recording: {
         recorders: { default: { uris: [...(options.recordersBefore ?? []), `sip:rec@${addressOf(recorder.sip, 'tcp')};transport=tcp`] } },
         answerTimeoutMs: options.recordersBefore === undefined ? 4_000 : 300,

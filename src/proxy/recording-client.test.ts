@@ -76,9 +76,12 @@ function open({ recorder = alone, recorders = [recorder], ...settings }: Partial
       said.forks.push(answer);
       return Promise.resolve();
     },
-    pauseFork: () => undefined,
-    resumeFork: () => undefined,
-    stopFork: () => (said.stops += 1),
+    pauseFork: () => Promise.resolve(),
+    resumeFork: () => Promise.resolve(),
+    stopFork: () => {
+      said.stops += 1;
+      return Promise.resolve();
+    },
     play: () => ({ stop: () => undefined, ended: Promise.resolve({}) }),
     close: () => Promise.resolve(),
   };

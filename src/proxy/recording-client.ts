@@ -133,7 +133,7 @@ export class RecordingClient {
       // A session that runs and cannot go on is ended: else the recorder would wait for its BYE for ever.
       if (this.#state === 'live') this.#bye();
       if (this.#step('failed') || this.#step('recorder-left')) {
-        this.#options.media.stopFork();
+        void this.#options.media.stopFork();
         this.#options.onLost(messageOf(error));
       }
     }
@@ -200,7 +200,7 @@ export class RecordingClient {
     }
     dialog.on('destroy', () => {
       if (this.#step('recorder-left')) {
-        this.#options.media.stopFork();
+        void this.#options.media.stopFork();
         this.#options.onLost('the recorder ended the recording session');
       }
     });

@@ -2,7 +2,7 @@ import type { Failure } from '../errors/index.js';
 import type { Ledger } from '../ledger/index.js';
 import type { Log, Metrics } from '../ops/index.js';
 import type { SipConnection } from '../sip/index.js';
-import type { PortPool } from '../udp/index.js';
+import type { Datagrams, PortPool } from '../udp/index.js';
 import type { VaultPublic } from '../vault/index.js';
 import type { IntakeObserver } from './intake.js';
 import type { RecorderSettings } from './settings.js';
@@ -26,6 +26,7 @@ export interface RecorderOptions {
 /** What every session of a recorder shares. */
 export interface RecorderContext extends RecorderOptions {
   readonly ports: PortPool;
+  readonly datagrams: Datagrams;
   readonly onCaptureFailure: (failure: Failure, sessionId: string) => void;
   readonly onLedgerFailure: (error: unknown, sessionId: string, path: string) => void;
 }

@@ -6,10 +6,9 @@
  * Owns       the sockets of the stream.
  * Leaves to  the stitcher order, loss, keys and meaning.
  */
-import type { RemoteInfo } from 'node:dgram';
 import type { CaptureWriter } from '../capture/index.js';
 import { isRtcp } from '../media/index.js';
-import type { MediaSockets } from '../udp/index.js';
+import { sameEndpoint, type Endpoint, type MediaSockets } from '../udp/index.js';
 
 /** Not RTP or RTCP at all, or not from the stream's source. */
 export type PacketReject = 'malformed' | 'unknown-source';
@@ -30,15 +29,15 @@ export class Intake {
   readonly #writer: CaptureWriter;
   readonly #stream: number;
   readonly #observer: IntakeObserver;
-  #source: { address: string; port: number } | undefined;
+  #source: Endpoint | undefined;
 
   constructor(sockets: MediaSockets, writer: CaptureWriter, stream: number, observer: IntakeObserver) {
     this.#sockets = sockets;
     this.#writer = writer;
     this.#stream = stream;
     this.#observer = observer;
-    sockets.rtp.on('message', (bytes, from) => this.#take(bytes, from, isRtcp(bytes)));
-    sockets.rtcp.on('message', (bytes, from) => this.#take(bytes, from, true));
+    sockets.rtp.receive((bytes, from) => this.#take(bytes, from, isRtcp(bytes)));
+    sockets.rtcp.receive((bytes, from) => this.#take(bytes, from, true));
   }
 
   get port(): number {
@@ -49,7 +48,7 @@ export class Intake {
     return this.#sockets.close();
   }
 
-  #take(bytes: Buffer, from: RemoteInfo, rtcp: boolean): void {
+  #take(bytes: Buffer, from: Endpoint, rtcp: boolean): void {
     const reject = this.#check(bytes, from, rtcp);
     if (reject !== undefined) {
       this.#observer.rejected(reject);
@@ -59,14 +58,14 @@ export class Intake {
     this.#observer.received();
   }
 
-  #check(bytes: Buffer, from: RemoteInfo, rtcp: boolean): PacketReject | undefined {
+  #check(bytes: Buffer, from: Endpoint, rtcp: boolean): PacketReject | undefined {
     if (bytes.length < shortestPacketBytes || (bytes[0] ?? 0) >> 6 !== 2) return 'malformed';
     const source = this.#source;
     if (source === undefined) {
-      if (!rtcp) this.#source = { address: from.address, port: from.port };
+      if (!rtcp) this.#source = from;
       return undefined;
     }
     // RTCP may come from a port of its own, but not from another machine.
-    return source.address === from.address && (rtcp || source.port === from.port) ? undefined : 'unknown-source';
+    return sameEndpoint(source, from) || (rtcp && source.address === from.address) ? undefined : 'unknown-source';
   }
 }

@@ -7,7 +7,7 @@
 import { mkdir } from 'node:fs/promises';
 import { messageOf } from '../errors/index.js';
 import { SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
-import { PortPool } from '../udp/index.js';
+import { openDatagrams, PortPool } from '../udp/index.js';
 import type { RecorderContext, RecorderOptions } from './context.js';
 import { readRecordingOffer } from './offer.js';
 import { RecordingSession, recordingRequestOf } from './recording-session.js';
@@ -24,6 +24,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
   const context: RecorderContext = {
     ...options,
     ports: new PortPool(settings.media.ports[0], settings.media.ports[1]),
+    datagrams: await openDatagrams(settings.media.accelerator),
     onCaptureFailure: (failure, sessionId) => log.error({ sessionId, code: failure.code }, failure.message),
     onLedgerFailure: (error, sessionId, path) =>
       log.error({ sessionId, path, reason: messageOf(error) }, 'the ledger did not take a capture; it is found again at the next start'),

@@ -191,7 +191,7 @@ export class RecordingSession {
   async #intake(index: number): Promise<Intake> {
     const known = this.#intakes.get(index);
     if (known !== undefined) return known;
-    const sockets = await openMediaSockets(this.#context.settings.media.address, this.#context.ports);
+    const sockets = await openMediaSockets(this.#context.settings.media.address, this.#context.ports, this.#context.datagrams);
     const intake = new Intake(sockets, this.#writer, index, this.#context.observer);
     this.#intakes.set(index, intake);
     return intake;

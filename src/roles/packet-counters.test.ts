@@ -18,19 +18,19 @@ t.afterEach(() => mock.timers.reset());
 
 t.test('counts are handed over in sums, once a second, and each once', (t) => {
   const { counters, told } = open();
-  for (let n = 0; n < 3; n += 1) counters.relay.relayed('caller');
-  counters.relay.relayed('callee');
-  counters.relay.dropped('queue-full');
-  counters.relay.dropped('queue-full');
-  counters.relay.dropped('no-target');
+  const dropped = { 'no-target': 1, 'unknown-source': 0, 'queue-full': 2, 'send-failed': 0 };
+  counters.watch(() => ({ relayed: { caller: 3, callee: 1 }, dropped }));
   counters.intake.received();
   counters.intake.rejected('malformed');
   mock.timers.tick(999);
   t.strictSame(told, []);
   mock.timers.tick(1);
-  t.strictSame(told, [['caller-to-callee', 3], ['callee-to-caller', 1], ['received', 1], ['dropped', 'no-target', 1], ['dropped', 'queue-full', 2], ['rejected', 'malformed', 1]]);
+  t.strictSame(told, [['caller-to-callee', 3], ['callee-to-caller', 1], ['dropped', 'no-target', 1], ['dropped', 'queue-full', 2], ['received', 1], ['rejected', 'malformed', 1]]);
   mock.timers.tick(5_000);
   t.equal(told.length, 6, 'nothing new, nothing said');
+  dropped['queue-full'] = 7;
+  mock.timers.tick(1_000);
+  t.strictSame(told[6], ['dropped', 'queue-full', 5]);
   counters.close();
   t.end();
 });

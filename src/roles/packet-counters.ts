@@ -2,7 +2,7 @@
  * Packet counts on their way to the metrics: plain numbers, handed over once a second, because a labelled
  * counter costs more than the packet it counts.
  */
-import type { AnchorObserver, RelayDropReason } from '../anchor/index.js';
+import type { RelayDropReason, RelayPackets } from '../anchor/index.js';
 import type { Metrics } from '../ops/index.js';
 
 const everyMs = 1_000;
@@ -14,7 +14,8 @@ interface IntakeCounts {
 }
 
 export interface PacketCounters {
-  readonly relay: AnchorObserver;
+  /** Has the anchor's counts looked at from now on. */
+  watch(packets: () => RelayPackets): void;
   readonly intake: IntakeCounts;
   /** Hands over what is left and stops. */
   close(): void;
@@ -23,21 +24,27 @@ export interface PacketCounters {
 type Sink = Pick<Metrics, 'relayPackets' | 'relayDropped' | 'recorderPacketsReceived' | 'recorderPacketsRejected'>;
 
 export function openPacketCounters(metrics: Sink): PacketCounters {
-  let fromCaller = 0;
-  let fromCallee = 0;
+  let relay: (() => RelayPackets) | undefined;
+  const told = new Map<string, number>();
   let received = 0;
-  const dropped: Record<RelayDropReason, number> = { 'no-target': 0, 'unknown-source': 0, 'queue-full': 0, 'send-failed': 0 };
   const rejected = { malformed: 0, 'unknown-source': 0 };
 
+  /** What has come since it was last told. */
+  const tellNew = (what: string, count: number, tell: (by: number) => void): void => {
+    const by = count - (told.get(what) ?? 0);
+    told.set(what, count);
+    if (by > 0) tell(by);
+  };
+
   const handOver = (): void => {
-    if (fromCaller > 0) metrics.relayPackets('caller-to-callee', fromCaller);
-    if (fromCallee > 0) metrics.relayPackets('callee-to-caller', fromCallee);
-    if (received > 0) metrics.recorderPacketsReceived(received);
-    fromCaller = fromCallee = received = 0;
-    for (const reason of Object.keys(dropped) as RelayDropReason[]) {
-      if (dropped[reason] > 0) metrics.relayDropped(reason, dropped[reason]);
-      dropped[reason] = 0;
+    const packets = relay?.();
+    if (packets !== undefined) {
+      tellNew('caller', packets.relayed.caller, (by) => metrics.relayPackets('caller-to-callee', by));
+      tellNew('callee', packets.relayed.callee, (by) => metrics.relayPackets('callee-to-caller', by));
+      for (const [reason, count] of Object.entries(packets.dropped)) tellNew(reason, count, (by) => metrics.relayDropped(reason as RelayDropReason, by));
     }
+    if (received > 0) metrics.recorderPacketsReceived(received);
+    received = 0;
     for (const reason of Object.keys(rejected) as (keyof typeof rejected)[]) {
       if (rejected[reason] > 0) metrics.recorderPacketsRejected(reason, rejected[reason]);
       rejected[reason] = 0;
@@ -45,12 +52,8 @@ export function openPacketCounters(metrics: Sink): PacketCounters {
   };
   const timer = setInterval(handOver, everyMs);
   return {
-    relay: {
-      relayed: (from) => {
-        if (from === 'caller') fromCaller += 1;
-        else fromCallee += 1;
-      },
-      dropped: (reason) => (dropped[reason] += 1),
+    watch(packets) {
+      relay = packets;
     },
     intake: {
       received: () => (received += 1),

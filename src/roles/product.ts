@@ -214,8 +214,18 @@ async function openProxyRole(parts: Parts): Promise<ProxyRole> {
   };
 }
 
-async function openAnchor({ config: { anchor: { relay, rtpengine } }, counters, log }: Parts): Promise<Anchor> {
-  if (relay !== undefined) return openRelay({ settings: relay, observer: counters.relay });
+async function openAnchor({ config: { anchor: { relay, rtpengine } }, counters, log, metrics }: Parts): Promise<Anchor> {
+  if (relay !== undefined) {
+    const opened = await openRelay({
+      settings: relay,
+      onCrash: (error) => {
+        metrics.mediaThreadRestarted();
+        log.error({ role: 'proxy', reason: error.message }, 'a media thread crashed and is started anew; its calls go on');
+      },
+    });
+    counters.watch(() => opened.packets());
+    return opened;
+  }
   assert(rtpengine !== undefined, 'the configuration has one of them');
   return openRtpengine({
     settings: rtpengine,

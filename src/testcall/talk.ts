@@ -18,7 +18,7 @@ import {
   type SrtpReceiver,
   type SrtpSender,
 } from '../media/index.js';
-import type { MediaSockets } from '../udp/index.js';
+import type { Endpoint, MediaSockets } from '../udp/index.js';
 import { voiceRate, type Voice } from './voices.js';
 
 export type TestCodec = 'PCMU' | 'PCMA';
@@ -51,6 +51,8 @@ export interface Talked {
 
 export class Talk {
   readonly #options: TalkOptions;
+  readonly #rtp: Endpoint;
+  readonly #rtcp: Endpoint;
   readonly #ssrc = randomBytes(4).readUInt32BE();
   readonly #firstSequence = randomBytes(2).readUInt16BE();
   readonly #firstTimestamp = randomBytes(4).readUInt32BE();
@@ -60,7 +62,10 @@ export class Talk {
 
   constructor(options: TalkOptions) {
     this.#options = options;
-    options.sockets.rtp.on('message', (bytes) => {
+    const { address, rtpPort, rtcpPort } = options.remote;
+    this.#rtp = { address, port: rtpPort };
+    this.#rtcp = { address, port: rtcpPort };
+    options.sockets.rtp.receive((bytes) => {
       const clear = options.unprotect === undefined ? bytes : options.unprotect.unprotectRtp(bytes);
       const packet = typeof clear === 'string' ? clear : parseRtp(clear);
       if (typeof packet === 'string') {
@@ -102,7 +107,7 @@ export class Talk {
   }
 
   #send(at: number, payload: Buffer): void {
-    const { sockets, remote, codec, protect } = this.#options;
+    const { sockets, codec, protect } = this.#options;
     const packet = encodeRtp({
       marker: at === 0,
       payloadType: payloadTypes[codec],
@@ -111,12 +116,12 @@ export class Talk {
       ssrc: this.#ssrc,
       payload,
     });
-    sockets.rtp.send(protect === undefined ? packet : protect.protectRtp(packet), remote.rtpPort, remote.address);
+    sockets.rtp.send(protect === undefined ? packet : protect.protectRtp(packet), this.#rtp);
   }
 
   /** RFC 3550 §6.4.1: which instant of our clock the timestamps mean. */
   #report(packets: number, startedAtMs: number): void {
-    const { sockets, remote, protect, cname } = this.#options;
+    const { sockets, protect, cname } = this.#options;
     const sentMs = packets * packetMs;
     const compound = encodeRtcp([
       {
@@ -131,7 +136,7 @@ export class Talk {
       },
       { type: 'SDES', chunks: [{ ssrc: this.#ssrc, items: [{ item: 1, text: cname }] }] },
     ]);
-    sockets.rtcp.send(protect === undefined ? compound : protect.protectRtcp(compound), remote.rtcpPort, remote.address);
+    sockets.rtcp.send(protect === undefined ? compound : protect.protectRtcp(compound), this.#rtcp);
   }
 }
 

@@ -1,4 +1,8 @@
 /** Media sockets on port ranges: what the relay and the recorder share. */
-export { openMediaSockets, type MediaSockets } from './media-sockets.js';
+export { openDatagrams } from './accelerator.js';
+export { closeDescriptors, newDescriptorList } from './native/index.js';
+export { sameEndpoint, type Datagrams, type DatagramSocket, type Endpoint } from './datagrams.js';
+export { bindPair, onFreePair, openMediaSockets, type MediaSockets } from './media-sockets.js';
+export { nodeDatagrams } from './node-datagrams.js';
 export { PortPool } from './port-pool.js';
 export { announcedAddress, mediaSettings, type MediaSettings } from './settings.js';

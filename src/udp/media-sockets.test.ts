@@ -14,11 +14,11 @@ t.test('a pair is an even port for RTP and the next for RTCP, and both receive',
   t.teardown(() => pair.close());
   t.equal(pair.rtpPort % 2, 0);
   t.equal(pair.rtcpPort, pair.rtpPort + 1);
-  t.strictSame([pair.rtp.address().port, pair.rtcp.address().port], [pair.rtpPort, pair.rtcpPort]);
-  const came = Promise.all([once(pair.rtp, 'message'), once(pair.rtcp, 'message')]);
-  pair.rtcp.send('to rtp', pair.rtpPort, loopback);
-  pair.rtp.send('to rtcp', pair.rtcpPort, loopback);
-  t.strictSame((await came).map(([bytes]) => String(bytes)), ['to rtp', 'to rtcp']);
+  t.strictSame([pair.rtp.port, pair.rtcp.port], [pair.rtpPort, pair.rtcpPort]);
+  const came = Promise.all([pair.rtp, pair.rtcp].map((socket) => new Promise((resolve) => socket.receive((bytes) => resolve(String(bytes))))));
+  pair.rtcp.send(Buffer.from('to rtp'), { address: loopback, port: pair.rtpPort });
+  pair.rtp.send(Buffer.from('to rtcp'), { address: loopback, port: pair.rtcpPort });
+  t.strictSame(await came, ['to rtp', 'to rtcp']);
 });
 
 t.test('a port that another process holds is passed over, be it the pair\'s first or second', async (t) => {

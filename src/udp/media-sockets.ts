@@ -2,73 +2,54 @@
  * Bound UDP sockets for media.
  *
  * Owns       binding a pair out of a pool, and giving the pair back when it is closed.
- * Leaves to  the relay and the recorder what is sent and received.
+ * Leaves to  the relay and the recorder what is sent and received; datagrams.ts the sockets themselves.
  * Lifetime   whoever opened a pair closes it; a closed pair sends and receives nothing.
  */
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
 import { Failure } from '../errors/index.js';
+import type { Datagrams, DatagramSocket, SocketOptions } from './datagrams.js';
+import { nodeDatagrams } from './node-datagrams.js';
 import type { PortPool } from './port-pool.js';
+
+/** Pairs that are tried where others hold the ports. */
+const attempts = 20;
 
 export interface MediaSockets {
   readonly address: string;
   readonly rtpPort: number;
   readonly rtcpPort: number;
-  readonly rtp: Socket;
-  readonly rtcp: Socket;
+  readonly rtp: DatagramSocket;
+  readonly rtcp: DatagramSocket;
   /** Resolves when both sockets are closed; safe to call twice. */
   close(): Promise<void>;
 }
 
-/** Every address we send to is a literal: resolving it would cost a thread hop a packet. */
-const literal = (family: 4 | 6) => (host: string, _options: unknown, done: (error: null, address: string, family: number) => void) => {
-  done(null, host, family);
-};
-
-async function bind(address: string, port: number): Promise<Socket> {
-  const family = isIPv6(address) ? 6 : 4;
-  const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: literal(family) });
-  // With our lookup the event comes within bind().
-  const listening = once(socket, 'listening');
+/** A pair on exactly these ports, with no pool. @throws Error as Datagrams.open. */
+export async function bindPair(address: string, port: number, datagrams: Datagrams, options: SocketOptions = {}): Promise<MediaSockets> {
+  const rtp = await datagrams.open(address, port, options);
   try {
-    socket.bind(port, address);
-    await listening;
+    const rtcp = await datagrams.open(address, port + 1, options);
+    return { address, rtpPort: port, rtcpPort: port + 1, rtp, rtcp, close: () => Promise.all([rtp.close(), rtcp.close()]).then(() => undefined) };
   } catch (error) {
-    socket.close();
+    await rtp.close();
     throw error;
   }
-  // An ICMP error of one datagram must not end the process; the far end's silence is noticed elsewhere.
-  socket.on('error', () => undefined);
-  return socket;
 }
 
-const closed = (socket: Socket): Promise<void> =>
-  new Promise((resolve) => {
-    socket.close(() => {
-      resolve();
-    });
-  });
-
 /**
- * Opens a pair of sockets on ports of the pool.
+ * Opens something on a pair of ports of the pool: on the next one where others hold those.
  *
  * @throws Failure PORTS_EXHAUSTED when no pair is free, MEDIA_BIND when the address is not ours.
  */
-export async function openMediaSockets(address: string, pool: PortPool): Promise<MediaSockets> {
+export async function onFreePair<T>(address: string, pool: PortPool, open: (port: number) => Promise<T>): Promise<{ readonly port: number; readonly opened: T }> {
   const taken: number[] = [];
   try {
-    for (let attempt = 0; attempt < 20; attempt++) {
+    for (let attempt = 0; attempt < attempts; attempt++) {
       const port = pool.take();
       if (port === undefined) break;
-      let rtp: Socket | undefined;
       try {
-        rtp = await bind(address, port);
-        const rtcp = await bind(address, port + 1);
-        return pair(address, port, rtp, rtcp, pool);
+        return { port, opened: await open(port) };
       } catch (error) {
         taken.push(port);
-        if (rtp !== undefined) await closed(rtp);
         // Another process holds that port: the next one serves as well. Any other error would repeat.
         if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') {
           throw new Failure('MEDIA_BIND', `no media socket can be opened on ${address}: is it an address of this machine?`, {
@@ -86,18 +67,18 @@ export async function openMediaSockets(address: string, pool: PortPool): Promise
   });
 }
 
-function pair(address: string, port: number, rtp: Socket, rtcp: Socket, pool: PortPool): MediaSockets {
+/**
+ * Opens a pair of sockets on ports of the pool.
+ *
+ * @throws Failure as onFreePair.
+ */
+export async function openMediaSockets(address: string, pool: PortPool, datagrams: Datagrams = nodeDatagrams): Promise<MediaSockets> {
+  const { port, opened } = await onFreePair(address, pool, (port) => bindPair(address, port, datagrams));
   let closing: Promise<void> | undefined;
   return {
-    address,
-    rtpPort: port,
-    rtcpPort: port + 1,
-    rtp,
-    rtcp,
+    ...opened,
     close() {
-      closing ??= Promise.all([closed(rtp), closed(rtcp)]).then(() => {
-        pool.giveBack(port);
-      });
+      closing ??= opened.close().then(() => pool.giveBack(port));
       return closing;
     },
   };

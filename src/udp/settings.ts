@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accelerators } from './accelerator.js';
 
 /** Where media sockets are opened: one local address and an inclusive range of ports; and what others know it by. */
 export const mediaSettings = z.strictObject({
@@ -11,6 +12,10 @@ export const mediaSettings = z.strictObject({
     .tuple([z.int().min(1024).max(65_535), z.int().min(1024).max(65_535)])
     .refine(([first, last]) => last - first >= 3, 'the range must hold at least two pairs of ports')
     .describe('first and last port of the range, even numbers carry RTP'),
+  accelerator: z
+    .enum(accelerators)
+    .default('auto')
+    .describe("auto: packets by the system's own calls where the optional package koffi is installed and this is 64-bit Linux; off: by Node's"),
 });
 
 /** What the SDP names. */

@@ -5,11 +5,16 @@ import { openRelay } from './index.js';
 
 const firstPort = 28_000 + (process.pid % 100) * 100;
 
-testAnchorContract(t, {
-  keeps: true,
-  open: (t) => {
-    const anchor = openRelay({ settings: { address: loopback, ports: [firstPort, firstPort + 79] }, observer: { relayed: () => undefined, dropped: () => undefined } });
-    t.teardown(() => anchor.close());
-    return Promise.resolve(anchor);
-  },
-});
+for (const accelerator of ['auto', 'off'] as const) {
+  void t.test(`packets by ${accelerator === 'auto' ? 'native calls, where they are to be had' : "Node's sockets"}`, (t) => {
+    testAnchorContract(t, {
+      keeps: true,
+      open: async (t) => {
+        const anchor = await openRelay({ settings: { address: loopback, ports: [firstPort, firstPort + 79], accelerator, threads: 1 }, onCrash: (error) => t.error(error) });
+        t.teardown(() => anchor.close());
+        return anchor;
+      },
+    });
+    t.end();
+  });
+}

@@ -5,57 +5,52 @@
  * bursts; those that come meanwhile wait behind them. So a recording holds the call from its first packet
  * although the recording session begins later.
  *
- * Owns       the sending socket of one stream and the packets kept for it.
- * Lifetime   close() drops what is kept.
+ * Owns       the packets kept for one stream.
+ * Lifetime   stop() drops what is kept; the socket is closed by whoever opened it.
  */
-import type { MediaSockets } from '../../udp/index.js';
-import type { AnchorObserver } from '../door.js';
+import type { Endpoint, MediaSockets } from '../../udp/index.js';
+import { KeptPackets } from './kept-packets.js';
+import type { PacketObserver } from './packet-counts.js';
 
-/** Five seconds of G.711 at 20 ms with its RTCP: longer than any recorder may take to answer. */
-const keptPackets = 300;
+/** Five seconds of packets of 20 ms with their RTCP: longer than any recorder may take to answer. */
+const maxKeptPackets = 300;
+/** As much for 32 kHz of L16; a G.711 call needs 53 kB. */
+const maxKeptBytes = 400_000;
 /** All at once they overflow the receive buffer that Linux gives a socket (212,992 bytes, some 270 packets). */
 const burstPackets = 25;
 const burstEveryMs = 5;
 
 export interface ForkTarget {
-  readonly address: string;
-  readonly rtpPort: number;
-  /** Same as `rtpPort` where RTP and RTCP share it (RFC 5761). */
-  readonly rtcpPort: number;
+  readonly rtp: Endpoint;
+  /** The same as `rtp` where they share a port (RFC 5761). */
+  readonly rtcp: Endpoint;
 }
 
 export class Fork {
   readonly #sockets: MediaSockets;
-  readonly #observer: AnchorObserver;
+  readonly #observer: PacketObserver;
   #target: ForkTarget | undefined;
-  #kept: { bytes: Buffer; rtcp: boolean }[] = [];
+  readonly #failed: () => void;
+  readonly #kept = new KeptPackets(maxKeptPackets, maxKeptBytes);
   #stopped = false;
   #paused = false;
   #nextBurst: NodeJS.Timeout | undefined;
 
-  constructor(sockets: MediaSockets, observer: AnchorObserver) {
+  constructor(sockets: MediaSockets, observer: PacketObserver) {
     this.#sockets = sockets;
     this.#observer = observer;
+    this.#failed = () => observer.dropped('send-failed');
   }
 
-  get port(): number {
-    return this.#sockets.rtpPort;
-  }
-
-  /** `bytes` must not be changed afterwards: it may be kept. */
   copy(bytes: Buffer, rtcp: boolean): void {
     if (this.#stopped || this.#paused) return;
-    if (this.#target !== undefined && this.#kept.length === 0) {
-      this.#send(bytes, rtcp, this.#target);
-    } else if (this.#kept.length < keptPackets) {
-      this.#kept.push({ bytes, rtcp });
-    } else {
-      this.#observer.dropped('queue-full');
-    }
+    if (this.#target !== undefined && this.#kept.count === 0) this.#send(bytes, rtcp, this.#target);
+    else if (!this.#kept.push(bytes, rtcp)) this.#observer.dropped('queue-full');
   }
 
   start(target: ForkTarget): void {
     this.#target = target;
+    this.#sockets.rtp.connect?.(target.rtp);
     this.#stopped = false;
     if (this.#nextBurst === undefined) this.#sendKept();
   }
@@ -72,27 +67,24 @@ export class Fork {
   stop(): void {
     this.#stopped = true;
     this.#target = undefined;
-    this.#kept = [];
+    this.#kept.clear();
     clearTimeout(this.#nextBurst);
     this.#nextBurst = undefined;
-  }
-
-  async close(): Promise<void> {
-    this.stop();
-    await this.#sockets.close();
   }
 
   #sendKept(): void {
     this.#nextBurst = undefined;
     const target = this.#target;
     if (target === undefined) return;
-    for (const { bytes, rtcp } of this.#kept.splice(0, burstPackets)) this.#send(bytes, rtcp, target);
-    if (this.#kept.length > 0) this.#nextBurst = setTimeout(() => this.#sendKept(), burstEveryMs);
+    for (let n = 0; n < burstPackets; n += 1) {
+      const kept = this.#kept.shift();
+      if (kept === undefined) return;
+      this.#send(kept.bytes, kept.rtcp, target);
+    }
+    if (this.#kept.count > 0) this.#nextBurst = setTimeout(() => this.#sendKept(), burstEveryMs);
   }
 
   #send(bytes: Buffer, rtcp: boolean, target: ForkTarget): void {
-    this.#sockets.rtp.send(bytes, rtcp ? target.rtcpPort : target.rtpPort, target.address, (error) => {
-      if (error !== null) this.#observer.dropped('send-failed');
-    });
+    this.#sockets.rtp.send(bytes, rtcp ? target.rtcp : target.rtp, this.#failed);
   }
 }

@@ -1,47 +1,90 @@
-/** The built-in media anchor: relays datagrams between two sides and forks both directions. */
+/** The built-in media anchor: relays datagrams between two sides and forks both directions, in threads of its own. */
+import { availableParallelism } from 'node:os';
+import { Failure } from '../../errors/index.js';
 import { announcedAddress, PortPool } from '../../udp/index.js';
+import type { Anchor, Play } from '../door.js';
 import type { RelaySettings } from '../settings.js';
-import type { Anchor, AnchorObserver } from '../door.js';
+import { MediaThread, type CallSeats } from './media-thread.js';
+import type { SharedSound } from './orders.js';
+import { sumOf } from './packet-counts.js';
 import { RelayCall } from './relay-call.js';
 
-const listenEveryMs = 1_000;
+/** More would wait for each other's sockets rather than for a core. */
+const mostThreads = 8;
 
 export interface RelayOptions {
   readonly settings: RelaySettings;
-  readonly observer: AnchorObserver;
+  /** A media thread crashed; it is started anew, and goes on with its calls. */
+  readonly onCrash: (error: Error) => void;
 }
 
-export function openRelay({ settings, observer }: RelayOptions): Anchor {
+/** An anchor that counts its packets itself. */
+export type Relay = Anchor & Required<Pick<Anchor, 'packets'>>;
+
+/** @throws Failure ANCHOR_UNREACHABLE when its threads do not start, CONFIG_INVALID when it cannot do what the settings ask. */
+export async function openRelay({ settings, onCrash }: RelayOptions): Promise<Relay> {
+  return relayIn(await startThreads(settings.threads ?? Math.max(1, Math.min(mostThreads, availableParallelism() - 1)), settings, onCrash), settings);
+}
+
+/** For openRelay, and for tests with threads of their own. */
+export function relayIn(threads: readonly [CallSeats, ...CallSeats[]], settings: RelaySettings): Relay {
   const pool = new PortPool(settings.ports[0], settings.ports[1]);
   const calls = new Set<RelayCall>();
+  const share = soundSharer();
   let origin = Date.now();
-  const timeoutMs = (settings.mediaTimeoutSeconds ?? 0) * 1_000;
-  const listening = timeoutMs === 0 ? undefined : setInterval(() => {
-    const now = performance.now();
-    for (const call of calls) call.listen(now, timeoutMs);
-  }, listenEveryMs);
-  listening?.unref();
   return {
     openCall(_sessionId, { onDigit, dtmfMasked = false, onSilent } = {}) {
+      const thread = threads.reduce((least, other) => (other.calls < least.calls ? other : least));
       const call: RelayCall = new RelayCall({
+        thread,
+        number: ++origin,
         address: settings.address,
         announced: announcedAddress(settings),
         pool,
-        observer,
+        dscp: settings.dscp,
         onDigit,
         dtmfMasked,
+        silentMs: settings.mediaTimeoutSeconds === undefined ? undefined : settings.mediaTimeoutSeconds * 1_000,
         onSilent,
-        origin: String(++origin),
+        share,
+        origin: String(origin),
         onClosed: () => calls.delete(call),
       });
       calls.add(call);
       return call;
     },
     stats: () => ({ calls: calls.size, freePortPairs: pool.free }),
-    health: () => ({ ok: pool.free > 0, detail: `${pool.free} port pairs are free` }),
+    packets: () => sumOf(threads.map(({ counts }) => counts)),
+    health: () => ({ ok: pool.free > 0, detail: `${pool.free} port pairs are free; ${threads.length} media threads, packets by ${threads[0].datagrams === 'native' ? 'native calls' : 'Node'}` }),
     async close() {
-      clearInterval(listening);
       await Promise.all([...calls].map((call) => call.close()));
+      await Promise.all(threads.map((thread) => thread.close()));
     },
+  };
+}
+
+async function startThreads(count: number, settings: RelaySettings, onCrash: (error: Error) => void): Promise<readonly [MediaThread, ...MediaThread[]]> {
+  const started = await Promise.allSettled(Array.from({ length: count }, () => MediaThread.start(settings.accelerator, onCrash)));
+  const threads = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const [first, ...more] = threads;
+  const failed = started.find((one) => one.status === 'rejected');
+  const cannotMark = settings.dscp !== undefined && threads.some(({ datagrams }) => datagrams === 'node');
+  if (failed === undefined && !cannotMark && first !== undefined) return [first, ...more];
+  await Promise.all(threads.map((thread) => thread.close()));
+  if (failed !== undefined) throw failed.reason;
+  throw new Failure('CONFIG_INVALID', 'anchor.relay.dscp: packets can only be marked by native calls: install the optional package koffi, leave accelerator at auto, or mark them by the firewall');
+}
+
+/** Sounds under a number each, which is the same whenever one is played. */
+function soundSharer(): (sound: Play['sound']) => SharedSound {
+  const known = new WeakMap<Play['sound'], SharedSound>();
+  let numbers = 0;
+  return (sound) => {
+    let shared = known.get(sound);
+    if (shared === undefined) {
+      shared = { number: (numbers += 1), audio: sound.audio.source };
+      known.set(sound, shared);
+    }
+    return shared;
   };
 }

@@ -5,7 +5,8 @@ import t, { type Test } from 'tap';
 import { clip, decodePcmu, encodePcmu, encodeRtp, parseRtp, Sound, tone } from '../../media/index.js';
 import { readSdp } from '../../sip/index.js';
 import type { AnchoredCall, Side } from '../door.js';
-import { openRelay } from './index.js';
+import { relayIn } from './index.js';
+import { LocalThread } from './local-thread.fixture.js';
 
 const loopback = '127.0.0.1';
 const firstPort = 20_000 + (process.pid % 300) * 30;
@@ -45,7 +46,7 @@ const portIn = (sdp: string): number => {
 const key = `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${Buffer.alloc(30, 7).toString('base64')}`;
 
 async function openBed(t: Test, encrypted = false): Promise<Bed> {
-  const anchor = openRelay({ settings: { address: loopback, ports: [firstPort, firstPort + 29] }, observer: { relayed: () => undefined, dropped: () => undefined } });
+  const anchor = relayIn([new LocalThread()], { address: loopback, ports: [firstPort, firstPort + 29], accelerator: 'off' });
   const call = anchor.openCall('s');
   t.teardown(() => anchor.close());
   const parties = { caller: await party(t), callee: await party(t) };
@@ -56,7 +57,7 @@ async function openBed(t: Test, encrypted = false): Promise<Bed> {
   parties.caller.port = portIn(await call.exchange('callee', sdpOf(parties.callee)));
   await call.recordingOffer();
   const lines = [recorded.caller, recorded.callee].map(({ socket }) => `m=audio ${socket.address().port} RTP/AVP 0\r\na=rtcp-mux`);
-  call.startFork(['v=0', `c=IN IP4 ${loopback}`, 't=0 0', ...lines, ''].join('\r\n'));
+  await call.startFork(['v=0', `c=IN IP4 ${loopback}`, 't=0 0', ...lines, ''].join('\r\n'));
   const said: Record<Side, Buffer[]> = { caller: [], callee: [] };
   return {
     call, parties, recorded, said,
@@ -199,7 +200,7 @@ t.test('another sound to the same side takes its place, a stop ends it, and so d
 });
 
 t.test('before the media of both is known nothing is played, and nothing is owed', async (t) => {
-  const anchor = openRelay({ settings: { address: loopback, ports: [firstPort, firstPort + 29] }, observer: { relayed: () => undefined, dropped: () => undefined } });
+  const anchor = relayIn([new LocalThread()], { address: loopback, ports: [firstPort, firstPort + 29], accelerator: 'off' });
   t.teardown(() => anchor.close());
   t.strictSame(await anchor.openCall('s').play({ sound: chirp(100), to: ['caller', 'callee'], over: 'mix' }).ended, { caller: 'no-audio', callee: 'no-audio' });
 });

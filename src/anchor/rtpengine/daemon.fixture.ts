@@ -8,6 +8,7 @@ export const rtpengineIsInstalled = (): boolean => spawnSync('rtpengine', ['--ve
 
 export interface Daemon {
   readonly port: number;
+  readonly pid: number;
   /** Everything it logged. */
   readonly log: () => string;
   /** SIGKILL; resolves when it is gone. */
@@ -15,11 +16,11 @@ export interface Daemon {
 }
 
 /** Resolves once it answers. `port`: where it takes commands; `ports`: first and last of its media. */
-export async function startDaemon(t: Test, port: number, ports: readonly [number, number]): Promise<Daemon> {
+export async function startDaemon(t: Pick<Test, 'teardown'>, port: number, ports: readonly [number, number], more: readonly string[] = ['--log-level=6', '--num-threads=1']): Promise<Daemon> {
   const child = spawn('rtpengine', [
     '--config-file=none', '--table=-1', '--interface=127.0.0.1', `--listen-ng=127.0.0.1:${port}`, `--port-min=${ports[0]}`, `--port-max=${ports[1]}`,
     // The rest of its ports before they are used again would outlast a test.
-    '--delete-delay=0', '--foreground', '--log-stderr', '--log-level=6', '--num-threads=1',
+    '--delete-delay=0', '--foreground', '--log-stderr', ...more,
   ], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
@@ -31,5 +32,5 @@ export async function startDaemon(t: Test, port: number, ports: readonly [number
   t.teardown(kill);
   const client = await openNgClient({ host: '127.0.0.1', port }, 10_000);
   await client.ask({ command: 'ping' }).finally(() => client.close());
-  return { port, log: () => said, kill };
+  return { port, pid: child.pid ?? 0, log: () => said, kill };
 }

@@ -113,19 +113,20 @@ export class RtpengineCall implements AnchoredCall {
     if (untaken) throw new Failure('SIPREC_UNUSABLE', `the recorder takes no SRTP in ${this.#suite ?? 'the suite of this call'}: anchor.rtpengine.decrypt would send it RTP`);
   }
 
-  pauseFork(): void {
+  async pauseFork(): Promise<void> {
     if (this.#paused) return;
     this.#paused = true;
-    this.stopFork();
+    await this.stopFork();
   }
 
   /** Copies go on with the next recording offer and its answer. */
-  resumeFork(): void {
+  resumeFork(): Promise<void> {
     this.#paused = false;
+    return Promise.resolve();
   }
 
-  stopFork(): void {
-    void this.#inTurn(async () => {
+  stopFork(): Promise<void> {
+    return this.#inTurn(async () => {
       for (const side of sides) await this.#unsubscribe(side);
     }).catch(() => undefined);
   }

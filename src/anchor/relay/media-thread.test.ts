@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import t, { type Test } from 'tap';
+import { clip, Sound } from '../../media/index.js';
+import { PortPool } from '../../udp/index.js';
+import { callBetween, loopback, mediaPeer, openRecorderPeer, rtp, sequenceOf } from '../media-peer.fixture.js';
+import { MediaThread } from './media-thread.js';
+import { RelayCall } from './relay-call.js';
+
+const firstPort = 16_000 + (process.pid % 100) * 20;
+
+async function openCall(t: Test, accelerator: 'auto' | 'off') {
+  const crashes: string[] = [];
+  let tell = (): void => undefined;
+  const thread = await MediaThread.start(accelerator, (error) => {
+    crashes.push(error.message);
+    tell();
+  });
+  t.teardown(() => thread.close());
+  const pool = new PortPool(firstPort, firstPort + 19, { restMs: 0 });
+  const call = new RelayCall({
+    thread, pool, number: 1, address: loopback, announced: loopback, dscp: undefined, onDigit: undefined, dtmfMasked: false, silentMs: undefined, onSilent: undefined, origin: '1',
+    share: ({ audio }) => ({ number: 1, audio: audio.source }),
+    onClosed: () => undefined,
+  });
+  const crash = async (): Promise<void> => {
+    const crashed = new Promise<void>((resolve) => (tell = resolve));
+    const { worker } = thread;
+    void worker?.terminate();
+    await crashed;
+    while (thread.worker === undefined) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { thread, call, pool, crashes, crash };
+}
+
+
+for (const accelerator of ['auto', 'off'] as const) {
+  t.test(`a thread that crashes comes back, and its calls go on: ports, places, copies (accelerator ${accelerator})`, async (t) => {
+    const { call, pool, crashes, crash } = await openCall(t, accelerator);
+    const [caller, callee] = [await mediaPeer(t), await mediaPeer(t)];
+    const { forCaller, forCallee } = await callBetween(call, caller, callee);
+    const { streams, answer } = await openRecorderPeer(t);
+    await call.recordingOffer();
+    await call.startFork(answer);
+    caller.send(rtp(1), forCaller.port);
+    await Promise.all([callee.heard(1), streams[0].heard(1)]);
+    await crash();
+    t.equal(crashes.length, 1);
+    // The thread is there; its sockets are opened again by the orders that it is given anew.
+    await call.resumeFork();
+    caller.send(rtp(2), forCaller.port);
+    callee.send(rtp(3), forCallee.port);
+    await Promise.all([callee.heard(2), caller.heard(1), streams[0].heard(2), streams[1].heard(1)]);
+    t.strictSame(streams.map(({ came }) => came.map(sequenceOf)), [[1, 2], [3]]);
+    const free = pool.free;
+    await call.close();
+    t.equal(pool.free, free + 4);
+  });
+}
+
+t.test('what was said while it was away holds afterwards; a sound that was played has failed', async (t) => {
+  const { call, thread, crash } = await openCall(t, 'off');
+  const [caller, callee, elsewhere] = [await mediaPeer(t), await mediaPeer(t), await mediaPeer(t)];
+  const { forCaller } = await callBetween(call, caller, callee);
+  const playing = call.play({ sound: new Sound(clip(new Int16Array(80_000), 8_000)), to: ['caller'], over: 'replace' });
+  const exited = once(thread.worker!, 'exit');
+  const crashed = crash();
+  await exited;
+  t.equal(thread.worker, undefined);
+  const { sdp } = { sdp: ['v=0', `c=IN IP4 ${loopback}`, 't=0 0', `m=audio ${elsewhere.port} RTP/AVP 0`, ''].join('\r\n') };
+  await call.exchange('callee', sdp);
+  await crashed;
+  t.strictSame(await playing.ended, { caller: 'failed' });
+  await call.resumeFork();
+  caller.send(rtp(5), forCaller.port);
+  await elsewhere.heard(1);
+  t.strictSame(elsewhere.came.map(sequenceOf), [5]);
+});
+
+t.test('after its close a thread takes no orders', async (t) => {
+  const thread = await MediaThread.start('off', (error) => t.error(error));
+  await thread.close();
+  await t.rejects(thread.order(1, { kind: 'stop-copies' }), { code: 'ANCHOR_UNREACHABLE' });
+});

@@ -1,0 +1,252 @@
+/**
+ * A media thread, seen from outside: takes orders for its calls, and comes back with all of them when it crashes.
+ *
+ * Owns       the thread, and for each call the orders that make it what it is.
+ * Leaves to  media-worker.ts what is done; relay-call.ts what is ordered.
+ *
+ * What a crash costs: the packets until the thread is there again, the latches (found anew with the first packet), what
+ * was kept for a recorder that had not answered, and sounds that were played.
+ */
+import { Worker } from 'node:worker_threads';
+import { Failure, messageOf } from '../../errors/index.js';
+import { closeDescriptors, newDescriptorList, type Datagrams } from '../../udp/index.js';
+import type { PlayEnd, Side } from '../door.js';
+import type { FromThread, Order, ThreadData, ToThread } from './orders.js';
+import { newCounts } from './packet-counts.js';
+
+/** Waits before the next start after a crash: doubling, and back to the first after a quiet minute. */
+const firstRestartMs = 20;
+const lastRestartMs = 5_000;
+const quietMs = 60_000;
+/** How long a thread may take to start, and to do what it is told. */
+const patienceMs = 10_000;
+
+/** What a thread tells of a call. */
+export interface CallListener {
+  key(from: Side, key: string): void;
+  silent(): void;
+  played(play: number, end: PlayEnd): void;
+  /** The sounds that were played are gone. */
+  restarted(): void;
+}
+
+/** Where calls have their packets carried. */
+export interface CallSeats {
+  /** How many sit there. */
+  readonly calls: number;
+  /** How packets travel. */
+  readonly datagrams: Datagrams['kind'];
+  /** See packet-counts.ts. */
+  readonly counts: SharedArrayBuffer;
+  seat(call: number, listener: CallListener): void;
+  leave(call: number): void;
+  /**
+   * Resolves when it holds. A thread that is being started anew does it with all others.
+   *
+   * @throws Error with the system's `code` where it refused, Failure ANCHOR_UNREACHABLE when the thread does not answer.
+   */
+  order(call: number, order: Order): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface SeatedCall {
+  readonly listener: CallListener;
+  /** By what it is about: the last word on each, in the order of the first. Done again by a thread that takes its place. */
+  readonly orders: Map<string, Order>;
+}
+
+/** What an order is about; undefined where it is nothing that lasts. */
+function subjectOf(order: Order): string | undefined {
+  switch (order.kind) {
+    case 'bind':
+      return `pair ${order.pair}`;
+    case 'face':
+    case 'point':
+      return `${order.kind} ${order.line} ${order.side}`;
+    case 'fork':
+      return `fork ${order.side}`;
+    case 'copy':
+    case 'stop-copies':
+      return 'copies';
+    case 'open':
+    case 'describe':
+    case 'gate':
+      return order.kind;
+    case 'unbind':
+    case 'play':
+    case 'stop-play':
+    case 'close':
+      return undefined;
+  }
+}
+
+interface Pending {
+  readonly done: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+export class MediaThread implements CallSeats {
+  readonly counts = newCounts();
+  readonly #descriptors = newDescriptorList();
+  readonly #accelerator: ThreadData['accelerator'];
+  readonly #onCrash: (error: Error) => void;
+  readonly #calls = new Map<number, SeatedCall>();
+  readonly #pending = new Map<number, Pending>();
+  #worker: Worker | undefined;
+  #datagrams: Datagrams['kind'] = 'node';
+  #replies = 0;
+  #closed = false;
+  #delayMs = firstRestartMs;
+  #startedAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @throws Failure ANCHOR_UNREACHABLE when it does not start. */
+  static async start(accelerator: ThreadData['accelerator'], onCrash: (error: Error) => void): Promise<MediaThread> {
+    const thread = new MediaThread(accelerator, onCrash);
+    await thread.#start();
+    return thread;
+  }
+
+  private constructor(accelerator: ThreadData['accelerator'], onCrash: (error: Error) => void) {
+    this.#accelerator = accelerator;
+    this.#onCrash = onCrash;
+  }
+
+  get calls(): number {
+    return this.#calls.size;
+  }
+
+  get datagrams(): Datagrams['kind'] {
+    return this.#datagrams;
+  }
+
+  /** Ended from outside only by tests. */
+  get worker(): Worker | undefined {
+    return this.#worker;
+  }
+
+  seat(call: number, listener: CallListener): void {
+    this.#calls.set(call, { listener, orders: new Map() });
+  }
+
+  leave(call: number): void {
+    this.#calls.delete(call);
+  }
+
+  async order(call: number, order: Order): Promise<void> {
+    const seated = this.#calls.get(call);
+    const subject = subjectOf(order);
+    if (order.kind === 'unbind') seated?.orders.delete(`pair ${order.pair}`);
+    if (subject !== undefined) seated?.orders.set(subject, order);
+    try {
+      await this.#post(call, order);
+    } catch (error) {
+      if (order.kind === 'bind') seated?.orders.delete(subject ?? '');
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#fail(new Failure('ANCHOR_UNREACHABLE', 'the relay is closed'));
+    await this.#worker?.terminate();
+  }
+
+  #post(call: number, order: Order): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return this.#closed || order.kind === 'bind' ? Promise.reject(unreachable()) : Promise.resolve();
+    const reply = (this.#replies += 1);
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => this.#pending.get(reply)?.failed(unreachable()), patienceMs);
+      const settle = (end: () => void): void => {
+        clearTimeout(late);
+        this.#pending.delete(reply);
+        end();
+      };
+      this.#pending.set(reply, { done: () => settle(resolve), failed: (error) => settle(() => reject(error)) });
+      worker.postMessage({ call, order, reply } satisfies ToThread);
+    });
+  }
+
+  async #start(): Promise<void> {
+    const data: ThreadData = { accelerator: this.#accelerator, counts: this.counts, descriptors: this.#descriptors };
+    const worker = new Worker(new URL('./media-worker.js', import.meta.url), { workerData: data, execArgv: [] });
+    let cause: Error | undefined;
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => {
+        reject(unreachable());
+        void worker.terminate();
+      }, patienceMs);
+      worker.on('message', (message: FromThread) => {
+        if (message.kind !== 'ready') {
+          this.#told(message);
+          return;
+        }
+        clearTimeout(late);
+        this.#datagrams = message.datagrams;
+        this.#startedAtMs = performance.now();
+        this.#worker = worker;
+        resolve();
+      });
+      worker.on('error', (thrown) => (cause = thrown instanceof Error ? thrown : new Error(messageOf(thrown))));
+      worker.on('exit', (code) => {
+        clearTimeout(late);
+        closeDescriptors(this.#descriptors);
+        const error = cause ?? new Error(`a media thread ended with code ${code}`);
+        reject(new Failure('ANCHOR_UNREACHABLE', `a media thread could not be started: ${error.message}`, { cause: error }));
+        if (this.#worker === worker) this.#crashed(error);
+      });
+    });
+    if (this.#closed) await worker.terminate();
+  }
+
+  #crashed(error: Error): void {
+    this.#worker = undefined;
+    this.#fail(unreachable(error));
+    if (this.#closed) return;
+    this.#onCrash(error);
+    if (performance.now() - this.#startedAtMs > quietMs) this.#delayMs = firstRestartMs;
+    this.#startLater();
+  }
+
+  #startLater(): void {
+    this.#timer = setTimeout(() => void this.#startAnew(), this.#delayMs);
+    this.#delayMs = Math.min(this.#delayMs * 2, lastRestartMs);
+  }
+
+  async #startAnew(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (thrown) {
+      if (this.#closed) return;
+      this.#onCrash(thrown instanceof Error ? thrown : new Error(messageOf(thrown)));
+      this.#startLater();
+      return;
+    }
+    for (const [call, { orders, listener }] of this.#calls) {
+      // A port that somebody has taken meanwhile leaves that side mute: it shows in the call's silence.
+      for (const order of orders.values()) void this.#post(call, order).catch(() => undefined);
+      listener.restarted();
+    }
+  }
+
+  #told(message: Exclude<FromThread, { kind: 'ready' }>): void {
+    if (message.kind === 'done') {
+      const pending = this.#pending.get(message.reply);
+      if (message.refused === undefined) pending?.done();
+      else pending?.failed(Object.assign(new Error(message.refused.message), { code: message.refused.code }));
+      return;
+    }
+    const listener = this.#calls.get(message.call)?.listener;
+    if (message.kind === 'key') listener?.key(message.from, message.key);
+    else if (message.kind === 'silent') listener?.silent();
+    else listener?.played(message.play, message.end);
+  }
+
+  #fail(error: Error): void {
+    for (const pending of [...this.#pending.values()]) pending.failed(error);
+  }
+}
+
+const unreachable = (cause?: Error): Failure => new Failure('ANCHOR_UNREACHABLE', 'a media thread of the relay does not answer', cause === undefined ? {} : { cause });

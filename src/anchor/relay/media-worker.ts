@@ -1,0 +1,28 @@
+/** A media thread: the packets of the calls that were given to it. What it is told and tells is in orders.ts. */
+import assert from 'node:assert/strict';
+import { parentPort, workerData } from 'node:worker_threads';
+import { openDatagrams } from '../../udp/index.js';
+import { MediaCalls } from './media-calls.js';
+import type { FromThread, ThreadData, ToThread } from './orders.js';
+
+const lookEveryMs = 1_000;
+
+assert(parentPort !== null);
+const port = parentPort;
+const tell = (message: FromThread): void => port.postMessage(message);
+const { accelerator, counts, descriptors } = workerData as ThreadData;
+const datagrams = await openDatagrams(accelerator, descriptors);
+const calls = new MediaCalls({ datagrams, counts, tell });
+
+port.on('message', ({ call, order, reply }: ToThread) => {
+  calls.obey(call, order).then(
+    () => tell({ kind: 'done', reply }),
+    (thrown: unknown) => {
+      // What the system refuses has a code; all else is a bug, and ends the thread.
+      if (!(thrown instanceof Error) || !('code' in thrown)) throw thrown;
+      tell({ kind: 'done', reply, refused: { message: thrown.message, code: String(thrown.code) } });
+    },
+  );
+});
+setInterval(() => calls.look(performance.now()), lookEveryMs);
+tell({ kind: 'ready', datagrams: datagrams.kind });

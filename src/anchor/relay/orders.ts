@@ -1,0 +1,58 @@
+/**
+ * What the relay's main side orders its media threads to do for a call, and what those tell. One channel a thread, in order.
+ */
+import type { AudioSource } from '../../media/index.js';
+import type { SdpMedia } from '../../sip/index.js';
+import type { Endpoint } from '../../udp/index.js';
+import type { Play, PlayEnd, Side } from '../door.js';
+import type { ForkTarget } from './fork.js';
+
+/** A sound as it travels: whoever got one under this number has it. */
+export interface SharedSound {
+  readonly number: number;
+  readonly audio: AudioSource;
+}
+
+export type Order =
+  | { readonly kind: 'open'; readonly dtmfMasked: boolean; readonly hearsKeys: boolean; readonly silentMs: number | undefined }
+  /** Opens a pair of sockets, for what follows to name. */
+  | { readonly kind: 'bind'; readonly pair: number; readonly address: string; readonly port: number; readonly dscp: number | undefined }
+  | { readonly kind: 'unbind'; readonly pair: number }
+  | { readonly kind: 'face'; readonly line: number; readonly side: Side; readonly pair: number; readonly isAudio: boolean }
+  | { readonly kind: 'fork'; readonly side: Side; readonly pair: number }
+  | { readonly kind: 'point'; readonly line: number; readonly side: Side; readonly rtp: Endpoint; readonly rtcp: Endpoint; readonly crypto: readonly string[] }
+  | { readonly kind: 'describe'; readonly audio: Readonly<Partial<Record<Side, SdpMedia>>>; readonly isAudio: boolean }
+  /** Where the copies go; a side without a target gets none. */
+  | { readonly kind: 'copy'; readonly targets: Readonly<Partial<Record<Side, ForkTarget>>> }
+  | { readonly kind: 'gate'; readonly to: 'paused' | 'flowing' }
+  | { readonly kind: 'stop-copies' }
+  | ({ readonly kind: 'play'; readonly play: number; readonly sound: SharedSound } & Omit<Play, 'sound'>)
+  | { readonly kind: 'stop-play'; readonly play: number }
+  | { readonly kind: 'close' };
+
+export interface ToThread {
+  readonly call: number;
+  readonly order: Order;
+  /** Which answer is awaited. */
+  readonly reply: number;
+}
+
+export interface Refusal {
+  readonly message: string;
+  readonly code?: string | undefined;
+}
+
+export type FromThread =
+  | { readonly kind: 'ready'; readonly datagrams: 'node' | 'native' }
+  | { readonly kind: 'done'; readonly reply: number; readonly refused?: Refusal }
+  | { readonly kind: 'key'; readonly call: number; readonly from: Side; readonly key: string }
+  | { readonly kind: 'silent'; readonly call: number }
+  | { readonly kind: 'played'; readonly call: number; readonly play: number; readonly end: PlayEnd };
+
+export interface ThreadData {
+  readonly accelerator: 'auto' | 'off';
+  /** See packet-counts.ts. */
+  readonly counts: SharedArrayBuffer;
+  /** What is left open when it dies. */
+  readonly descriptors: SharedArrayBuffer;
+}

@@ -1,0 +1,51 @@
+/**
+ * Native datagrams, where they can be had: asked for once in a thread, and tried out before anybody relies on them.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Endpoint } from '../datagrams.js';
+import { loadLibc } from './libc.js';
+import { NativeDatagrams } from './native-datagrams.js';
+import { closeLeft, newDescriptorList, OpenDescriptors } from './open-descriptors.js';
+
+export { newDescriptorList };
+
+const probeLooks = 100;
+
+let asked: Promise<NativeDatagrams | undefined> | undefined;
+
+/** `descriptors`: of a thread that may die; see closeDescriptors. Undefined where koffi is missing, the system is another than 64-bit Linux, or a datagram to oneself does not come back. */
+export function nativeDatagrams(descriptors?: SharedArrayBuffer): Promise<NativeDatagrams | undefined> {
+  asked ??= probe(descriptors);
+  return asked;
+}
+
+/** Closes what a thread that has ended left open. */
+export function closeDescriptors(descriptors: SharedArrayBuffer): void {
+  const libc = loadLibc();
+  if (libc !== undefined) closeLeft(descriptors, libc);
+}
+
+async function probe(descriptors: SharedArrayBuffer | undefined): Promise<NativeDatagrams | undefined> {
+  try {
+    const libc = loadLibc();
+    if (libc === undefined) return undefined;
+    const datagrams = new NativeDatagrams(libc, descriptors === undefined ? undefined : new OpenDescriptors(descriptors));
+    return (await comesBack(datagrams)) ? datagrams : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function comesBack(datagrams: NativeDatagrams): Promise<boolean> {
+  const socket = await datagrams.open('127.0.0.1', 0);
+  const sent = Buffer.from('to oneself and back');
+  let came: { readonly bytes: Buffer; readonly from: Endpoint } | undefined;
+  try {
+    socket.receive((bytes, from) => (came = { bytes: Buffer.from(bytes), from }));
+    socket.send(sent, { address: '127.0.0.1', port: socket.port });
+    for (let looks = 0; looks < probeLooks && came === undefined; looks += 1) await delay(1);
+    return came !== undefined && came.bytes.equals(sent) && came.from.address === '127.0.0.1' && came.from.port === socket.port;
+  } finally {
+    await socket.close();
+  }
+}
