@@ -1,0 +1,155 @@
+/**
+ * The load of the relay bench, in a process of its own: all parties of all calls, and the recorder.
+ *
+ * It sends by one system call for many packets and looks for what has come every third of a millisecond, so that it takes
+ * little of the machine and its own delay is small beside what it measures. Parties share a socket: one for all callers,
+ * one for all callees, one for all copies.
+ */
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import type { DatagramSocket } from '../../src/udp/index.js';
+import { loadLibc, type Libc, type Memory } from '../../src/udp/native/libc.js';
+import { NativeDatagrams } from '../../src/udp/native/native-datagrams.js';
+import { encodeAddress } from '../../src/udp/native/socket-address.js';
+import { loopback, type CallPorts } from './calls.js';
+import type { FromLoad, LoadResult, ToLoad } from './messages.js';
+
+const packetBytes = 172;
+const packetMs = 20;
+const lookEveryMs = 0.3;
+const [solSocket, soRcvbufForce] = [1, 33];
+const bufferBytes = 16 * 1024 * 1024;
+/** Delays are counted in steps of so many microseconds. */
+const stepUs = 20;
+const steps = 20_000;
+const slotMs = 100;
+/** What the anchor needs to become as fast as it is: not counted in delays. */
+const warmUpUs = 3e6;
+/** For packets that are still on their way at the end. */
+const lastMs = 500;
+
+const found = loadLibc();
+assert(found !== undefined, 'the load needs koffi');
+const libc: Libc = found;
+const koffi = createRequire(import.meta.url)('koffi') as { load(path: null): { func(definition: string): (...args: readonly number[]) => number } };
+const sendmmsg = koffi.load(null).func('int sendmmsg(int fd, uintptr_t messages, uint32_t count, int flags)');
+const datagrams = new NativeDatagrams(libc);
+const tell = (message: FromLoad): void => void process.send?.(message);
+
+async function open(): Promise<DatagramSocket & { readonly fd: number }> {
+  const socket = (await datagrams.open(loopback, 0)) as DatagramSocket & { readonly fd: number };
+  const value = libc.alloc(4);
+  value.view.setInt32(0, bufferBytes, true);
+  if (libc.setsockopt(socket.fd, solSocket, soRcvbufForce, value.at(0, 4), 4) !== 0) throw new Error('the receive buffer cannot be made large enough: the bench needs CAP_NET_ADMIN (root)');
+  return socket;
+}
+
+/** The packets of one direction: one for each call, with its header and target, sent over and over. */
+class Direction {
+  readonly #messages: Memory;
+  readonly #packets: Memory;
+  readonly #count: number;
+  #next = 0;
+  #round = 0;
+
+  constructor(private readonly fd: number, targets: readonly number[], ssrcFrom: number) {
+    this.#count = targets.length;
+    this.#messages = libc.alloc(this.#count * 64);
+    const vectors = libc.alloc(this.#count * 16);
+    const addresses = libc.alloc(this.#count * 16);
+    this.#packets = libc.alloc(this.#count * packetBytes);
+    targets.forEach((port, n) => {
+      encodeAddress({ address: loopback, port }, addresses.view, n * 16);
+      vectors.view.setBigUint64(n * 16, BigInt(this.#packets.at(n * packetBytes, packetBytes)), true);
+      vectors.view.setBigUint64(n * 16 + 8, BigInt(packetBytes), true);
+      this.#messages.view.setBigUint64(n * 64, BigInt(addresses.at(n * 16, 16)), true);
+      this.#messages.view.setUint32(n * 64 + 8, 16, true);
+      this.#messages.view.setBigUint64(n * 64 + 16, BigInt(vectors.at(n * 16, 16)), true);
+      this.#messages.view.setBigUint64(n * 64 + 24, 1n, true);
+      this.#packets.view.setUint16(n * packetBytes, 0x8000);
+      this.#packets.view.setUint32(n * packetBytes + 8, ssrcFrom + n);
+    });
+  }
+
+  /** So many of the next ones; they hold the instant in microseconds. */
+  send(wanted: number, nowUs: number): number {
+    let left = wanted;
+    while (left > 0) {
+      const count = Math.min(left, this.#count - this.#next);
+      for (let n = this.#next; n < this.#next + count; n += 1) {
+        const at = n * packetBytes;
+        const { view } = this.#packets;
+        view.setUint16(at + 2, this.#round & 0xffff);
+        view.setUint32(at + 4, (this.#round * 160) >>> 0);
+        view.setFloat64(at + 12, nowUs);
+      }
+      const sent = sendmmsg(this.fd, this.#messages.at(this.#next * 64, count * 64), count, 0);
+      if (sent <= 0) throw new Error('the load cannot send');
+      left -= sent;
+      this.#next += sent;
+      if (this.#next === this.#count) {
+        this.#next = 0;
+        this.#round += 1;
+      }
+    }
+    return wanted;
+  }
+}
+
+function run(calls: readonly CallPorts[], seconds: number): LoadResult {
+  const callers = new Direction(caller.fd, calls.map(({ forCaller }) => forCaller), 1);
+  const callees = new Direction(callee.fd, calls.map(({ forCallee }) => forCallee), 100_001);
+  const delays = new Float64Array(steps + 1);
+  let [received, heard, copies, sent, max] = [0, 0, 0, 0, 0];
+  let nowUs = 0;
+  const hear = (bytes: Buffer): void => {
+    received += 1;
+    if (nowUs < warmUpUs) return;
+    heard += 1;
+    const us = nowUs - bytes.readDoubleBE(12);
+    const step = Math.min(steps, Math.max(0, Math.floor(us / stepUs)));
+    delays[step] = (delays[step] ?? 0) + 1;
+    if (us > max) max = us;
+  };
+  caller.receive(hear);
+  callee.receive(hear);
+  recorder.receive(() => (copies += 1));
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const sentBy: number[] = [];
+  const startedAtMs = performance.timeOrigin + performance.now();
+  const from = performance.now();
+  const endMs = seconds * 1_000;
+  for (;;) {
+    const atMs = performance.now() - from;
+    if (atMs >= endMs + lastMs) break;
+    nowUs = atMs * 1_000;
+    while (sentBy.length < Math.floor(atMs / slotMs)) sentBy.push(sent);
+    // Packet k of a direction is due at k shares of 20 ms, so that they come evenly.
+    const due = Math.floor((Math.min(atMs, endMs) / packetMs) * calls.length);
+    const owed = due - sent / 2;
+    if (owed > 0) sent += callers.send(owed, nowUs) + callees.send(owed, nowUs);
+    for (let looks = 0; looks < 50; looks += 1) {
+      const before = received + copies;
+      nowUs = (performance.now() - from) * 1_000;
+      datagrams.drain();
+      if (received + copies === before) break;
+    }
+    Atomics.wait(sleeper, 0, 0, lookEveryMs);
+  }
+  const quantile = (share: number): number => {
+    let seen = 0;
+    for (let step = 0; step <= steps; step += 1) if ((seen += delays[step] ?? 0) >= heard * share) return ((step + 1) * stepUs) / 1_000;
+    return Number.NaN;
+  };
+  return { kind: 'result', startedAtMs, sentBy, sent, received, copies, delayMs: { p50: quantile(0.5), p99: quantile(0.99), max: max / 1_000 } };
+}
+
+const [caller, callee, recorder] = [await open(), await open(), await open()];
+process.on('message', ({ calls, seconds }: ToLoad) => {
+  try {
+    tell(run(calls, seconds));
+  } catch (error) {
+    tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+  }
+});
+tell({ kind: 'ports', parties: { caller: caller.port, callee: callee.port, recorder: recorder.port } });

@@ -1,0 +1,233 @@
+/**
+ * `npm run bench -- relay`: what a relayed and forked packet costs in CPU and in time, beside rtpengine in userspace that
+ * does the same; and what calls that are anchored and recorded take of the machine. docs/bench.md says how to read it.
+ */
+import { fork, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { openRtpengine } from '../../src/anchor/index.js';
+import { rtpengineIsInstalled, startDaemon } from '../../src/anchor/rtpengine/daemon.fixture.js';
+import { loadLibc } from '../../src/udp/native/libc.js';
+import { median, rounded, UsageError, type Bench, type BenchContext, type BenchOptions, type BenchOutcome } from '../bench.js';
+import { usageOf } from '../process-usage.js';
+import { setUpCalls, type CallPorts, type Parties } from './calls.js';
+import type { FromLoad, FromSubject, LoadResult, SubjectSetup, ToLoad } from './messages.js';
+
+const warmUpMs = 3_000;
+const patienceMs = 60_000;
+const daemonPort = 12_221;
+const rtpenginePorts = [20_000, 39_999] as const;
+
+const promised = { native: 0.7, node: 1.6, memoryKb: 150, load: 0.7, delayMs: 6 } as const;
+
+interface Plan {
+  readonly calls: number;
+  readonly recordedCalls: number;
+  readonly seconds: number;
+  readonly runs: number;
+}
+
+interface Window {
+  /** CPU of the subject for each packet that a party sent. */
+  readonly cpuUs: number;
+  /** Of all cores, the load's share left out. */
+  readonly machineShare: number;
+  readonly lost: number;
+  readonly copiesLost: number;
+  readonly delayMs: LoadResult['delayMs'];
+  readonly memoryKbPerCall?: number;
+  readonly dropped?: Readonly<Record<string, number>>;
+  readonly recorderDropped?: number;
+}
+
+async function answerOf<T extends { readonly kind: string }>(child: ChildProcess, signal: AbortSignal, kind: T['kind']): Promise<T> {
+  const [answer] = (await Promise.race([
+    once(child, 'message', { signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) }),
+    once(child, 'exit', { signal }).then(([code]) => Promise.reject(new Error(`a process of the bench ended with ${String(code)}`))),
+  ])) as [T | { kind: 'failed'; message: string }];
+  if (answer.kind === 'failed') throw new Error((answer as { message: string }).message);
+  if (answer.kind !== kind) throw new Error(`${answer.kind} came where ${kind} was awaited`);
+  return answer as T;
+}
+
+const start = (file: string): ChildProcess => fork(fileURLToPath(new URL(file, import.meta.url)), { execArgv: [], serialization: 'advanced', stdio: ['ignore', 2, 2, 'ipc'] });
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+/** Has the load run, and reads the subject's CPU in the middle of it. */
+async function measure(load: ChildProcess, calls: readonly CallPorts[], pid: number, { seconds }: Plan, { signal }: BenchContext): Promise<Window> {
+  load.send({ kind: 'run', calls, seconds } satisfies ToLoad);
+  const result = answerOf<LoadResult>(load, signal, 'result');
+  await delay(warmUpMs, undefined, { signal });
+  const before = { ...usageOf([pid]), atMs: performance.timeOrigin + performance.now() };
+  await delay(seconds * 1_000 - warmUpMs - 500, undefined, { signal });
+  const after = { ...usageOf([pid]), atMs: performance.timeOrigin + performance.now() };
+  const { startedAtMs, sentBy, sent, received, copies, delayMs } = await result;
+  const sentAt = (ms: number): number => sentBy[Math.floor((ms - startedAtMs) / 100) - 1] ?? Number.NaN;
+  const cpuMs = after.cpuMs - before.cpuMs;
+  return {
+    cpuUs: (cpuMs * 1_000) / (sentAt(after.atMs) - sentAt(before.atMs)),
+    machineShare: cpuMs / (after.atMs - before.atMs) / availableParallelism(),
+    lost: sent - received,
+    copiesLost: sent - copies,
+    delayMs,
+  };
+}
+
+async function withLoad<T>(signal: AbortSignal, use: (load: ChildProcess, parties: Parties) => Promise<T>): Promise<T> {
+  const load = start('./load.js');
+  try {
+    const { parties } = await answerOf<Extract<FromLoad, { kind: 'ports' }>>(load, signal, 'ports');
+    return await use(load, parties);
+  } finally {
+    await end(load);
+  }
+}
+
+async function measureOurs(setup: Omit<SubjectSetup, 'parties'>, plan: Plan, context: BenchContext): Promise<Window> {
+  const { signal } = context;
+  return withLoad(signal, async (load, parties) => {
+    const subject = start('./relay-subject.js');
+    try {
+      subject.send({ ...setup, parties } satisfies SubjectSetup);
+      const ready = await answerOf<Extract<FromSubject, { kind: 'ready' }>>(subject, signal, 'ready');
+      const window = await measure(load, ready.calls, subject.pid ?? 0, plan, context);
+      subject.send('counts');
+      const { dropped, recorded, recorderDropped } = await answerOf<Extract<FromSubject, { kind: 'counts' }>>(subject, signal, 'counts');
+      const sent = window.copiesLost;
+      return {
+        ...window, dropped, recorderDropped,
+        // The copies did not come to the load where they were recorded.
+        copiesLost: setup.captureDir === undefined ? window.copiesLost : sent - recorded,
+        memoryKbPerCall: (ready.memoryAfter - ready.memoryBefore) / 1_024 / setup.calls,
+      };
+    } finally {
+      await end(subject);
+    }
+  });
+}
+
+async function measureRtpengine(plan: Plan, context: BenchContext): Promise<Window> {
+  return withLoad(context.signal, async (load, parties) => {
+    const owed: (() => unknown)[] = [];
+    const daemon = await startDaemon({ teardown: (close) => owed.push(close) }, daemonPort, rtpenginePorts, ['--num-threads=2', '--log-level=4']);
+    const anchor = await openRtpengine({ settings: { nodes: [{ host: '127.0.0.1', port: daemonPort, weight: 1 }], answerWithinMs: 5_000, pingMs: 5_000, decrypt: false }, onChange: () => undefined });
+    try {
+      const calls = await setUpCalls(anchor, plan.calls, parties, () => Promise.resolve([parties.recorder ?? 0, parties.recorder ?? 0]));
+      return await measure(load, calls, daemon.pid, plan, context);
+    } finally {
+      await anchor.close();
+      for (const close of owed) await close();
+    }
+  });
+}
+
+function planOf(options: BenchOptions): Plan {
+  const number = (name: string, byDefault: number): number => {
+    const value = options[name] === undefined ? byDefault : Number(options[name]);
+    if (!Number.isInteger(value) || value < 1) throw new UsageError(`--${name} wants a whole number of 1 or more`);
+    return value;
+  };
+  const quick = options['relay-quick'] === true;
+  return { calls: number('calls', 500), recordedCalls: number('recorded-calls', 1_000), seconds: number('seconds', quick ? 8 : 15), runs: number('relay-runs', quick ? 1 : 3) };
+}
+
+async function run(options: BenchOptions, context: BenchContext): Promise<BenchOutcome> {
+  const plan = planOf(options);
+  if (loadLibc() === undefined) throw new UsageError('bench relay needs the optional package koffi on 64-bit Linux: its load is made by it');
+  const windows: Record<string, Window[]> = {};
+  const notes: string[] = [];
+  const add = async (name: string, window: () => Promise<Window>): Promise<void> => {
+    const measured = await window();
+    context.progress(`${name}: ${measured.cpuUs.toFixed(2)} µs a packet, ${measured.lost} lost, p99 ${measured.delayMs.p99.toFixed(2)} ms`);
+    (windows[name] ??= []).push(measured);
+  };
+  if (!rtpengineIsInstalled()) notes.push('rtpengine is not installed (Debian: apt-get install rtpengine-daemon): nothing to compare with');
+  for (let turn = 0; turn < plan.runs; turn += 1) {
+    await add('native', () => measureOurs({ accelerator: 'auto', calls: plan.calls }, plan, context));
+    await add('node', () => measureOurs({ accelerator: 'off', calls: plan.calls }, plan, context));
+    if (rtpengineIsInstalled()) await add('rtpengine', () => measureRtpengine(plan, context));
+  }
+  const dir = await mkdtemp(join(tmpdir(), 'twintrack-bench-'));
+  try {
+    await add('recorded', () => measureOurs({ accelerator: 'auto', calls: plan.recordedCalls, captureDir: dir }, plan, context));
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+  return report(plan, windows, notes);
+}
+
+function report(plan: Plan, windows: Readonly<Record<string, readonly Window[]>>, notes: readonly string[]): BenchOutcome {
+  const figures = Object.fromEntries(Object.entries(windows).map(([name, all]) => [name, summary(all)]));
+  const { native, node, rtpengine, recorded } = figures;
+  const ratios: Record<string, number> = {};
+  if (rtpengine !== undefined) for (const [name, own] of Object.entries({ native, node })) if (own !== undefined) ratios[`${name}/rtpengine`] = rounded(own.cpuUs / rtpengine.cpuUs);
+  const failures: string[] = [];
+  const hold = (what: string, value: number | undefined, most: number): void => {
+    if (value !== undefined && !(value <= most)) failures.push(`${what}: ${rounded(value, 2)}, at most ${most} is promised`);
+  };
+  hold('CPU a packet by native calls, to rtpengine', ratios['native/rtpengine'], promised.native);
+  hold("CPU a packet by Node's sockets, to rtpengine", ratios['node/rtpengine'], promised.node);
+  hold('kB of memory a call', native?.memoryKbPerCall, promised.memoryKb);
+  hold(`packets lost of ${plan.recordedCalls} recorded calls`, recorded?.lost, 0);
+  hold(`copies lost of ${plan.recordedCalls} recorded calls`, recorded?.copiesLost, 0);
+  hold(`share of the machine of ${plan.recordedCalls} recorded calls`, recorded?.machineShare, promised.load);
+  hold(`delay at p99 of ${plan.recordedCalls} recorded calls, in ms`, recorded?.delayMs.p99, promised.delayMs);
+  const version = spawnSync('rtpengine', ['--version'], { encoding: 'utf8' });
+  return {
+    figures: { calls: plan.calls, recordedCalls: plan.recordedCalls, ...figures },
+    ratios,
+    versions: rtpengine === undefined ? {} : { rtpengine: /[\d.]+\d/u.exec(version.stdout + version.stderr)?.[0] ?? 'unknown' },
+    tables: [
+      {
+        title: `${plan.calls} calls relayed and forked; recorded: ${plan.recordedCalls} calls, with the recorder in the same process`,
+        columns: ['', 'CPU µs a packet', 'share of the machine', 'lost', 'copies lost', 'delay p50 ms', 'p99', 'max', 'kB a call'],
+        rows: Object.entries(figures).map(([name, { cpuUs, machineShare, lost, copiesLost, delayMs, memoryKbPerCall }]) => [
+          name, cpuUs.toFixed(2), machineShare.toFixed(2), String(lost), String(copiesLost), delayMs.p50.toFixed(2), delayMs.p99.toFixed(2), delayMs.max.toFixed(1), memoryKbPerCall?.toFixed(0) ?? '',
+        ]),
+      },
+    ],
+    notes,
+    failures,
+  };
+}
+
+/** Medians of the costs; of losses all. */
+function summary(windows: readonly Window[]) {
+  const of = (pick: (window: Window) => number): number => rounded(median(windows.map(pick)));
+  const sum = (pick: (window: Window) => number): number => windows.reduce((all, window) => all + pick(window), 0);
+  const memory = windows.flatMap(({ memoryKbPerCall }) => (memoryKbPerCall === undefined ? [] : [memoryKbPerCall]));
+  const dropped = windows.at(-1)?.dropped;
+  return {
+    cpuUs: of(({ cpuUs }) => cpuUs),
+    machineShare: of(({ machineShare }) => machineShare),
+    lost: sum(({ lost }) => lost),
+    copiesLost: sum(({ copiesLost }) => copiesLost),
+    delayMs: { p50: of(({ delayMs }) => delayMs.p50), p99: of(({ delayMs }) => delayMs.p99), max: of(({ delayMs }) => delayMs.max) },
+    ...(memory.length === 0 ? {} : { memoryKbPerCall: rounded(median(memory)) }),
+    ...(dropped === undefined ? {} : { dropped, recorderDropped: windows.at(-1)?.recorderDropped ?? 0 }),
+  };
+}
+
+export const relay: Bench = {
+  name: 'relay',
+  summary: 'a relayed and forked packet: CPU, delay and memory, beside rtpengine; and anchored and recorded calls',
+  options: { calls: { type: 'string' }, 'recorded-calls': { type: 'string' }, seconds: { type: 'string' }, 'relay-runs': { type: 'string' }, 'relay-quick': { type: 'boolean' } },
+  help: [
+    '--calls N            relayed and forked at a time (500)',
+    '--recorded-calls N   anchored and recorded at a time (1000)',
+    '--seconds N          of each window (15)',
+    '--relay-runs N       of each, taking turns; the median counts (3)',
+    '--relay-quick        one window of 8 s each',
+  ],
+  run,
+};
