@@ -90,6 +90,8 @@ export interface AnchorStats {
 }
 
 export interface CallOptions {
+  /** By which of the anchor's networks each side is reached; one that it does not name: by the first. */
+  readonly networks?: Readonly<Partial<Record<Side, string | undefined>>>;
   readonly onDigit?: DigitListener | undefined;
   /** The recorder's copies do not tell which keys were pressed, as far as the media tells in clear; the other party hears them. */
   readonly dtmfMasked?: boolean;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { mediaSettings } from '../udp/index.js';
+import { mediaPlace, mediaSettings } from '../udp/index.js';
+
+const networkName = z.string().min(1).max(64);
 
 const rtpengineSettings = z.strictObject({
   nodes: z
@@ -25,6 +27,13 @@ const relaySettings = mediaSettings.extend({
     .max(86_400)
     .optional()
     .describe('a call of which neither party has sent anything for so long, although neither is on hold, is ended; left out: never'),
+  networks: z
+    .array(mediaPlace.extend({ name: networkName.describe('what trunks and next hops call it') }))
+    .min(1)
+    .max(16)
+    .refine((networks) => new Set(networks.map(({ name }) => name)).size === networks.length, 'two networks have one name')
+    .optional()
+    .describe('further local addresses, for parties that are reached by them; all others, and the recorders, by the address above'),
   threads: z.int().min(1).max(64).optional().describe('over which calls are spread; left out: one less than there are cores, one at least and eight at most'),
   dscp: z.int().min(0).max(63).optional().describe('differentiated services code point of the packets sent (46: expedited forwarding); needs native calls, see accelerator'),
 });

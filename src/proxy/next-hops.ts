@@ -13,20 +13,22 @@ export interface NextHop {
   readonly weight: number;
   /** Whether it is asked if it is there. */
   readonly health: boolean;
+  /** Of the anchor's, by which its media is reached; undefined: by the first. */
+  readonly network: string | undefined;
   readonly rewrite: Rewriter;
   readonly headers: HeaderChanges;
 }
 
-function readHop({ uri: text, priority, weight, health, rewrite, headers = {} }: NextHopSettings, alone: boolean): NextHop {
+function readHop({ uri: text, priority, weight, health, network, rewrite, headers = {} }: NextHopSettings, alone: boolean, trunkNetwork: string | undefined): NextHop {
   const uri = parseSipUri(text);
   if (typeof uri === 'string') throw new TypeError(`next hop ${text}: ${uri}`);
   const { user: _user, ...place } = uri;
   const label = encodeSipUri({ ...place, headers: new Map() });
-  return { uri, text, label, priority, weight, health: health ?? !alone, rewrite: readRewriter(rewrite), headers };
+  return { uri, text, label, priority, weight, health: health ?? !alone, network: network ?? trunkNetwork, rewrite: readRewriter(rewrite), headers };
 }
 
-/** @param hops checked before: a URI that is none is a bug here. */
-export const readHops = (hops: readonly NextHopSettings[] = []): readonly NextHop[] => hops.map((hop) => readHop(hop, hops.length === 1));
+/** @param hops checked before: a URI that is none is a bug here. `network`: of those that name none. */
+export const readHops = (hops: readonly NextHopSettings[] = [], network?: string): readonly NextHop[] => hops.map((hop) => readHop(hop, hops.length === 1, network));
 
 /** Where the calls of a trunk go without a route. */
 export const ownHops = ({ nextHop, nextHops }: Pick<TrunkSettings, 'nextHop' | 'nextHops'>): readonly NextHopSettings[] =>

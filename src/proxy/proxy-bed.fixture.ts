@@ -98,6 +98,8 @@ export interface BedOptions {
   readonly logTo?: (line: string) => void;
   readonly recorder?: OnInvite;
   readonly mediaTimeoutSeconds?: number;
+  /** Of the relay, which is reached at 127.0.0.2 there: by the trunk, and by its next hop. */
+  readonly networks?: { readonly trunk?: 'second'; readonly nextHop?: 'second' };
   /** The caller is one of its own, for a test that ends it. */
   readonly ownCaller?: boolean;
 }
@@ -123,8 +125,12 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
         });
       });
     });
+  const nextHop = `sip:${addressOf(callee.sip)}`;
+  const { networks } = options;
+  const hops = networks === undefined ? { nextHop } : { network: networks.trunk, nextHops: [{ uri: nextHop, priority: 1, weight: 1, health: false, network: networks.nextHop }] };
   const firstPort = 50_000 + 2 * Math.floor(Math.random() * 4_000);
-  const anchor = await openRelay({ settings: { address: '127.0.0.1', ports: options.ports ?? [firstPort, firstPort + 200], accelerator: 'auto', threads: 1, mediaTimeoutSeconds: options.mediaTimeoutSeconds }, onCrash: assert.ifError });
+  const ports = options.ports ?? [firstPort, firstPort + 200];
+  const anchor = await openRelay({ settings: { address: '127.0.0.1', ports, networks: [{ name: 'second', address: '127.0.0.2', ports }], accelerator: 'auto', threads: 1, mediaTimeoutSeconds: options.mediaTimeoutSeconds }, onCrash: assert.ifError });
   const ledger: LedgerEntry[] = [];
   let tellEnd: (end: CallEnd) => void = () => undefined;
   const ended = new Promise<CallEnd>((resolve) => (tellEnd = resolve));
@@ -132,7 +138,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
     announcements: new Map(),
     settings: {
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
-      trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], nextHop: `sip:${addressOf(callee.sip)}`, limits: options.limits ?? {}, recordingControl: options.recordingControl ?? [] }],
+      trunks: [{ name: 'one', sources: options.sources ?? ['127.0.0.1'], ...hops, limits: options.limits ?? {}, recordingControl: options.recordingControl ?? [] }],
       strangers: 'refuse',
       routes: [],
       failover: failoverSettings.parse({}),

@@ -122,3 +122,18 @@ t.test('delayed offer: the callee offers in its 200, the caller answers in its A
   await hangUp(ours);
   t.match(await bed.ended(), { outcome: 'answered' });
 });
+
+t.test('each party has the address of the network that it is reached by, the recorder that of the first', async (t) => {
+  const second = /c=IN IP4 127\.0\.0\.2/u;
+  for (const [networks, caller, callee] of [[{ trunk: 'second' }, true, true], [{ nextHop: 'second' }, false, true], [{}, false, false]] as const) {
+    const bed = await openBed(t, { networks });
+    const answered = answers(bed);
+    const ours = await bed.call();
+    const { invite } = await answered;
+    await bed.offered(1);
+    t.strictSame([second.test(ours.remote.sdp), second.test(invite.body)], [caller, callee], JSON.stringify(networks));
+    t.match(bed.offers[0], /c=IN IP4 127\.0\.0\.1/u);
+    await hangUp(ours);
+    await bed.ended();
+  }
+});

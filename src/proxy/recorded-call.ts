@@ -74,7 +74,13 @@ export class RecordedCall {
   constructor(private readonly options: RecordedCallOptions) {
     const { context: { anchor, announcements, sip, settings, log, metrics }, names, trunk, request, startedAt, decision, terms } = options;
     this.#sipControl = new SipControl({ dtmf: settings.policy.dtmf, obeys: trunk.obeys, control: () => this.control, now: Date.now });
-    this.#media = anchor.openCall(names.sessionId, { onDigit: this.#sipControl.listener, dtmfMasked: terms.dtmfMasked, onSilent: options.onSilent });
+    this.#media = anchor.openCall(names.sessionId, {
+      onDigit: this.#sipControl.listener,
+      dtmfMasked: terms.dtmfMasked,
+      onSilent: options.onSilent,
+      // Ports are taken for the next hop that is tried first, and serve those after it.
+      networks: { caller: trunk.network, callee: options.hops[0]?.network },
+    });
     this.control = new CallControl({
       decision,
       media: this.#media,

@@ -29,12 +29,12 @@ export interface Routing {
   readonly lists: readonly { readonly owner: string; readonly hops: readonly NextHop[] }[];
 }
 
-type Settings = readonly Pick<TrunkSettings, 'name' | 'nextHop' | 'nextHops' | 'gateways'>[];
+type Settings = readonly Pick<TrunkSettings, 'name' | 'nextHop' | 'nextHops' | 'gateways' | 'network'>[];
 
 /** @param trunks and routes checked before: a route to nowhere is a bug here. */
 export function readRouting(trunks: Settings, routes: readonly RouteSettings[]): Routing {
-  const own = new Map(trunks.map((trunk) => [trunk.name, readHops(ownHops(trunk))]));
-  const gateways = new Map(trunks.map((trunk) => [trunk.name, readHops(trunk.gateways)]));
+  const own = new Map(trunks.map((trunk) => [trunk.name, readHops(ownHops(trunk), trunk.network)]));
+  const gateways = new Map(trunks.map((trunk) => [trunk.name, readHops(trunk.gateways, trunk.network)]));
   const inline: { owner: string; hops: readonly NextHop[] }[] = [];
   const read = routes.map(({ from, caller, callee, to, nextHops }, n): Route => {
     const owner = `route ${n + 1}`;

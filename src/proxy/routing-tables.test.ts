@@ -236,17 +236,32 @@ t.test('a proxied INVITE changes its Request-URI and headers only; a back-to-bac
   t.end();
 });
 
+t.test('the media of a next hop is reached by its own network, else by that of its trunk', (t) => {
+  const { lists } = readRouting(
+    [
+      { name: 'one', network: 'inside', nextHops: [{ uri: 'sip:a', priority: 1, weight: 1 }, { uri: 'sip:b', priority: 2, weight: 1, network: 'outside' }], gateways: [{ uri: 'sip:c', priority: 1, weight: 1 }] },
+      { name: 'two', nextHop: 'sip:d' },
+    ],
+    [{ from: ['nobody'], nextHops: [{ uri: 'sip:e', priority: 1, weight: 1 }] }],
+  );
+  t.strictSame(lists.flatMap(({ hops }) => hops).map(({ text, network }) => [text, network]), [['sip:a', 'inside'], ['sip:b', 'outside'], ['sip:d', undefined], ['sip:c', 'inside'], ['sip:e', undefined]]);
+  t.end();
+});
+
 t.test('what does not fit together is told at its key', (t) => {
   const sip = { listen: [{ transport: 'udp', host: '192.0.2.1', port: 5_060 }] } as unknown as SipSettings;
   const withTls = { ...sip, listen: [{ transport: 'tls', host: '192.0.2.1', port: 5_061 }], tls: { certFile: 'c', keyFile: 'k', clientCertificate: 'request', verifyPeer: 'name' } } as unknown as SipSettings;
+  const relay = { address: '192.0.2.1', ports: [20_000, 29_999] as [number, number], accelerator: 'auto' as const };
   const told = (edge: SipSettings, trunk: object, routes: readonly object[] = []): string[] => {
     const found: string[] = [];
     const all = [trunkSettings.parse({ name: 'one', sources: ['10.0.0.1'], ...trunk }), trunkSettings.parse({ name: 'two', sources: ['10.0.0.2'], nextHop: 'sip:h', gateways: [{ uri: 'sip:g' }] })];
-    checkTrunks({ sip: edge, trunks: all, routes: routeList.parse(routes) }, (path, message) => found.push(`${path.join('.')}: ${message}`));
+    const anchor = { relay: { ...relay, networks: [{ ...relay, name: 'inside' }] } };
+    checkTrunks({ sip: edge, anchor, trunks: all, routes: routeList.parse(routes) }, (path, message) => found.push(`${path.join('.')}: ${message}`));
     return found;
   };
   const goes = { nextHop: 'sip:h' };
   t.strictSame(told(sip, goes), []);
+  t.strictSame(told(sip, { ...goes, network: 'inside' }), []);
   t.strictSame(told(sip, {}, [{ to: 'two' }]), [], 'a route for everybody is a way');
   t.strictSame(told(withTls, { ...goes, tlsIdentities: ['a.example'], transports: ['tls'], localPorts: [5_061] }), []);
   const table: [SipSettings, object, readonly object[], RegExp][] = [
@@ -255,6 +270,10 @@ t.test('what does not fit together is told at its key', (t) => {
     [sip, goes, [{ from: ['two', 'three'], to: 'two' }], /^routes\.0\.from\.1: there is no trunk "three"/],
     [sip, goes, [{ to: 'three' }], /^routes\.0\.to: there is no trunk "three"/],
     [sip, goes, [{ to: 'one' }], /^routes\.0\.to: the trunk "one" has no gateways/],
+    [sip, { ...goes, network: 'outside' }, [], /^trunks\.0\.network: there is no "outside" among anchor\.relay\.networks/],
+    [sip, { nextHops: [{ uri: 'sip:a' }, { uri: 'sip:b', network: 'x' }] }, [], /^trunks\.0\.nextHops\.1\.network: there is no "x"/],
+    [sip, { ...goes, gateways: [{ uri: 'sip:a', network: 'x' }] }, [], /^trunks\.0\.gateways\.0\.network/],
+    [sip, goes, [{ nextHops: [{ uri: 'sip:a', network: 'x' }] }], /^routes\.0\.nextHops\.0\.network/],
     [sip, { ...goes, transports: ['tcp'] }, [], /^trunks\.0\.transports: no address of sip\.listen fits/],
     [sip, { ...goes, localPorts: [5_062] }, [], /^trunks\.0\.localPorts: no address of sip\.listen fits/],
     [sip, { ...goes, tlsIdentities: ['a.example'] }, [], /^trunks\.0\.tlsIdentities: nobody is asked for a certificate/],

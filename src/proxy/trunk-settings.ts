@@ -5,6 +5,7 @@
  * Leaves to  trunks, routes, rewrite-number, hop-board what they mean.
  */
 import { z } from 'zod';
+import type { AnchorSettings } from '../anchor/index.js';
 import { numberList, numberPattern } from '../policy/index.js';
 import { parseSipUri, sourceList, type SipSettings } from '../sip/index.js';
 
@@ -50,11 +51,14 @@ const headerChanges = z
   })
   .describe('headers of the outgoing INVITE');
 
+const network = z.string().min(1).max(64);
+
 const nextHop = z.strictObject({
   uri: hopUri.describe('where it is'),
   priority: z.int().min(0).max(65_535).default(1).describe('the lowest is tried first'),
   weight: z.int().min(0).max(65_535).default(1).describe('its share among those of one priority'),
   health: z.boolean().optional().describe('whether it is asked with OPTIONS if it is there; default: when it is not the only one'),
+  network: network.optional().describe('which of anchor.relay.networks its media is reached by; default: that of the trunk it stands in'),
   rewrite: rewritings.optional().describe('numbers that are written otherwise for it'),
   headers: headerChanges.optional(),
 });
@@ -83,6 +87,7 @@ export const trunkSettings = z
     nextHop: hopUri.optional().describe('where its calls are sent on to, when it is one place'),
     nextHops: nextHops.optional().describe('where its calls are sent on to, when there are several'),
     gateways: nextHops.optional().describe('where calls to the trunk are sent, for routes that lead to it'),
+    network: network.optional().describe('which of anchor.relay.networks its media is reached by; default: anchor.relay.address'),
     rewrite: rewritings.optional().describe('numbers of its calls that are written otherwise'),
     headers: headerChanges.optional(),
     limits: z
@@ -140,12 +145,14 @@ interface Whole {
   readonly sip: SipSettings;
   readonly trunks: readonly TrunkSettings[];
   readonly routes: readonly RouteSettings[];
+  readonly anchor: AnchorSettings;
 }
 
 type Complain = (path: (string | number)[], message: string) => void;
 
 /** What has to hold between trunks, routes and the edge. */
-export function checkTrunks({ sip, trunks, routes: all }: Whole, complain: Complain): void {
+export function checkTrunks({ sip, trunks, routes: all, anchor }: Whole, complain: Complain): void {
+  checkNetworks(trunks, all, anchor.relay?.networks ?? [], complain);
   const byName = new Map(trunks.map((trunk) => [trunk.name, trunk]));
   all.forEach(({ from = [], to }, n) => {
     from.forEach((name, k) => {
@@ -161,6 +168,19 @@ export function checkTrunks({ sip, trunks, routes: all }: Whole, complain: Compl
     }
     checkArrival(sip, trunk, (key, message) => complain(['trunks', n, key], message));
   });
+}
+
+function checkNetworks(trunks: readonly TrunkSettings[], all: readonly RouteSettings[], networks: readonly { readonly name: string }[], complain: Complain): void {
+  const check = (name: string | undefined, path: (string | number)[]): void => {
+    if (name !== undefined && !networks.some((one) => one.name === name)) complain([...path, 'network'], `there is no "${name}" among anchor.relay.networks`);
+  };
+  const checkHops = (hops: readonly NextHopSettings[] | undefined, path: (string | number)[]): void => hops?.forEach((hop, n) => check(hop.network, [...path, n]));
+  trunks.forEach((trunk, n) => {
+    check(trunk.network, ['trunks', n]);
+    checkHops(trunk.nextHops, ['trunks', n, 'nextHops']);
+    checkHops(trunk.gateways, ['trunks', n, 'gateways']);
+  });
+  all.forEach((one, n) => checkHops(one.nextHops, ['routes', n, 'nextHops']));
 }
 
 function checkArrival(sip: SipSettings, { transports, localPorts, tlsIdentities }: TrunkSettings, complain: (key: string, message: string) => void): void {

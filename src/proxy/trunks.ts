@@ -6,6 +6,8 @@ import type { HeaderChanges, TrunkSettings } from './trunk-settings.js';
 
 export interface Trunk {
   readonly name: string;
+  /** Of the anchor's, by which its media is reached; undefined: by the first. */
+  readonly network: string | undefined;
   readonly rewrite: Rewriter;
   readonly headers: HeaderChanges;
   /** Sides whose headers command the recording. */
@@ -14,15 +16,16 @@ export interface Trunk {
   readonly sends: (origin: RequestOrigin) => boolean;
 }
 
-type Matched = Pick<TrunkSettings, 'name' | 'sources' | 'transports' | 'localPorts' | 'tlsIdentities' | 'rewrite' | 'headers'> & Partial<Pick<TrunkSettings, 'recordingControl'>>;
+type Matched = Pick<TrunkSettings, 'name' | 'sources' | 'transports' | 'localPorts' | 'tlsIdentities' | 'rewrite' | 'headers'> & Partial<Pick<TrunkSettings, 'recordingControl' | 'network'>>;
 
 /** @param settings checked before. */
 export function readTrunks(settings: readonly Matched[]): readonly Trunk[] {
-  return settings.map(({ name, sources, transports, localPorts, tlsIdentities, rewrite, headers = {}, recordingControl = [] }) => {
+  return settings.map(({ name, sources, transports, localPorts, tlsIdentities, network, rewrite, headers = {}, recordingControl = [] }) => {
     const set = new SourceSet(sources);
     const identities = tlsIdentities?.map((identity) => identity.toLowerCase());
     return {
       name,
+      network,
       rewrite: readRewriter(rewrite),
       headers,
       obeys: recordingControl,

@@ -5,4 +5,4 @@ export { sameEndpoint, type Datagrams, type DatagramSocket, type Endpoint } from
 export { bindPair, onFreePair, openMediaSockets, type MediaSockets } from './media-sockets.js';
 export { nodeDatagrams } from './node-datagrams.js';
 export { PortPool } from './port-pool.js';
-export { announcedAddress, mediaSettings, type MediaSettings } from './settings.js';
+export { announcedAddress, mediaPlace, mediaSettings, type MediaPlace, type MediaSettings } from './settings.js';

@@ -1,13 +1,13 @@
 /** The built-in media anchor: relays datagrams between two sides and forks both directions, in threads of its own. */
 import { availableParallelism } from 'node:os';
 import { Failure } from '../../errors/index.js';
-import { announcedAddress, PortPool } from '../../udp/index.js';
+import { announcedAddress, PortPool, type MediaPlace } from '../../udp/index.js';
 import type { Anchor, Play } from '../door.js';
 import type { RelaySettings } from '../settings.js';
 import { MediaThread, type CallSeats } from './media-thread.js';
 import type { SharedSound } from './orders.js';
 import { sumOf } from './packet-counts.js';
-import { RelayCall } from './relay-call.js';
+import { RelayCall, type RelayPlace } from './relay-call.js';
 
 /** More would wait for each other's sockets rather than for a core. */
 const mostThreads = 8;
@@ -28,19 +28,17 @@ export async function openRelay({ settings, onCrash }: RelayOptions): Promise<Re
 
 /** For openRelay, and for tests with threads of their own. */
 export function relayIn(threads: readonly [CallSeats, ...CallSeats[]], settings: RelaySettings): Relay {
-  const pool = new PortPool(settings.ports[0], settings.ports[1]);
+  const placeOf = placesOf(settings);
   const calls = new Set<RelayCall>();
   const share = soundSharer();
   let origin = Date.now();
   return {
-    openCall(_sessionId, { onDigit, dtmfMasked = false, onSilent } = {}) {
+    openCall(_sessionId, { onDigit, dtmfMasked = false, onSilent, networks = {} } = {}) {
       const thread = threads.reduce((least, other) => (other.calls < least.calls ? other : least));
       const call: RelayCall = new RelayCall({
         thread,
         number: ++origin,
-        address: settings.address,
-        announced: announcedAddress(settings),
-        pool,
+        places: { caller: placeOf.named(networks.caller), callee: placeOf.named(networks.callee), copies: placeOf.named(undefined) },
         dscp: settings.dscp,
         onDigit,
         dtmfMasked,
@@ -53,9 +51,9 @@ export function relayIn(threads: readonly [CallSeats, ...CallSeats[]], settings:
       calls.add(call);
       return call;
     },
-    stats: () => ({ calls: calls.size, freePortPairs: pool.free }),
+    stats: () => ({ calls: calls.size, freePortPairs: placeOf.free() }),
     packets: () => sumOf(threads.map(({ counts }) => counts)),
-    health: () => ({ ok: pool.free > 0, detail: `${pool.free} port pairs are free; ${threads.length} media threads, packets by ${threads[0].datagrams === 'native' ? 'native calls' : 'Node'}` }),
+    health: () => ({ ok: placeOf.exhausted() === undefined, detail: `${placeOf.exhausted() ?? `${placeOf.free()} port pairs are free`}; ${threads.length} media threads, packets by ${threads[0].datagrams === 'native' ? 'native calls' : 'Node'}` }),
     async close() {
       await Promise.all([...calls].map((call) => call.close()));
       await Promise.all(threads.map((thread) => thread.close()));
@@ -73,6 +71,26 @@ async function startThreads(count: number, settings: RelaySettings, onCrash: (er
   await Promise.all(threads.map((thread) => thread.close()));
   if (failed !== undefined) throw failed.reason;
   throw new Failure('CONFIG_INVALID', 'anchor.relay.dscp: packets can only be marked by native calls: install the optional package koffi, leave accelerator at auto, or mark them by the firewall');
+}
+
+/** The relay's addresses by name, the first one without. Those that share an address and a range share its ports. */
+function placesOf({ networks = [], ...first }: RelaySettings) {
+  const pools = new Map<string, PortPool>();
+  const read = (place: MediaPlace): RelayPlace => {
+    const { address, ports } = place;
+    const key = `${address} ${ports.join()}`;
+    const pool = pools.get(key) ?? new PortPool(ports[0], ports[1]);
+    pools.set(key, pool);
+    return { address, announced: announcedAddress(place), pool };
+  };
+  const whole = read(first);
+  const named = new Map(networks.map(({ name, ...place }) => [name, read(place)]));
+  return {
+    named: (name: string | undefined): RelayPlace => (name === undefined ? whole : (named.get(name) ?? whole)),
+    free: () => [...pools.values()].reduce((sum, pool) => sum + pool.free, 0),
+    /** Where no port is left, in words. */
+    exhausted: () => [...pools].flatMap(([key, pool]) => (pool.free === 0 ? [`no port pair is free on ${key.split(' ')[0] ?? ''}`] : []))[0],
+  };
 }
 
 /** Sounds under a number each, which is the same whenever one is played. */

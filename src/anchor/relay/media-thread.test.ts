@@ -17,8 +17,9 @@ async function openCall(t: Test, accelerator: 'auto' | 'off') {
   });
   t.teardown(() => thread.close());
   const pool = new PortPool(firstPort, firstPort + 19, { restMs: 0 });
+  const place = { address: loopback, announced: loopback, pool };
   const call = new RelayCall({
-    thread, pool, number: 1, address: loopback, announced: loopback, dscp: undefined, onDigit: undefined, dtmfMasked: false, silentMs: undefined, onSilent: undefined, origin: '1',
+    thread, number: 1, places: { caller: place, callee: place, copies: place }, dscp: undefined, onDigit: undefined, dtmfMasked: false, silentMs: undefined, onSilent: undefined, origin: '1',
     share: ({ audio }) => ({ number: 1, audio: audio.source }),
     onClosed: () => undefined,
   });

@@ -22,10 +22,8 @@ export interface RelayCallOptions {
   readonly thread: CallSeats;
   /** What the thread calls it. */
   readonly number: number;
-  readonly address: string;
-  /** What SDPs name in its place, where it is behind a NAT. */
-  readonly announced: string;
-  readonly pool: PortPool;
+  /** Where each side sends to, and the copies come from. */
+  readonly places: Readonly<Record<Side | 'copies', RelayPlace>>;
   readonly dscp: number | undefined;
   readonly onDigit: DigitListener | undefined;
   /** The copies do not tell which key was pressed. */
@@ -37,6 +35,14 @@ export interface RelayCallOptions {
   /** The numeric origin of the SDPs made here (RFC 8866 §5.2). */
   readonly origin: string;
   readonly onClosed: () => void;
+}
+
+/** A local address. */
+export interface RelayPlace {
+  readonly address: string;
+  /** What SDPs name in its place, where it is behind a NAT. */
+  readonly announced: string;
+  readonly pool: PortPool;
 }
 
 interface Sounding {
@@ -52,7 +58,7 @@ export class RelayCall implements AnchoredCall, CallListener {
   /** The port from which the copies of each side come. */
   #forks: Promise<BySide<number>> | undefined;
   #audioLine: number | undefined;
-  readonly #ports = new Set<number>();
+  readonly #taken: (() => void)[] = [];
   readonly #sounds = new Map<number, Sounding>();
   #pairs = 0;
   #plays = 0;
@@ -82,8 +88,9 @@ export class RelayCall implements AnchoredCall, CallListener {
         const ports = await this.#line(media);
         const { address, port, rtcpPort, crypto } = media;
         await this.#order({ kind: 'point', line: media.index, side: from, rtp: { address, port }, rtcp: { address, port: rtcpPort }, crypto });
-        const rtpPort = ports[otherSide(from)];
-        return { address: this.#options.announced, rtpPort, rtcpPort: rtpPort + 1 };
+        const to = otherSide(from);
+        const rtpPort = ports[to];
+        return { address: this.#options.places[to].announced, rtpPort, rtcpPort: rtpPort + 1 };
       }),
     );
     const line = this.#audioLine;
@@ -103,7 +110,7 @@ export class RelayCall implements AnchoredCall, CallListener {
     if (streams.some((stream) => stream.codecs.length === 0)) return undefined;
     return {
       sdp: encodeRecordingOffer({
-        address: this.#options.announced,
+        address: this.#options.places.copies.announced,
         origin: this.#options.origin,
         sessionVersion: ++this.#sessionVersion,
         media: [
@@ -173,13 +180,12 @@ export class RelayCall implements AnchoredCall, CallListener {
   }
 
   async #close(): Promise<void> {
-    const { thread, number, pool, onClosed } = this.#options;
+    const { thread, number, onClosed } = this.#options;
     // Pairs that are being opened give themselves back when that has failed or is done.
     await Promise.allSettled([...this.#lines.values(), this.#forks]);
     await this.#order({ kind: 'close' });
     for (const [play, { to }] of [...this.#sounds]) this.played(play, endOf(to, 'cut'));
-    for (const port of this.#ports) pool.giveBack(port);
-    this.#ports.clear();
+    for (const giveBack of this.#taken.splice(0)) giveBack();
     thread.leave(number);
     onClosed();
   }
@@ -210,13 +216,13 @@ export class RelayCall implements AnchoredCall, CallListener {
     const isAudio = kind === 'audio' && this.#audioLine === undefined;
     if (isAudio) {
       this.#audioLine = index;
-      this.#forks = this.#openPairs((side, pair) => ({ kind: 'fork', side, pair })).then(async (ports) => {
+      this.#forks = this.#openPairs(() => 'copies', (side, pair) => ({ kind: 'fork', side, pair })).then(async (ports) => {
         if (this.#paused) await this.pauseFork();
         return ports;
       });
       this.#forks.catch(() => undefined);
     }
-    const line = this.#openPairs((side, pair) => ({ kind: 'face', line: index, side, pair, isAudio }));
+    const line = this.#openPairs((side) => side, (side, pair) => ({ kind: 'face', line: index, side, pair, isAudio }));
     this.#lines.set(index, line);
     // The one who awaits it learns of a failure; close() may come first.
     line.catch(() => undefined);
@@ -224,17 +230,19 @@ export class RelayCall implements AnchoredCall, CallListener {
   }
 
   /** A pair for caller and one for callee, or none. @throws Failure as onFreePair. */
-  async #openPairs(use: (side: Side, pair: number) => Order): Promise<BySide<number>> {
-    const { thread, number, address, pool, dscp } = this.#options;
+  async #openPairs(placeOf: (side: Side) => Side | 'copies', use: (side: Side, pair: number) => Order): Promise<BySide<number>> {
+    const { thread, number, places, dscp } = this.#options;
     const open = async (side: Side): Promise<{ readonly port: number; readonly undo: () => Promise<void> }> => {
       const pair = (this.#pairs += 1);
+      const { address, pool } = places[placeOf(side)];
       const { port } = await onFreePair(address, pool, (port) => thread.order(number, { kind: 'bind', pair, address, port, dscp }));
-      this.#ports.add(port);
+      const giveBack = (): void => pool.giveBack(port);
+      this.#taken.push(giveBack);
       await this.#order(use(side, pair));
       const undo = async (): Promise<void> => {
         await this.#order({ kind: 'unbind', pair });
-        this.#ports.delete(port);
-        pool.giveBack(port);
+        this.#taken.splice(this.#taken.indexOf(giveBack), 1);
+        giveBack();
       };
       return { port, undo };
     };

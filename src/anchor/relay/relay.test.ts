@@ -65,6 +65,43 @@ function testRelay(t: Test, accelerator: 'auto' | 'off'): void {
     t.strictSame((await callee.heard(1)).length, 1);
   });
 
+  void t.test('several local addresses: each party is reached by its own network, the recorder by the first, IPv4 beside IPv6', async (t) => {
+    const ports: [number, number] = [firstPort, firstPort + 79];
+    const { anchor } = await relay(t, 40, undefined, {
+      networks: [
+        { name: 'six', address: '::1', ports },
+        { name: 'behind-nat', address: '127.0.0.3', publicAddress: '192.0.2.9', ports },
+      ],
+    });
+    const inner = createSocket('udp6').bind(0, '::1');
+    await once(inner, 'listening');
+    t.teardown(() => inner.close());
+    const [caller, callee] = [await peer(t), new Peer(inner)];
+    const call = anchor.openCall('s', { networks: { caller: 'behind-nat', callee: 'six' } });
+    const forCallee = audioOf(await call.exchange('caller', sdpOf(caller.port)));
+    const forCaller = audioOf(await call.exchange('callee', sdpOf(callee.port).replaceAll(`IP4 ${loopback}`, 'IP6 ::1')));
+    t.match([forCallee.address, forCaller.address], ['::1', '192.0.2.9']);
+    caller.socket.send(rtp(1), forCaller.port, '127.0.0.3');
+    await callee.heard(1);
+    inner.send(rtp(2), forCallee.port, '::1');
+    await caller.heard(1);
+    t.strictSame([callee.came, caller.came].map((came) => came.map(({ bytes }) => bytes)), [[rtp(1)], [rtp(2)]]);
+    const { streams, answer } = await recorder(t);
+    t.equal(audioOf((await call.recordingOffer())?.sdp ?? '').address, loopback);
+    await call.startFork(answer);
+    await Promise.all(streams.map((stream) => stream.heard(1)));
+    const { freePortPairs = 0 } = anchor.stats();
+    await call.close();
+    t.equal(anchor.stats().freePortPairs, freePortPairs + 4, 'each gives back to where it took from');
+    t.match(anchor.health(), { ok: true });
+  });
+
+  void t.test('networks that share an address and a range share its ports', async (t) => {
+    const ports: [number, number] = [firstPort, firstPort + 79];
+    const { anchor } = await relay(t, 40, undefined, { networks: [{ name: 'nat', address: loopback, publicAddress: '192.0.2.9', ports }] });
+    t.equal(anchor.stats().freePortPairs, 40);
+  });
+
   void t.test('of a call in which nothing comes from either party any more it is told, and again; not before both are known, nor while one is on hold', async (t) => {
     const { anchor, thread } = await relay(t, 40, undefined, { mediaTimeoutSeconds: 5 });
     const [caller, callee] = [await peer(t), await peer(t)];
