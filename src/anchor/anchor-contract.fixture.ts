@@ -59,6 +59,50 @@ export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): v
     t.strictSame(streams[1].came.map(sequenceOf), count(11, 13));
   });
 
+  void t.test('two recorders have both directions each, and one of them may go without the other', async (t) => {
+    const { call, caller, callee } = await openCall(t);
+    const second = call.openFork(['caller', 'callee']);
+    const { forCaller, forCallee } = await callBetween(call, caller, callee);
+    const recorders = [await openRecorderPeer(t), await openRecorderPeer(t)] as const;
+    for (const [n, fork] of [call, second].entries()) {
+      const offer = (await fork.recordingOffer())?.sdp ?? '';
+      t.match([audioOf(offer), audioOf(offer, 1)], [{ label: '1' }, { label: '2' }]);
+      await fork.startFork(recorders[n]?.answer ?? '');
+    }
+    await say(caller, forCaller.port, callee, [1, 2]);
+    await say(callee, forCallee.port, caller, [11], 9);
+    await Promise.all(recorders.flatMap(({ streams }) => [streams[0].heard(2), streams[1].heard(1)]));
+    await call.stopFork();
+    await say(caller, forCaller.port, callee, [3]);
+    await recorders[1].streams[0].heard(3);
+    t.strictSame(recorders.map(({ streams }) => streams.map(({ came }) => came.map(sequenceOf))), [[[1, 2], [11]], [[1, 2, 3], [11]]]);
+  });
+
+  void t.test('one recorder has the caller, another the callee; a pause is for both', async (t) => {
+    const { call, caller, callee } = await openCall(t);
+    const { forCaller, forCallee } = await callBetween(call, caller, callee);
+    const forks = { caller: call.openFork(['caller']), callee: call.openFork(['callee']) };
+    const recorders = { caller: await openRecorderPeer(t), callee: await openRecorderPeer(t) };
+    for (const side of ['caller', 'callee'] as const) {
+      const read = readSdp((await forks[side].recordingOffer())?.sdp ?? '');
+      t.match(read, { media: [{ label: side === 'caller' ? '1' : '2', direction: 'sendonly' }] });
+      t.equal(typeof read === 'string' ? 0 : read.media.length, 1);
+      await forks[side].startFork(recorders[side].answer);
+    }
+    await say(caller, forCaller.port, callee, [1, 2]);
+    await say(callee, forCallee.port, caller, [11], 9);
+    await Promise.all([recorders.caller.streams[0].heard(2), recorders.callee.streams[0].heard(1)]);
+    await call.pauseFork();
+    t.equal(audioOf((await forks.callee.recordingOffer())?.sdp ?? '').direction, 'inactive');
+    await say(callee, forCallee.port, caller, [12], 9);
+    await call.resumeFork();
+    await forks.callee.recordingOffer();
+    await forks.callee.startFork(recorders.callee.answer);
+    await say(callee, forCallee.port, caller, [13], 9);
+    await recorders.callee.streams[0].heard(2);
+    t.strictSame([recorders.caller, recorders.callee].map(({ streams }) => streams.map(({ came }) => came.map(sequenceOf))), [[[1, 2], []], [[11, 13], []]]);
+  });
+
   void t.test('while it is paused nothing reaches the recorder, then it goes on; the parties notice nothing', async (t) => {
     const { call, caller, callee } = await openCall(t);
     const { forCaller } = await callBetween(call, caller, callee);

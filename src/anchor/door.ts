@@ -12,31 +12,37 @@ export type Side = 'caller' | 'callee';
 export const sides = ['caller', 'callee'] as const satisfies readonly Side[];
 export const otherSide = (side: Side): Side => (side === 'caller' ? 'callee' : 'caller');
 
-export interface AnchoredCall {
+/** Copies of a call on their way to one recorder. */
+export interface CallFork {
+  /**
+   * The SDP offer of a recording session for this call: caller's stream first (label 1), then the callee's
+   * (label 2), those of them that this fork copies, with the keys that their packets are encrypted with. Undefined while
+   * the audio of one side is not known, or when there is none.
+   */
+  recordingOffer(): Promise<RecordingOffer | undefined>;
+  /**
+   * The recorder's answer: the copies go there, those kept since the fork was opened first, where the anchor keeps any.
+   *
+   * @throws Failure SIPREC_UNUSABLE when it cannot be read, or what the anchor says when it cannot copy.
+   */
+  startFork(answer: string): Promise<void>;
+  /** No more copies; those kept are dropped. The call, and other forks, go on. Never rejects. */
+  stopFork(): Promise<void>;
+}
+
+/** A call, and the fork of both directions that each has from its beginning. */
+export interface AnchoredCall extends CallFork {
   /**
    * An SDP came from `from`; returns it as it goes on to the other side.
    *
    * @throws Failure SDP_UNUSABLE when it cannot be read, PORTS_EXHAUSTED or MEDIA_BIND when no socket is to be had.
    */
   exchange(from: Side, sdp: string): Promise<string>;
-  /**
-   * The SDP offer of a recording session for this call: caller's stream first (label 1), then the callee's
-   * (label 2), with the keys that their packets are encrypted with. Undefined while the audio of one side is
-   * not known, or when there is none.
-   */
-  recordingOffer(): Promise<RecordingOffer | undefined>;
-  /**
-   * The recorder's answer: copies of both directions go there, those kept since the call began first, where the
-   * anchor keeps any.
-   *
-   * @throws Failure SIPREC_UNUSABLE when it cannot be read, or what the anchor says when it cannot copy.
-   */
-  startFork(answer: string): Promise<void>;
-  /** Until resumeFork, packets are neither copied nor kept for later; offers say inactive at once. Idempotent, at any time; resolves when it holds, never rejects. */
+  /** A further fork, of these sides: for a second recorder of all, or one for each side. It lasts as long as the call. */
+  openFork(of: readonly Side[]): CallFork;
+  /** Of all forks: until resumeFork, packets are neither copied nor kept for later; offers say inactive at once. Idempotent, at any time; resolves when it holds, never rejects. */
   pauseFork(): Promise<void>;
   resumeFork(): Promise<void>;
-  /** No more copies; those kept are dropped. The call goes on. */
-  stopFork(): Promise<void>;
   /**
    * Plays a sound to one side or both, without changing the time of what they hear; what the recorder gets is not
    * touched. Another sound to the same side ends this one. Never throws: what cannot be played is told by the end.

@@ -1,6 +1,6 @@
 /** Media anchors: one door, its members behind it. */
 export {
-  otherSide, sides, type Anchor, type AnchoredCall, type RelayPackets, type AnchorStats, type CallOptions, type DigitListener, type Play, type PlayEnd, type Playing, type PlayOutcome,
+  otherSide, sides, type Anchor, type AnchoredCall, type CallFork, type RelayPackets, type AnchorStats, type CallOptions, type DigitListener, type Play, type PlayEnd, type Playing, type PlayOutcome,
   type RelayDropReason, type RecordingOffer, type Side,
 } from './door.js';
 export { openRelay, type RelayOptions } from './relay/index.js';

@@ -76,6 +76,7 @@ function open({ recorder = alone, recorders = [recorder], ...settings }: Partial
       said.forks.push(answer);
       return Promise.resolve();
     },
+    openFork: () => media,
     pauseFork: () => Promise.resolve(),
     resumeFork: () => Promise.resolve(),
     stopFork: () => {

@@ -48,7 +48,9 @@ export class MediaCall {
   readonly #lines = new Map<number, Line>();
   /** The line that is forked and played into. */
   #audioLine: Line | undefined;
-  readonly #forks = neither<Fork>();
+  /** One for each recorder. */
+  readonly #forks: BySide<Fork>[] = [];
+  #paused = false;
   readonly #digits: PressedKeys | undefined;
   /** Absent when nobody cares which packets tell of keys. */
   readonly #events: EventPackets | undefined;
@@ -82,7 +84,11 @@ export class MediaCall {
         { this.#face(order); return; }
       case 'fork': {
         const sockets = this.#pairs.get(order.pair);
-        if (sockets !== undefined) this.#forks[order.side] = new Fork(sockets, this.#options.observer);
+        if (sockets === undefined) return;
+        const fork = new Fork(sockets, this.#options.observer);
+        if (this.#paused) fork.pause();
+        while (this.#forks.length <= order.fork) this.#forks.push(neither());
+        this.#forkOf(order.fork)[order.side] = fork;
         return;
       }
       case 'point':
@@ -93,18 +99,16 @@ export class MediaCall {
       case 'copy':
         for (const side of sides) {
           const target = order.targets[side];
-          if (target === undefined) this.#forks[side]?.stop();
-          else this.#forks[side]?.start(target);
+          if (target === undefined) this.#forkOf(order.fork)[side]?.stop();
+          else this.#forkOf(order.fork)[side]?.start(target);
         }
         return;
       case 'gate':
-        for (const side of sides) {
-          if (order.to === 'paused') this.#forks[side]?.pause();
-          else this.#forks[side]?.resume();
-        }
+        this.#paused = order.to === 'paused';
+        this.#eachFork((fork) => (this.#paused ? fork.pause() : fork.resume()));
         return;
       case 'stop-copies':
-        for (const side of sides) this.#forks[side]?.stop();
+        for (const side of sides) this.#forkOf(order.fork)[side]?.stop();
         return;
       case 'play':
         { this.#play(order.play, { sound: this.#options.soundOf(order.sound), to: order.to, over: order.over, ...(order.meanwhile === undefined ? {} : { meanwhile: order.meanwhile }) }); return; }
@@ -137,10 +141,18 @@ export class MediaCall {
     this.#closed = true;
     for (const sound of this.#sounds.values()) sound.stop();
     await Promise.all([...this.#sounds.values()].map((sound) => sound.ended));
-    for (const side of sides) this.#forks[side]?.stop();
+    this.#eachFork((fork) => fork.stop());
     await Promise.all([...this.#pairs.values()].map((pair) => pair.close()));
     this.#pairs.clear();
     this.#lines.clear();
+  }
+
+  #forkOf(number: number): BySide<Fork> {
+    return this.#forks[number] ?? neither();
+  }
+
+  #eachFork(what: (fork: Fork) => void): void {
+    for (const fork of this.#forks) for (const side of sides) if (fork[side] !== undefined) what(fork[side]);
   }
 
   async #bind({ pair, address, port, dscp }: Extract<Order, { kind: 'bind' }>): Promise<void> {
@@ -186,7 +198,9 @@ export class MediaCall {
       observer.relayed(from);
       if (!this.#isAudio) return;
       const events = onRtcpPort ? undefined : this.#events;
-      (fromCaller ? forks.caller : forks.callee)?.copy(dtmfMasked && events !== undefined ? events.withoutKey(from, bytes) : bytes, onRtcpPort || isRtcp(bytes));
+      const copied = dtmfMasked && events !== undefined ? events.withoutKey(from, bytes) : bytes;
+      const rtcp = onRtcpPort || isRtcp(bytes);
+      for (const fork of forks) (fromCaller ? fork.caller : fork.callee)?.copy(copied, rtcp);
       if (events?.has(from, bytes) === true) this.#digits?.hear(from, bytes);
     };
   }

@@ -80,5 +80,5 @@ t.test('what was said while it was away holds afterwards; a sound that was playe
 t.test('after its close a thread takes no orders', async (t) => {
   const thread = await MediaThread.start('off', (error) => t.error(error));
   await thread.close();
-  await t.rejects(thread.order(1, { kind: 'stop-copies' }), { code: 'ANCHOR_UNREACHABLE' });
+  await t.rejects(thread.order(1, { kind: 'stop-copies', fork: 0 }), { code: 'ANCHOR_UNREACHABLE' });
 });

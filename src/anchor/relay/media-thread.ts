@@ -64,10 +64,10 @@ function subjectOf(order: Order): string | undefined {
     case 'point':
       return `${order.kind} ${order.line} ${order.side}`;
     case 'fork':
-      return `fork ${order.side}`;
+      return `fork ${order.fork} ${order.side}`;
     case 'copy':
     case 'stop-copies':
-      return 'copies';
+      return `copies ${order.fork}`;
     case 'open':
     case 'describe':
     case 'gate':

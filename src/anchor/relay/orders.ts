@@ -19,13 +19,14 @@ export type Order =
   | { readonly kind: 'bind'; readonly pair: number; readonly address: string; readonly port: number; readonly dscp: number | undefined }
   | { readonly kind: 'unbind'; readonly pair: number }
   | { readonly kind: 'face'; readonly line: number; readonly side: Side; readonly pair: number; readonly isAudio: boolean }
-  | { readonly kind: 'fork'; readonly side: Side; readonly pair: number }
+  /** `fork` is the number of one for each recorder. */
+  | { readonly kind: 'fork'; readonly fork: number; readonly side: Side; readonly pair: number }
   | { readonly kind: 'point'; readonly line: number; readonly side: Side; readonly rtp: Endpoint; readonly rtcp: Endpoint; readonly crypto: readonly string[] }
   | { readonly kind: 'describe'; readonly audio: Readonly<Partial<Record<Side, SdpMedia>>>; readonly isAudio: boolean }
   /** Where the copies go; a side without a target gets none. */
-  | { readonly kind: 'copy'; readonly targets: Readonly<Partial<Record<Side, ForkTarget>>> }
+  | { readonly kind: 'copy'; readonly fork: number; readonly targets: Readonly<Partial<Record<Side, ForkTarget>>> }
   | { readonly kind: 'gate'; readonly to: 'paused' | 'flowing' }
-  | { readonly kind: 'stop-copies' }
+  | { readonly kind: 'stop-copies'; readonly fork: number }
   | ({ readonly kind: 'play'; readonly play: number; readonly sound: SharedSound } & Omit<Play, 'sound'>)
   | { readonly kind: 'stop-play'; readonly play: number }
   | { readonly kind: 'close' };

@@ -4,10 +4,11 @@
  *
  * Leaves to  media-call.ts the packets.
  */
+import assert from 'node:assert/strict';
 import { Failure } from '../../errors/index.js';
 import { encodeRecordingOffer, readSdp, rewriteSdp, type Sdp, type SdpMedia } from '../../sip/index.js';
 import { onFreePair, type PortPool } from '../../udp/index.js';
-import { otherSide, sides, type AnchoredCall, type DigitListener, type Play, type PlayEnd, type Playing, type PlayOutcome, type RecordingOffer, type Side } from '../door.js';
+import { otherSide, sides, type AnchoredCall, type CallFork, type DigitListener, type Play, type PlayEnd, type Playing, type PlayOutcome, type RecordingOffer, type Side } from '../door.js';
 import type { ForkTarget } from './fork.js';
 import type { CallListener, CallSeats } from './media-thread.js';
 import type { Order, SharedSound } from './orders.js';
@@ -45,6 +46,14 @@ export interface RelayPlace {
   readonly pool: PortPool;
 }
 
+interface RelayFork {
+  readonly number: number;
+  readonly of: readonly Side[];
+  /** The port from which the copies of each side come; undefined while there is no audio. */
+  ports: Promise<Partial<Record<Side, number>>> | undefined;
+  sessionVersion: number;
+}
+
 interface Sounding {
   readonly to: readonly Side[];
   readonly tellEnd: (end: PlayEnd) => void;
@@ -55,21 +64,21 @@ export class RelayCall implements AnchoredCall, CallListener {
   /** The RTP port of each face. */
   readonly #lines = new Map<number, Promise<BySide<number>>>();
   readonly #said: Partial<Record<Side, Sdp>> = {};
-  /** The port from which the copies of each side come. */
-  #forks: Promise<BySide<number>> | undefined;
+  /** One for each recorder; the first is the call's own. */
+  readonly #forks: RelayFork[] = [];
   #audioLine: number | undefined;
   readonly #taken: (() => void)[] = [];
   readonly #sounds = new Map<number, Sounding>();
   #pairs = 0;
   #plays = 0;
   #paused = false;
-  #sessionVersion = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: RelayCallOptions) {
     this.#options = options;
     const { thread, number, dtmfMasked, silentMs, onDigit } = options;
     thread.seat(number, this);
+    this.#addFork(sides);
     void this.#order({ kind: 'open', dtmfMasked, silentMs, hearsKeys: onDigit !== undefined });
   }
 
@@ -97,42 +106,30 @@ export class RelayCall implements AnchoredCall, CallListener {
     const isAudio = line === undefined || sides.some((side) => (this.#said[side]?.media[line]?.kind ?? 'audio') === 'audio');
     await this.#order({ kind: 'describe', isAudio, audio: { ...this.#audioBySide() } });
     // The first packet may come as soon as this SDP is out; a fork that cannot be opened costs the recording, not the call.
-    await this.#forks?.catch(() => undefined);
+    await Promise.allSettled(this.#forks.flatMap(({ ports }) => ports ?? []));
     this.#checkRuns();
     return rewriteSdp(text, anchored);
   }
 
-  async recordingOffer(): Promise<RecordingOffer | undefined> {
-    const { caller, callee } = this.#audioBySide();
-    if (caller === undefined || callee === undefined || this.#forks === undefined || this.#closing !== undefined) return undefined;
-    const forks = await this.#forks;
-    const streams = offeredStreams(caller, callee, this.#paused);
-    if (streams.some((stream) => stream.codecs.length === 0)) return undefined;
-    return {
-      sdp: encodeRecordingOffer({
-        address: this.#options.places.copies.announced,
-        origin: this.#options.origin,
-        sessionVersion: ++this.#sessionVersion,
-        media: [
-          { ...streams[0], port: forks.caller },
-          { ...streams[1], port: forks.callee },
-        ],
-      }),
-      holdsKeys: streams.some((stream) => stream.crypto.length > 0),
-    };
+  recordingOffer(): Promise<RecordingOffer | undefined> {
+    return this.#offer(this.#own);
   }
 
-  async startFork(answer: string): Promise<void> {
-    const sdp = readSdp(answer);
-    if (typeof sdp === 'string') throw new Failure('SIPREC_UNUSABLE', `the recorder's answer cannot be read: ${sdp}`, { facts: { reason: sdp } });
-    const targets: Partial<Record<Side, ForkTarget>> = {};
-    sides.forEach((side, index) => {
-      const media = sdp.media[index];
-      if (media === undefined || media.port === 0) return;
-      const { address, port, rtcpPort, rtcpMux } = media;
-      targets[side] = { rtp: { address, port }, rtcp: { address, port: rtcpMux ? port : rtcpPort } };
-    });
-    await this.#order({ kind: 'copy', targets });
+  startFork(answer: string): Promise<void> {
+    return this.#start(this.#own, answer);
+  }
+
+  stopFork(): Promise<void> {
+    return this.#order({ kind: 'stop-copies', fork: this.#own.number });
+  }
+
+  openFork(of: readonly Side[]): CallFork {
+    const fork = this.#addFork(of);
+    return {
+      recordingOffer: () => this.#offer(fork),
+      startFork: (answer) => this.#start(fork, answer),
+      stopFork: () => this.#order({ kind: 'stop-copies', fork: fork.number }),
+    };
   }
 
   pauseFork(): Promise<void> {
@@ -143,10 +140,6 @@ export class RelayCall implements AnchoredCall, CallListener {
   resumeFork(): Promise<void> {
     this.#paused = false;
     return this.#order({ kind: 'gate', to: 'flowing' });
-  }
-
-  stopFork(): Promise<void> {
-    return this.#order({ kind: 'stop-copies' });
   }
 
   play({ sound, to, over, meanwhile }: Play): Playing {
@@ -182,7 +175,7 @@ export class RelayCall implements AnchoredCall, CallListener {
   async #close(): Promise<void> {
     const { thread, number, onClosed } = this.#options;
     // Pairs that are being opened give themselves back when that has failed or is done.
-    await Promise.allSettled([...this.#lines.values(), this.#forks]);
+    await Promise.allSettled([...this.#lines.values(), ...this.#forks.flatMap(({ ports }) => ports ?? [])]);
     await this.#order({ kind: 'close' });
     for (const [play, { to }] of [...this.#sounds]) this.played(play, endOf(to, 'cut'));
     for (const giveBack of this.#taken.splice(0)) giveBack();
@@ -192,6 +185,52 @@ export class RelayCall implements AnchoredCall, CallListener {
 
   #checkRuns(): void {
     if (this.#closing !== undefined) throw new Failure('SDP_UNUSABLE', 'the call has ended, its media cannot be changed any more');
+  }
+
+  get #own(): RelayFork {
+    const [own] = this.#forks;
+    assert(own !== undefined, 'each call has one from its beginning');
+    return own;
+  }
+
+  #addFork(of: readonly Side[]): RelayFork {
+    const fork: RelayFork = { number: this.#forks.length, of, ports: undefined, sessionVersion: 0 };
+    this.#forks.push(fork);
+    if (this.#audioLine !== undefined) this.#openFork(fork);
+    return fork;
+  }
+
+  #openFork(fork: RelayFork): void {
+    if (this.#closing !== undefined) return;
+    fork.ports = this.#openPairs(fork.of, () => 'copies', (side, pair) => ({ kind: 'fork', fork: fork.number, side, pair }));
+    // Who asks for an offer learns of a failure.
+    fork.ports.catch(() => undefined);
+  }
+
+  async #offer(fork: RelayFork): Promise<RecordingOffer | undefined> {
+    const { caller, callee } = this.#audioBySide();
+    if (caller === undefined || callee === undefined || fork.ports === undefined || this.#closing !== undefined) return undefined;
+    const ports = await fork.ports;
+    const [ofCaller, ofCallee] = offeredStreams(caller, callee, this.#paused);
+    if ([ofCaller, ofCallee].some((stream) => stream.codecs.length === 0)) return undefined;
+    const streams = fork.of.map((side) => ({ ...(side === 'caller' ? ofCaller : ofCallee), port: ports[side] ?? 0 }));
+    return {
+      sdp: encodeRecordingOffer({ address: this.#options.places.copies.announced, origin: this.#options.origin, sessionVersion: (fork.sessionVersion += 1), media: streams }),
+      holdsKeys: streams.some((stream) => stream.crypto.length > 0),
+    };
+  }
+
+  async #start(fork: RelayFork, answer: string): Promise<void> {
+    const sdp = readSdp(answer);
+    if (typeof sdp === 'string') throw new Failure('SIPREC_UNUSABLE', `the recorder's answer cannot be read: ${sdp}`, { facts: { reason: sdp } });
+    const targets: Partial<Record<Side, ForkTarget>> = {};
+    fork.of.forEach((side, index) => {
+      const media = sdp.media[index];
+      if (media === undefined || media.port === 0) return;
+      const { address, port, rtcpPort, rtcpMux } = media;
+      targets[side] = { rtp: { address, port }, rtcp: { address, port: rtcpMux ? port : rtcpPort } };
+    });
+    await this.#order({ kind: 'copy', fork: fork.number, targets });
   }
 
   /** An order that changes what is there already: where the thread is gone, it is done by the one that takes its place. */
@@ -216,44 +255,40 @@ export class RelayCall implements AnchoredCall, CallListener {
     const isAudio = kind === 'audio' && this.#audioLine === undefined;
     if (isAudio) {
       this.#audioLine = index;
-      this.#forks = this.#openPairs(() => 'copies', (side, pair) => ({ kind: 'fork', side, pair })).then(async (ports) => {
-        if (this.#paused) await this.pauseFork();
-        return ports;
-      });
-      this.#forks.catch(() => undefined);
+      for (const fork of this.#forks) this.#openFork(fork);
     }
-    const line = this.#openPairs((side) => side, (side, pair) => ({ kind: 'face', line: index, side, pair, isAudio }));
+    const line = this.#openPairs(sides, (side) => side, (side, pair) => ({ kind: 'face', line: index, side, pair, isAudio }));
     this.#lines.set(index, line);
     // The one who awaits it learns of a failure; close() may come first.
     line.catch(() => undefined);
     return line;
   }
 
-  /** A pair for caller and one for callee, or none. @throws Failure as onFreePair. */
-  async #openPairs(placeOf: (side: Side) => Side | 'copies', use: (side: Side, pair: number) => Order): Promise<BySide<number>> {
+  /** A pair for each of these sides, or none. @throws Failure as onFreePair. */
+  async #openPairs<S extends Side>(of: readonly S[], placeOf: (side: S) => Side | 'copies', use: (side: S, pair: number) => Order): Promise<Record<S, number>> {
     const { thread, number, places, dscp } = this.#options;
-    const open = async (side: Side): Promise<{ readonly port: number; readonly undo: () => Promise<void> }> => {
-      const pair = (this.#pairs += 1);
-      const { address, pool } = places[placeOf(side)];
-      const { port } = await onFreePair(address, pool, (port) => thread.order(number, { kind: 'bind', pair, address, port, dscp }));
-      const giveBack = (): void => pool.giveBack(port);
-      this.#taken.push(giveBack);
-      await this.#order(use(side, pair));
-      const undo = async (): Promise<void> => {
-        await this.#order({ kind: 'unbind', pair });
-        this.#taken.splice(this.#taken.indexOf(giveBack), 1);
-        giveBack();
-      };
-      return { port, undo };
-    };
-    const caller = await open('caller');
+    const ports: Partial<Record<S, number>> = {};
+    const undo: (() => Promise<void>)[] = [];
     try {
-      const callee = await open('callee');
-      return { caller: caller.port, callee: callee.port };
+      for (const side of of) {
+        const pair = (this.#pairs += 1);
+        const { address, pool } = places[placeOf(side)];
+        const { port } = await onFreePair(address, pool, (port) => thread.order(number, { kind: 'bind', pair, address, port, dscp }));
+        const giveBack = (): void => pool.giveBack(port);
+        this.#taken.push(giveBack);
+        undo.push(async () => {
+          await this.#order({ kind: 'unbind', pair });
+          this.#taken.splice(this.#taken.indexOf(giveBack), 1);
+          giveBack();
+        });
+        await this.#order(use(side, pair));
+        ports[side] = port;
+      }
     } catch (error) {
-      await caller.undo();
+      await Promise.all(undo.map((one) => one()));
       throw error;
     }
+    return ports as Record<S, number>;
   }
 }
 

@@ -5,11 +5,13 @@
  *
  * Unlike the relay, rtpengine keeps no packets: copies begin when the recorder has answered, and again after a pause.
  */
+import assert from 'node:assert/strict';
 import { Failure } from '../../errors/index.js';
-import { encodeRecordingOffer, readSdp, sdpOfMedia, type Sdp, type SdpMedia } from '../../sip/index.js';
-import { otherSide, sides, type AnchoredCall, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
+import { readSdp, type Sdp } from '../../sip/index.js';
+import { otherSide, sides, type AnchoredCall, type CallFork, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
 import type { NgAnswer, NgCommand } from './ng-protocol.js';
 import type { NgPool, NgSeat } from './ng-pool.js';
+import { RtpengineFork, suiteIn } from './rtpengine-fork.js';
 
 export interface RtpengineCallOptions {
   readonly pool: Pick<NgPool, 'seat'>;
@@ -22,15 +24,6 @@ export interface RtpengineCallOptions {
   readonly onClosed: () => void;
 }
 
-const label = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
-const copyOf = (side: Side): string => `copy-of-${side}`;
-
-/** What rtpengine 10 offers, each of which it can be told to leave out. */
-const suites = [
-  'AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_256_GCM', 'AEAD_AES_128_GCM', 'AES_256_CM_HMAC_SHA1_80', 'AES_256_CM_HMAC_SHA1_32', 'AES_192_CM_HMAC_SHA1_80', 'AES_192_CM_HMAC_SHA1_32',
-  'AES_CM_128_HMAC_SHA1_32', 'F8_128_HMAC_SHA1_80', 'F8_128_HMAC_SHA1_32', 'NULL_HMAC_SHA1_80', 'NULL_HMAC_SHA1_32',
-];
-
 export class RtpengineCall implements AnchoredCall {
   readonly #options: RtpengineCallOptions;
   #seat: NgSeat | undefined;
@@ -38,19 +31,17 @@ export class RtpengineCall implements AnchoredCall {
   #offerer: Side | undefined;
   /** What a side said last, and how it went on: a repeated answer is no new offer. */
   readonly #passed: Partial<Record<Side, { readonly sdp: string; readonly went: string }>> = {};
-  /** What the recorder is offered, as subscribed. */
-  #streams: Readonly<Record<Side, SdpMedia>> | undefined;
-  /** The parties' media changed, or copies were ended: there is another subscription to make, with other keys. */
-  #stale = false;
+  /** One for each recorder; the first is the call's own. */
+  readonly #forks: RtpengineFork[] = [];
   /** That the parties have agreed on; undefined where they speak in clear. */
   #suite: string | undefined;
   #paused = false;
-  #version = 0;
   #last: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(options: RtpengineCallOptions) {
     this.#options = options;
+    this.#addFork(sides);
   }
 
   async exchange(from: Side, sdp: string): Promise<string> {
@@ -68,67 +59,37 @@ export class RtpengineCall implements AnchoredCall {
       this.#offerer = answers ? undefined : from;
       if (answers) this.#suite = suiteOf(read);
       this.#passed[from] = { sdp, went };
-      this.#stale = true;
+      for (const fork of this.#forks) fork.changed();
       return went;
     });
   }
 
-  async recordingOffer(): Promise<RecordingOffer | undefined> {
-    const both = sides.every((side) => this.#passed[side] !== undefined);
-    if (!both || this.#closing !== undefined) return undefined;
-    // While paused nothing is subscribed: what was offered last stands, and flows nowhere.
-    if (this.#streams === undefined || (this.#stale && !this.#paused)) this.#streams = await this.#inTurn(() => this.#subscribe());
-    const streams = this.#streams;
-    if (streams === undefined) return undefined;
-    const direction = this.#paused ? 'inactive' : 'sendonly';
-    return {
-      sdp: encodeRecordingOffer({
-        address: streams.caller.address,
-        origin: this.#options.origin,
-        sessionVersion: (this.#version += 1),
-        media: sides.map((side) => ({ ...streams[side], label: label[side], direction })),
-      }),
-      holdsKeys: sides.some((side) => streams[side].crypto.length > 0),
-    };
+  recordingOffer(): Promise<RecordingOffer | undefined> {
+    return this.#own.recordingOffer();
   }
 
-  async startFork(answer: string): Promise<void> {
-    const sdp = readSdp(answer);
-    if (typeof sdp === 'string') throw new Failure('SIPREC_UNUSABLE', `the recorder's answer cannot be read: ${sdp}`, { facts: { reason: sdp } });
-    const untaken = await this.#inTurn(async () => {
-      let untaken = false;
-      for (const [index, side] of sides.entries()) {
-        if (this.#paused || this.#streams === undefined) return untaken;
-        const media = sdp.media[index];
-        const taken = media !== undefined && media.port !== 0;
-        // With an answer that has no key of that suite rtpengine would send nothing to the parties either.
-        const keyed = this.#streams[side].crypto.length === 0 || suiteIn(media) === this.#suite;
-        untaken ||= taken && !keyed;
-        // A recorder may take fewer codecs than the parties have agreed on.
-        if (taken && keyed) await this.#ask({ command: 'subscribe answer', 'to-tag': copyOf(side), sdp: sdpOfMedia(answer, index), flags: ['allow transcoding'] });
-        else await this.#unsubscribe(side);
-      }
-      return untaken;
-    });
-    if (untaken) throw new Failure('SIPREC_UNUSABLE', `the recorder takes no SRTP in ${this.#suite ?? 'the suite of this call'}: anchor.rtpengine.decrypt would send it RTP`);
+  startFork(answer: string): Promise<void> {
+    return this.#own.startFork(answer);
+  }
+
+  stopFork(): Promise<void> {
+    return this.#own.stopFork();
+  }
+
+  openFork(of: readonly Side[]): CallFork {
+    return this.#addFork(of);
   }
 
   async pauseFork(): Promise<void> {
     if (this.#paused) return;
     this.#paused = true;
-    await this.stopFork();
+    await Promise.all(this.#forks.map((fork) => fork.stopFork()));
   }
 
   /** Copies go on with the next recording offer and its answer. */
   resumeFork(): Promise<void> {
     this.#paused = false;
     return Promise.resolve();
-  }
-
-  stopFork(): Promise<void> {
-    return this.#inTurn(async () => {
-      for (const side of sides) await this.#unsubscribe(side);
-    }).catch(() => undefined);
   }
 
   /** rtpengine plays beside what the other party says, or keeps that from the copies too: not a way to be had. It is told. */
@@ -154,27 +115,28 @@ export class RtpengineCall implements AnchoredCall {
     }
   }
 
-  async #subscribe(): Promise<Readonly<Record<Side, SdpMedia>> | undefined> {
-    this.#stale = false;
-    const streams: Partial<Record<Side, SdpMedia>> = {};
-    // The parties' own suite alone: of several that are offered rtpengine sends with the first, whichever the recorder
-    // has chosen; and where the only one is another, it gives up the parties' media with the copies.
-    const others = suites.filter((suite) => suite !== this.#suite);
-    const encryption = this.#options.decrypt ? { 'transport-protocol': 'RTP/AVP' } : { DTLS: 'off', SDES: others.map((suite) => `no-${suite}`) };
-    for (const side of sides) {
-      const { sdp = '' } = await this.#ask({ command: 'subscribe request', 'from-tag': side, 'to-tag': copyOf(side), 'rtcp-mux': ['offer'], ICE: 'remove', ...encryption });
-      const read = readSdp(sdp);
-      const media = typeof read === 'string' ? undefined : read.media.find(({ kind, port, codecs }) => kind === 'audio' && port !== 0 && codecs.length > 0);
-      if (media === undefined) return undefined;
-      streams[side] = { ...media, crypto: media.crypto.slice(0, 1) };
-    }
-    return streams as Record<Side, SdpMedia>;
+  get #own(): RtpengineFork {
+    const [own] = this.#forks;
+    assert(own !== undefined, 'each call has one from its beginning');
+    return own;
   }
 
-  async #unsubscribe(side: Side): Promise<void> {
-    if (this.#streams === undefined) return;
-    this.#stale = true;
-    await this.#ask({ command: 'unsubscribe', 'to-tag': copyOf(side) });
+  #addFork(of: readonly Side[]): RtpengineFork {
+    const fork = new RtpengineFork(
+      {
+        isOpen: () => sides.every((side) => this.#passed[side] !== undefined) && this.#closing === undefined,
+        paused: () => this.#paused,
+        suite: () => this.#suite,
+        ask: (command) => this.#ask(command),
+        inTurn: (act) => this.#inTurn(act),
+        origin: this.#options.origin,
+        decrypt: this.#options.decrypt,
+      },
+      of,
+      this.#forks.length,
+    );
+    this.#forks.push(fork);
+    return fork;
   }
 
   async #ask(command: NgCommand): Promise<NgAnswer> {
@@ -192,6 +154,4 @@ export class RtpengineCall implements AnchoredCall {
   }
 }
 
-/** RFC 4568 §9.1: tag, suite, keys. An answer has the one that was chosen. */
-const suiteIn = (media: SdpMedia | undefined): string | undefined => media?.crypto[0]?.trim().split(/\s+/u)[1]?.toUpperCase();
 const suiteOf = ({ media }: Sdp): string | undefined => suiteIn(media.find(({ kind, port }) => kind === 'audio' && port !== 0));
