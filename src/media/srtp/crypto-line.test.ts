@@ -124,6 +124,18 @@ t.test('arbitrary text never throws', (t) => {
   t.end();
 });
 
+t.test('a line cut before every field is refused for that field, or is a shorter line', (t) => {
+  const fields = ['7 ', 'AES_CM_128_HMAC_SHA1_80 ', 'inline:', key30, '|', '2^20', '|', '1', ':', '4', ' KDR=3', ' WSH=64'];
+  const whole = ['malformed', 'malformed', 'malformed', 'bad-key', undefined, 'bad-lifetime', undefined, 'bad-mki', 'bad-mki', 'bad-mki', undefined, undefined, undefined];
+  for (const [n, reason] of whole.entries()) {
+    const parsed = parseCryptoLine(fields.slice(0, n).join(''));
+    t.equal(typeof parsed === 'string' ? parsed : undefined, reason, `before ${fields[n] ?? 'nothing'}`);
+  }
+  // In the middle of a field as well.
+  for (const [cut, reason] of [['7 AES_CM_128_HMAC_SHA1_8 inline:k', 'unknown-suite'], ['7 AES_CM_128_HMAC_SHA1_80 inlin', 'unknown-key-method'], [`7 AES_CM_128_HMAC_SHA1_80 inline:${key30.slice(0, 39)}`, 'bad-key'], [`7 AES_CM_128_HMAC_SHA1_80 inline:${key30}|2^`, 'bad-lifetime']] as const) t.equal(parseCryptoLine(cut), reason);
+  t.end();
+});
+
 t.test('a line of several keys is as many lines of one; others are as they were', (t) => {
   const [one, two] = [`inline:${key30}|2^20|1:4`, `inline:${key30}|2^20|2:4`];
   t.strictSame(singleKeyLines(`1 AES_CM_128_HMAC_SHA1_80 ${one};${two} KDR=3 WSH=64`), [`1 AES_CM_128_HMAC_SHA1_80 ${one} KDR=3 WSH=64`, `1 AES_CM_128_HMAC_SHA1_80 ${two} KDR=3 WSH=64`]);

@@ -80,6 +80,15 @@ t.test('RFC 3711 §4.3.1: keys of a later stretch are keystream at the salt XOR 
   t.end();
 });
 
+t.test('RFC 6188 §7.4: key derivation with AES-192', (t) => {
+  const masterKey = hex('73edc66c4fa15776fb57f9505c17136550ffda71f3e8e5f1');
+  const masterSalt = hex('c8522f3acd4ce86d5add78edbb11');
+  t.strictSame(deriveKey(masterKey, masterSalt, 0, 24), hex('31874736a8f1143870c26e4857d8a5b2c4a354407faadabb'), 'cipher key');
+  t.strictSame(deriveKey(masterKey, masterSalt, 2, 14), hex('2372b82d639b6d8503a47adc0a6c'), 'cipher salt');
+  t.strictSame(deriveKey(masterKey, masterSalt, 1, 20), hex('355b10973cd95b9eacf4061c7e1a7151e7cfbfcb'), 'auth key');
+  t.end();
+});
+
 t.test('RFC 6188 §7.2: key derivation with AES-256', (t) => {
   const masterKey = hex('f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6');
   const masterSalt = hex('3b04803de51ee7c96423ab5b78d2');
