@@ -38,14 +38,31 @@ const relaySettings = mediaSettings.extend({
   dscp: z.int().min(0).max(63).optional().describe('differentiated services code point of the packets sent (46: expedited forwarding); needs native calls, see accelerator'),
 });
 
+const switchSettings = z.strictObject({
+  header: z
+    .strictObject({
+      name: z.string().regex(/^[A-Za-z][-\w]{1,63}$/u, 'write the name of a header, as X-Record').describe('of the INVITE that goes on'),
+      value: z
+        .string()
+        .regex(/^[\x20-\x7e]{1,256}$/u, 'a header has no line ends and no control characters')
+        .default('{sessionId}')
+        .describe('its value; {sessionId} stands for the session ID'),
+    })
+    .optional()
+    .describe('how the switch is told that a call is to be recorded; left out: it knows by itself'),
+  captureWithinSeconds: z.int().min(1).max(86_400).default(300).describe('a call of which no capture has come so long after its end is lost'),
+});
+
 /** The media anchor: which member, and its own settings. */
 export const anchorSettings = z
   .strictObject({
     relay: relaySettings.optional().describe('the built-in relay'),
     rtpengine: rtpengineSettings.optional().describe('rtpengine, one or several'),
+    none: switchSettings.optional().describe('the switch or SBC forks by itself'),
   })
-  .refine(({ relay, rtpengine }) => (relay === undefined) !== (rtpengine === undefined), 'say `relay` or `rtpengine`, one of them');
+  .refine((members) => Object.values(members).filter((member) => member !== undefined).length === 1, 'say `relay`, `rtpengine` or `none`, one of them');
 
 export type AnchorSettings = z.infer<typeof anchorSettings>;
 export type RelaySettings = z.infer<typeof relaySettings>;
+export type SwitchSettings = z.infer<typeof switchSettings>;
 export type RtpengineSettings = z.infer<typeof rtpengineSettings>;

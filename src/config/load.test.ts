@@ -135,6 +135,18 @@ t.test('rules name announcements that there are, and ask for nothing that the an
   t.end();
 });
 
+t.test('where the switch forks by itself, rules ask for nothing that it is not told, and nobody need name a recorder', (t) => {
+  const bySwitch = shipped.replace(/^ +relay:\n(?: {4,}.*\n)+/mu, '  none: {header: {name: X-Record}}\n').replace(/^recording:\n(?: +.*\n)+/mu, '');
+  t.strictSame(faults(bySwitch), []);
+  const outcome = 'record: on-demand, pausable: true, mandatory: true, dtmfMasked: true, retention: long, recorders: {group: north}, beep: {}';
+  const found = faults(`${bySwitch}\nretention: {long: {}}\nrecording: {recorders: {north: {uris: ['sip:n@192.0.2.1']}}}\npolicy: {otherwise: {${outcome}}}`);
+  for (const key of ['record', 'pausable', 'mandatory', 'dtmfMasked', 'retention', 'recorders']) t.ok(found.some((fault) => fault.includes(`policy.otherwise.${key}: the switch forks by itself`)), key);
+  t.equal(found.length, 7, found.join(' | '));
+  t.match(faults(shipped.replace('  relay:', '  none: {}\n  relay:'))[0], /anchor: say `relay`, `rtpengine` or `none`, one of them/);
+  t.match(faults(bySwitch.replace('X-Record', 'X Record'))[0], /anchor\.none\.header\.name: write the name of a header/);
+  t.end();
+});
+
 t.test('several faults are all told at once', (t) => {
   const text = shipped.replace('port: 8060', 'port: x').replace('strangers: refuse', 'strangers: x\nunknown: 1').replace('ports: [20000, 24999]', 'ports: [1, 2]');
   const found = faults(text);

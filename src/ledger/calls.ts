@@ -78,9 +78,11 @@ export const callEnded = async (sql: Sql, callId: string, end: CallEnd): Promise
   requireCall(found, callId);
 };
 
+const uncaptured = `recording = 'pending' and not exists (select 1 from captures k where k.session_id = calls.session_id)`;
+
 /** Calls without a capture are lost at once; the others are the stitcher's. */
 export const interruptCalls = async (sql: Sql, node: string, atMs: number): Promise<number> => {
-  const lost = `(recording = 'pending' and not exists (select 1 from captures k where k.session_id = calls.session_id))`;
+  const lost = `(${uncaptured})`;
   const [interrupted = []] = await sql.transaction([
     {
       text: `update calls set ended_at_ms = $2, outcome = 'interrupted',
@@ -92,6 +94,17 @@ export const interruptCalls = async (sql: Sql, node: string, atMs: number): Prom
     refresh('interrupted', node, atMs),
   ]);
   return interrupted.length;
+};
+
+export const loseUncaptured = async (sql: Sql, node: string, endedUntilMs: number, reason: string): Promise<number> => {
+  const [lost = []] = await sql.transaction([
+    {
+      text: `update calls set recording = 'lost', reason = $3 where node = $1 and ended_at_ms <= $2 and ${uncaptured} returning call_id`,
+      params: [node, endedUntilMs, reason],
+    },
+    refresh('lost', node, endedUntilMs, reason),
+  ]);
+  return lost.length;
 };
 
 const requireCall = (found: readonly Row[], callId: string): void => {

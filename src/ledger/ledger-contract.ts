@@ -104,6 +104,24 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     t.match(await ledger.find(silent.sessionId), { state: 'lost', callState: 'ended' });
   });
 
+  await t.test('calls of a node that ended long enough ago, are to be recorded and were captured nowhere are lost, and no others', async (t) => {
+    const node = `node-${randomUUID()}`;
+    const [lost, late, captured, excluded, going] = [newCall({ node }), newCall({ node }), newCall({ node }), newCall({ node, recording: 'excluded', reason: 'a rule' }), newCall({ node })];
+    const elsewhere = newCall();
+    for (const call of [lost, late, captured, excluded, going, elsewhere]) await ledger.callBegan(call);
+    await ledger.captureOpened(newCapture(captured.sessionId));
+    for (const [call, atMs] of [[lost, 1_000], [late, 1_001], [captured, 1_000], [excluded, 1_000], [elsewhere, 1_000]] as const) await ledger.callEnded(call.callId, { atMs, outcome: 'answered', reason: 'hung up' });
+    t.equal(await ledger.loseUncaptured(node, 1_000, 'nothing came'), 1);
+    t.equal(await ledger.loseUncaptured(node, 1_000, 'nothing came'), 0, 'once');
+    t.match(await recordingOf(lost), { outcome: 'answered', recording: 'lost', reason: 'nothing came' });
+    t.match(await ledger.find(lost.sessionId), { state: 'lost', reason: 'nothing came' });
+    for (const call of [late, captured, going, elsewhere]) t.match(await recordingOf(call), { recording: 'pending' });
+    t.match(await recordingOf(excluded), { recording: 'excluded', reason: /a rule|hung up/ });
+    await ledger.captureOpened(newCapture(lost.sessionId));
+    await ledger.putRecording(newRecording(lost.sessionId));
+    t.match(await ledger.find(lost.sessionId), { state: 'complete' }, 'one that comes after all is a recording');
+  });
+
   await t.test('a recorder gets back the captures it left open, oldest first', async (t) => {
     const recorder = `recorder-${randomUUID()}`;
     const late = newCapture(randomUUID(), { recorder, openedAtMs: 300 });

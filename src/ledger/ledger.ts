@@ -8,7 +8,7 @@
  * Leaves to  sql.ts's members how a database is reached.
  */
 import { messageOf } from '../errors/index.js';
-import { callAnswered, callBegan, callEnded, interruptCalls } from './calls.js';
+import { callAnswered, callBegan, callEnded, interruptCalls, loseUncaptured } from './calls.js';
 import { captureClosed, captureOpened, capturesLeftOpen } from './captures.js';
 import type {
   CallEnd,
@@ -41,6 +41,8 @@ export interface Ledger {
   captureClosed(captureId: string, end: CaptureEnd): Promise<void>;
   /** At start: what this node left in progress when it died becomes `interrupted`. Returns how many calls. */
   interruptCalls(node: string, atMs: number): Promise<number>;
+  /** Calls of this node that ended until then, are to be recorded and have no capture are lost, for this reason. Returns how many. */
+  loseUncaptured(node: string, endedUntilMs: number, reason: string): Promise<number>;
   /** At start: the captures that this recorder left open, for it to close as `cut`. */
   capturesLeftOpen(recorder: string): Promise<CaptureEntry[]>;
   /**
@@ -72,6 +74,7 @@ export const createLedger = (sql: Sql, now: () => number): Ledger => ({
   captureOpened: (capture) => captureOpened(sql, capture),
   captureClosed: (captureId, end) => captureClosed(sql, captureId, end),
   interruptCalls: (node, atMs) => interruptCalls(sql, node, atMs),
+  loseUncaptured: (node, endedUntilMs, reason) => loseUncaptured(sql, node, endedUntilMs, reason),
   capturesLeftOpen: (recorder) => capturesLeftOpen(sql, recorder),
   keysCame: (sessionId, sealed) => keysCame(sql, sessionId, sealed, now()),
   sessionsToStitch: (limit) => sessionsToStitch(sql, limit, now()),

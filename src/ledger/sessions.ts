@@ -56,6 +56,11 @@ const texts = {
   interrupted: refreshText(
     `select distinct session_id from calls where node = $1 and outcome = 'interrupted' and ended_at_ms = $2`,
   ),
+  // Those of before are written once more as they are: the row alone tells that a call was pending.
+  lost: refreshText(
+    `select distinct calls.session_id from calls join sessions s on s.session_id = calls.session_id
+      where node = $1 and ended_at_ms <= $2 and recording = 'lost' and calls.reason = $3 and s.state = 'pending'`,
+  ),
 };
 
 /** The last statement of a transaction: rewrites the row of the session that these parameters name. */

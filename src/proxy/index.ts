@@ -6,5 +6,6 @@ export { explainRoute, type ExplainedHop, type ExplainedRoute } from './explain-
 export { openProxy, type Proxy } from './proxy.js';
 export { termsOf } from './recording-terms.js';
 export type { RunningCall, RunningCalls } from './running-calls.js';
+export { watchForCaptures } from './switch-forks.js';
 export { asksForIdentity } from './setup.js';
 export { checkProxy, proxySchema, proxySettings, type ProxySettings } from './settings.js';

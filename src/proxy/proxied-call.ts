@@ -17,13 +17,15 @@ export interface ProxiedCall {
   readonly hops: readonly NextHop[];
   readonly request: SipRequest;
   readonly sessionIdHeader: string;
+  /** Beside those of trunk and next hop. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The Request-URI of one that names no host is where it is sent. */
 const uriOf = ({ target }: OutgoingInvite, hop: NextHop): string => (/^sips?:/iu.test(target) ? target : hop.text);
 
 /** Resolves with the status that the caller got, or undefined when nobody answered. */
-export async function carryProxied({ context, trunk, hops, request, sessionIdHeader }: ProxiedCall): Promise<number | undefined> {
+export async function carryProxied({ context, trunk, hops, request, sessionIdHeader, headers: more = {} }: ProxiedCall): Promise<number | undefined> {
   const { sip, settings: { failover: { answerWithinMs, withinMs } }, destinations } = context;
   // One request goes to all of them: what only some of them want changed of its headers stays as it is.
   const alike = hops.every(({ headers }) => isDeepStrictEqual(headers, hops[0]?.headers));
@@ -33,8 +35,9 @@ export async function carryProxied({ context, trunk, hops, request, sessionIdHea
   const { headers, strip } = first.invite;
   const { status, answers } = await proxyRequest(sip, request, {
     targets: invites.map(({ hop, invite }) => uriOf(invite, hop)),
-    headers: { ...headers, ...(request.has('session-id') ? {} : { 'Session-ID': sessionIdHeader }) },
-    strip,
+    headers: { ...headers, ...more, ...(request.has('session-id') ? {} : { 'Session-ID': sessionIdHeader }) },
+    // One that came with the call is not the switch's to obey.
+    strip: [...strip, ...Object.keys(more).map((name) => name.toLowerCase())],
     answerWithinMs,
     withinMs,
   });

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import t, { type Test } from 'tap';
-import { openRelay } from '../anchor/index.js';
+import { openRelay, type SwitchSettings } from '../anchor/index.js';
 import type { CallEnd, NewCall } from '../ledger/index.js';
 import { createLog, createMetrics } from '../ops/index.js';
 import { policySettings } from '../policy/index.js';
@@ -98,6 +98,8 @@ export interface BedOptions {
   readonly logTo?: (line: string) => void;
   readonly recorder?: OnInvite;
   readonly mediaTimeoutSeconds?: number;
+  /** The switch forks by itself: what is configured of it. */
+  readonly none?: SwitchSettings;
   /** Of the relay, which is reached at 127.0.0.2 there: by the trunk, and by its next hop. */
   readonly networks?: { readonly trunk?: 'second'; readonly nextHop?: 'second' };
   /** The caller is one of its own, for a test that ends it. */
@@ -144,7 +146,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       failover: failoverSettings.parse({}),
       health: healthSettings.parse({}),
       policy: policySettings.parse(options.policy ?? {}),
-      anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000], accelerator: 'auto', mediaTimeoutSeconds: options.mediaTimeoutSeconds } },
+      anchor: options.none !== undefined ? { none: options.none } : { relay: { address: '127.0.0.1', ports: [50_000, 60_000], accelerator: 'auto', mediaTimeoutSeconds: options.mediaTimeoutSeconds } },
       recording: {
         recorders: { default: { uris: [...(options.recordersBefore ?? []), `sip:rec@${addressOf(recorder.sip, 'tcp')};transport=tcp`] } },
         answerTimeoutMs: options.recordersBefore === undefined ? 4_000 : 300,

@@ -98,3 +98,33 @@ t.test('an anchor without free ports costs the recording, not the call', async (
   await hungUp;
   t.match(await bed.ended(), { outcome: 'answered', recording: 'lost', reason: /no media port is free/ });
 });
+
+t.test('where the switch forks by itself it is told, in a header with the session ID that nobody else may say; the media is untouched, and what comes of it is not known yet', async (t) => {
+  const bed = await openBed(t, { none: { header: { name: 'X-Record', value: 'yes; session={sessionId}' }, captureWithinSeconds: 300 }, policy: { rules: [{ name: 'private', when: { callee: ['+49!'] }, record: 'never' }] } });
+  const answered = answers(bed, sdp(41_000));
+  const ours = await bed.call({ localSdp: sdp(40_000), headers: { 'X-Record': 'no' } });
+  const { invite, dialog: theirs } = await answered;
+  const { sessionId = '' } = bed.ledger[0]?.began ?? {};
+  t.strictSame([invite.get('x-record'), invite.body, ours.remote.sdp], [`yes; session=${sessionId}`, sdp(40_000), sdp(41_000)]);
+  t.ok(invite.has('record-route'));
+  const hungUp = once(theirs, 'destroy');
+  await hangUp(ours);
+  await hungUp;
+  const end = await bed.ended();
+  t.strictSame([end.outcome, end.recording, end.reason], ['answered', undefined, 'hung up']);
+  t.strictSame([bed.offers, bed.proxy.running.list()], [[], []]);
+});
+
+t.test('where the switch forks by itself, a call that nobody answers is excluded, and one that a rule excludes has no header', async (t) => {
+  const none = { header: { name: 'X-Record', value: '{sessionId}' }, captureWithinSeconds: 300 };
+  const refused = await openBed(t, { none });
+  refused.onInvite((_request, response) => response.send(486));
+  t.match(await refused.call().catch((error: unknown) => error), { status: 486 });
+  t.match(await refused.ended(), { outcome: 'rejected', recording: 'excluded', reason: /^never answered/ });
+  const bed = await openBed(t, { none, policy: { otherwise: { record: 'never' } } });
+  const answered = answers(bed);
+  const ours = await bed.call();
+  t.notOk((await answered).invite.has('x-record'));
+  await hangUp(ours);
+  t.match(await bed.ended(), { recording: 'excluded', reason: /not to be recorded/ });
+});

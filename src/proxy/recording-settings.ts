@@ -24,7 +24,7 @@ export const recordingSettings = z
     path: ['recorder'],
     message: 'say recorder or recorders.default, not both',
   })
-  .refine((settings) => groupOf(settings, 'default') !== undefined, { path: ['recorder'], message: 'say which recorder is asked where a rule names none: recorder, or recorders.default' });
+  .prefault({});
 
 export type RecordingSettings = z.infer<typeof recordingSettings>;
 
@@ -42,11 +42,17 @@ interface Whole {
   readonly retention: RetentionSettings;
 }
 
+/** What only one who has the media, or the recording session, can do. */
+const beyondASwitch = ({ record, pausable, commands, mandatory, recorders: { group }, retention, dtmfMasked }: Outcome): readonly string[] =>
+  Object.entries({ record: record === 'on-demand', pausable, commands: commands !== undefined, mandatory, recorders: group !== 'default', retention: retention !== 'standard', dtmfMasked })
+    .filter(([, asked]) => asked)
+    .map(([key]) => key);
+
 /** Names in rules that the configuration does not have, and what it has no means for. */
 export function checkOutcomes({ policy, anchor, recording, retention }: Whole, complain: (path: (string | number)[], message: string) => void): void {
   const check = (outcome: Outcome, path: (string | number)[]): void => {
     const { recorders: { group }, retention: name, announcement, beep } = outcome;
-    // That there is a group `default` is checked above.
+    // That there is a group `default` is checked below.
     if (group !== 'default' && groupOf(recording, group) === undefined) complain([...path, 'recorders', 'group'], `there is no group "${group}" in recording.recorders`);
     if (retentionClassOf(retention, name) === undefined) complain([...path, 'retention'], `there is no class "${name}" in retention`);
     if (announcement !== undefined && !Object.hasOwn(policy.announcements, announcement.name)) {
@@ -55,8 +61,14 @@ export function checkOutcomes({ policy, anchor, recording, retention }: Whole, c
     for (const [key, notice] of Object.entries({ announcement, beep })) {
       if (notice !== undefined && anchor.relay === undefined) complain([...path, key], 'it is played by the built-in relay alone, so far: say anchor.relay');
     }
+    if (anchor.none !== undefined) {
+      for (const key of beyondASwitch(outcome)) complain([...path, key], 'the switch forks by itself (anchor.none) and is told no more than that a call is to be recorded');
+    }
   };
   if (recording.keys === 'none' && anchor.rtpengine?.decrypt === false) complain(['recording', 'keys'], 'rtpengine sends no SRTP without a key in the answer: say anchor.rtpengine.decrypt, or leave this at siprec');
+  if (anchor.none === undefined && groupOf(recording, 'default') === undefined) {
+    complain(['recording', 'recorder'], 'say which recorder is asked where a rule names none: recorder, or recorders.default');
+  }
   policy.rules.forEach((rule, n) => check(rule, ['policy', 'rules', n]));
   check(policy.otherwise, ['policy', 'otherwise']);
 }

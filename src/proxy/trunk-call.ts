@@ -21,6 +21,7 @@ import { RecordedCall } from './recorded-call.js';
 import { termsOf, type RecordingTerms } from './recording-terms.js';
 import type { Destination } from './routes.js';
 import type { Controlled } from './running-calls.js';
+import { forkingHeader } from './switch-forks.js';
 import type { Trunk } from './trunks.js';
 
 /** Why the proxy ends a call by itself. */
@@ -69,6 +70,11 @@ export class TrunkCall {
     return this.#names.sessionId;
   }
 
+  /** The switch forks the media, and is told that it shall. */
+  get #bySwitch(): boolean {
+    return this.#decision.record !== 'never' && this.#context.settings.anchor.none !== undefined;
+  }
+
   /** As it is looked at, and commanded, from outside. */
   get controlled(): Controlled {
     const [from, to] = [partyOf(this.#request.get('from')).aor, partyOf(this.#request.get('to')).aor];
@@ -86,7 +92,7 @@ export class TrunkCall {
     this.#decision = decision;
     this.#terms = termsOf(decision, context.settings, startedAt.getTime());
     this.#destination = context.destinations.of(facts);
-    if (decision.record === 'never' || this.#destination === undefined) return;
+    if (decision.record === 'never' || this.#destination === undefined || this.#bySwitch) return;
     this.#recorded = new RecordedCall({
       context, trunk, request, response, names, startedAt, decision,
       terms: this.#terms,
@@ -213,7 +219,9 @@ export class TrunkCall {
 
   async #carryPast({ hops }: Destination): Promise<void> {
     const awaited = this.#context.proxiedEnds.await(this.#request.get('call-id'));
-    const status = await carryProxied({ context: this.#context, trunk: this.#trunk, hops, request: this.#request, sessionIdHeader: this.#names.header });
+    const { none } = this.#context.settings.anchor;
+    const headers = none === undefined || !this.#bySwitch ? {} : forkingHeader(none, this.sessionId);
+    const status = await carryProxied({ context: this.#context, trunk: this.#trunk, hops, request: this.#request, sessionIdHeader: this.#names.header, headers });
     if (status === undefined || status >= 300) {
       awaited?.forget();
       await this.#end(failedEnd({ status: status ?? 408 }));
@@ -245,6 +253,8 @@ export class TrunkCall {
   /** What the ledger says of the recording now: nothing while a capture exists, the stitcher knows more. */
   #recordingState(end: Omit<CallEnd, 'atMs'>): { recording?: 'lost' | 'excluded'; reason: string } {
     if (this.#destination === undefined) return { recording: 'excluded', reason: end.reason };
+    // Whether a capture has come of it is seen later.
+    if (this.#bySwitch) return end.outcome === 'answered' ? { reason: end.reason } : { recording: 'excluded', reason: `never answered: ${end.reason}` };
     if (this.#recorded === undefined) return { recording: 'excluded', reason: `not to be recorded: ${this.#decision.decidedBy}` };
     const { recording, control, answered } = this.#recorded;
     if (recording.accepted) return { reason: end.reason };

@@ -5,14 +5,14 @@
  */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { openRelay, openRtpengine, type Anchor } from '../anchor/index.js';
+import { noAnchor, openRelay, openRtpengine, type Anchor } from '../anchor/index.js';
 import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
 import { Policy } from '../policy/index.js';
 import { openPolicyService, type PolicyService } from '../policy-service/index.js';
-import { asksForIdentity, loadAnnouncements, openProxy, type Proxy } from '../proxy/index.js';
+import { asksForIdentity, loadAnnouncements, openProxy, watchForCaptures, type Proxy } from '../proxy/index.js';
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
@@ -184,6 +184,8 @@ async function openProxyRole(parts: Parts): Promise<ProxyRole> {
     node: config.node,
   });
   owe(() => proxy.close());
+  const { none } = config.anchor;
+  if (none !== undefined) owe(watchForCaptures({ settings: none, node: config.node, ledger: site.ledger, log: log.child({ role: 'proxy' }), metrics, now: Date.now }));
   health.register('calls', () => {
     const { calls, draining } = proxy;
     return Promise.resolve(draining ? { ok: false, detail: `no new calls are taken; ${calls} run` } : { ok: true, detail: `${calls} calls run` });
@@ -214,7 +216,7 @@ async function openProxyRole(parts: Parts): Promise<ProxyRole> {
   };
 }
 
-async function openAnchor({ config: { anchor: { relay, rtpengine } }, counters, log, metrics }: Parts): Promise<Anchor> {
+async function openAnchor({ config: { anchor: { relay, rtpengine, none } }, counters, log, metrics }: Parts): Promise<Anchor> {
   if (relay !== undefined) {
     const opened = await openRelay({
       settings: relay,
@@ -226,6 +228,7 @@ async function openAnchor({ config: { anchor: { relay, rtpengine } }, counters, 
     counters.watch(() => opened.packets());
     return opened;
   }
+  if (none !== undefined) return noAnchor;
   assert(rtpengine !== undefined, 'the configuration has one of them');
   return openRtpengine({
     settings: rtpengine,
