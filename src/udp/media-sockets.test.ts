@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t from 'tap';
+import type { Datagrams } from './datagrams.js';
 import { openMediaSockets } from './media-sockets.js';
 import { PortPool } from './port-pool.js';
 
@@ -59,4 +60,18 @@ t.test('an address that is not of this machine fails at once, and keeps no port'
   const pool = poolOf(3);
   await t.rejects(openMediaSockets('192.0.2.1', pool), { code: 'MEDIA_BIND', message: /192\.0\.2\.1/ });
   t.equal(pool.free, 3);
+});
+
+t.test('that too many files are open is said, and no other port is tried', async (t) => {
+  const pool = poolOf(3);
+  let tries = 0;
+  const full: Datagrams = {
+    kind: 'node',
+    open: () => {
+      tries += 1;
+      return Promise.reject(Object.assign(new Error('no more'), { code: 'EMFILE' }));
+    },
+  };
+  await t.rejects(openMediaSockets(loopback, pool, full), { code: 'MEDIA_BIND', message: /LimitNOFILE/ });
+  t.strictSame([tries, pool.free], [1, 3]);
 });

@@ -35,6 +35,12 @@ export async function bindPair(address: string, port: number, datagrams: Datagra
   }
 }
 
+function bindFailure(error: NodeJS.ErrnoException, address: string, port: number): Failure {
+  const outOfFiles = error.code === 'EMFILE' || error.code === 'ENFILE';
+  const advice = outOfFiles ? 'too many files are open, raise the limit of the process (LimitNOFILE, ulimit -n); a recorded call takes eight' : 'is it an address of this machine?';
+  return new Failure('MEDIA_BIND', `no media socket can be opened on ${address}: ${advice}`, { cause: error, facts: { address, port } });
+}
+
 /**
  * Opens something on a pair of ports of the pool: on the next one where others hold those.
  *
@@ -52,10 +58,7 @@ export async function onFreePair<T>(address: string, pool: PortPool, open: (port
         taken.push(port);
         // Another process holds that port: the next one serves as well. Any other error would repeat.
         if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') {
-          throw new Failure('MEDIA_BIND', `no media socket can be opened on ${address}: is it an address of this machine?`, {
-            cause: error,
-            facts: { address, port },
-          });
+          throw bindFailure(error as NodeJS.ErrnoException, address, port);
         }
       }
     }

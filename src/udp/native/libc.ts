@@ -47,6 +47,9 @@ interface Koffi {
   errno(): number;
 }
 
+/** For recvmmsg and sendto: fail rather than wait. */
+export const msgDontwait = 0x40;
+
 const pageBytes = 4_096;
 const [protReadWrite, mapPrivateAnonymous] = [0x3, 0x22];
 

@@ -9,18 +9,18 @@
  * 1. The kernel writes into memory of `alloc` alone, and no further than a slot.
  * 2. A socket that was closed gets no packet any more, nor does another that came by its file descriptor.
  */
-import type { Datagrams, DatagramSocket, Endpoint, SocketOptions } from '../datagrams.js';
-import { AddressShelf, type AddressPlace } from './address-shelf.js';
-import type { Libc, Memory } from './libc.js';
+import type { Datagrams, DatagramSocket, SocketOptions } from '../datagrams.js';
+import { AddressShelf } from './address-shelf.js';
+import { msgDontwait, type Libc, type Memory } from './libc.js';
+import { NativeSocket, type SocketHost } from './native-socket.js';
 import type { OpenDescriptors } from './open-descriptors.js';
-import { addressBytes, addressRoom, decodeAddress, encodeAddress, familyOf, familyV4, familyV6 } from './socket-address.js';
+import { datagramRoom as slotBytes, SendBuffer } from './send-buffer.js';
+import { addressRoom, decodeAddress, encodeAddress, familyOf, familyV6 } from './socket-address.js';
 
 /** A packet waits so long at most, and half of it on the average. */
 const tickMs = 3;
 /** Of one socket in one call: more than come in a tick but after a pause of the thread. */
 const packetsAtOnce = 8;
-/** No datagram is longer (RFC 768). */
-const slotBytes = 65_536;
 const eventsAtOnce = 1_024;
 /** Shorter packets have one view each for a slot and a length, made when the first such packet comes. */
 const keptViewBytes = 2_048;
@@ -32,11 +32,10 @@ const [eventBytes, eventDataAt] = process.arch === 'x64' ? [12, 4] : [16, 8];
 const [sockDgram, sockNonblock, sockCloexec] = [2, 0o4000, 0o2000000];
 const epollCloexec = 0o2000000;
 const [epollAdd, epollIn] = [1, 1];
-const msgDontwait = 0x40;
 const [ipprotoIp, ipTos] = [0, 1];
 const [ipprotoIpv6, ipv6Tclass, ipv6V6only] = [41, 67, 26];
 
-export class NativeDatagrams implements Datagrams {
+export class NativeDatagrams implements Datagrams, SocketHost {
   readonly kind = 'native';
   readonly libc: Libc;
   readonly sending: SendBuffer;
@@ -201,119 +200,5 @@ export class NativeDatagrams implements Datagrams {
       put(this.#messages, slot * mmsghdrBytes + 16, vectors.at(slot * iovecBytes, iovecBytes));
       put(this.#messages, slot * mmsghdrBytes + 24, 1);
     }
-  }
-}
-
-/** What is to be sent, where the kernel can read it: where it lies already, or copied. */
-class SendBuffer {
-  /** The packet that is being handed on, and its address: what is sent most. */
-  current: Buffer | undefined;
-  currentAt = 0;
-  readonly #slots: Memory;
-  readonly #room: Memory;
-
-  constructor(libc: Libc, slots: Memory) {
-    this.#slots = slots;
-    this.#room = libc.alloc(slotBytes);
-  }
-
-  /** The address of these bytes, good until the next call or the end of the handler that was given them. */
-  addressOf(bytes: Buffer): number {
-    if (bytes === this.current) return this.currentAt;
-    if (bytes.buffer === this.#slots.buffer) return this.#slots.at(bytes.byteOffset, bytes.length);
-    if (bytes.length > slotBytes) return 0;
-    this.#room.bytes.set(bytes);
-    return this.#room.at(0, bytes.length);
-  }
-}
-
-class NativeSocket implements DatagramSocket {
-  readonly #datagrams: NativeDatagrams;
-  readonly #family: number;
-  handler: ((bytes: Buffer, from: Endpoint) => void) | undefined;
-  open = true;
-  /** At which it was last taken from. */
-  look = -1;
-  /** The source of the last packet, as it stands in memory and as text. */
-  #sourceWords = new Uint32Array(addressRoom / 4);
-  #source: Endpoint | undefined;
-  #to: Endpoint | undefined;
-  #place: AddressPlace | undefined;
-  /** Where the kernel sends to without being told. */
-  #connectedTo: Endpoint | undefined;
-
-  constructor(
-    datagrams: NativeDatagrams,
-    readonly fd: number,
-    readonly id: number,
-    readonly port: number,
-    family: number,
-    /** In the list of open descriptors. */
-    readonly place: number | undefined,
-  ) {
-    this.#datagrams = datagrams;
-    this.#family = family;
-  }
-
-  receive(handler: (bytes: Buffer, from: Endpoint) => void): void {
-    this.handler = handler;
-  }
-
-  send(bytes: Buffer, to: Endpoint, failed?: () => void): void {
-    if (!this.open) return;
-    const { libc, sending } = this.#datagrams;
-    if (to === this.#connectedTo) {
-      const address = sending.addressOf(bytes);
-      if (address === 0 || libc.sendto(this.fd, address, bytes.length, msgDontwait, 0, 0) < 0) failed?.();
-      return;
-    }
-    if (to !== this.#to && !this.#aim(to)) {
-      failed?.();
-      return;
-    }
-    const address = sending.addressOf(bytes);
-    if (address === 0 || libc.sendto(this.fd, address, bytes.length, msgDontwait, this.#place?.pointer ?? 0, addressBytes(this.#family)) < 0) failed?.();
-  }
-
-  connect(to: Endpoint): void {
-    this.#connectedTo = undefined;
-    if (!this.open || !this.#aim(to)) return;
-    const length = addressBytes(this.#family);
-    if (this.#datagrams.libc.connect(this.fd, this.#place?.pointer ?? 0, length) === 0) this.#connectedTo = to;
-  }
-
-  close(): Promise<void> {
-    if (this.open) {
-      this.open = false;
-      this.#datagrams.closed(this);
-      if (this.#place !== undefined) this.#datagrams.addresses.giveBack(this.#place);
-    }
-    return Promise.resolve();
-  }
-
-  /** Who sent the packet whose source lies there. */
-  source(memory: Memory, offset: number): Endpoint {
-    const first = offset >> 2;
-    const { words } = memory;
-    const known = this.#sourceWords;
-    const count = this.#family === familyV4 ? 2 : 7;
-    let same = this.#source !== undefined;
-    for (let n = 0; same && n < count; n += 1) same = words[first + n] === known[n];
-    if (!same) {
-      for (let n = 0; n < count; n += 1) known[n] = words[first + n] ?? 0;
-      this.#source = decodeAddress(memory.view, offset);
-    }
-    return this.#source as Endpoint;
-  }
-
-  /** False where this socket cannot send there. */
-  #aim(to: Endpoint): boolean {
-    if (familyOf(to.address) !== this.#family) return false;
-    this.#place ??= this.#datagrams.addresses.take();
-    // Should it be no literal, nothing is sent to half of it.
-    this.#to = undefined;
-    encodeAddress(to, this.#place.view, this.#place.offset);
-    this.#to = to;
-    return true;
   }
 }

@@ -1,0 +1,109 @@
+/**
+ * One socket of native datagrams: whom it hears and where it sends.
+ *
+ * Leaves to  native-datagrams.ts when it has something to take.
+ */
+import type { DatagramSocket, Endpoint } from '../datagrams.js';
+import type { AddressPlace, AddressShelf } from './address-shelf.js';
+import { msgDontwait, type Libc, type Memory } from './libc.js';
+import type { SendBuffer } from './send-buffer.js';
+import { addressBytes, addressRoom, decodeAddress, encodeAddress, familyOf, familyV4 } from './socket-address.js';
+
+/** What all sockets share. */
+export interface SocketHost {
+  readonly libc: Libc;
+  readonly sending: SendBuffer;
+  readonly addresses: AddressShelf;
+  closed(socket: NativeSocket): void;
+}
+
+export class NativeSocket implements DatagramSocket {
+  readonly #host: SocketHost;
+  readonly #family: number;
+  handler: ((bytes: Buffer, from: Endpoint) => void) | undefined;
+  open = true;
+  /** At which it was last taken from. */
+  look = -1;
+  /** The source of the last packet, as it stands in memory and as text. */
+  #sourceWords = new Uint32Array(addressRoom / 4);
+  #source: Endpoint | undefined;
+  #to: Endpoint | undefined;
+  #place: AddressPlace | undefined;
+  /** Where the kernel sends to without being told. */
+  #connectedTo: Endpoint | undefined;
+
+  constructor(
+    host: SocketHost,
+    readonly fd: number,
+    readonly id: number,
+    readonly port: number,
+    family: number,
+    /** In the list of open descriptors. */
+    readonly place: number | undefined,
+  ) {
+    this.#host = host;
+    this.#family = family;
+  }
+
+  receive(handler: (bytes: Buffer, from: Endpoint) => void): void {
+    this.handler = handler;
+  }
+
+  send(bytes: Buffer, to: Endpoint, failed?: () => void): void {
+    if (!this.open) return;
+    const { libc, sending } = this.#host;
+    if (to === this.#connectedTo) {
+      const address = sending.addressOf(bytes);
+      if (address === 0 || libc.sendto(this.fd, address, bytes.length, msgDontwait, 0, 0) < 0) failed?.();
+      return;
+    }
+    if (to !== this.#to && !this.#aim(to)) {
+      failed?.();
+      return;
+    }
+    const address = sending.addressOf(bytes);
+    if (address === 0 || libc.sendto(this.fd, address, bytes.length, msgDontwait, this.#place?.pointer ?? 0, addressBytes(this.#family)) < 0) failed?.();
+  }
+
+  connect(to: Endpoint): void {
+    this.#connectedTo = undefined;
+    if (!this.open || !this.#aim(to)) return;
+    const length = addressBytes(this.#family);
+    if (this.#host.libc.connect(this.fd, this.#place?.pointer ?? 0, length) === 0) this.#connectedTo = to;
+  }
+
+  close(): Promise<void> {
+    if (this.open) {
+      this.open = false;
+      this.#host.closed(this);
+      if (this.#place !== undefined) this.#host.addresses.giveBack(this.#place);
+    }
+    return Promise.resolve();
+  }
+
+  /** Who sent the packet whose source lies there. */
+  source(memory: Memory, offset: number): Endpoint {
+    const first = offset >> 2;
+    const { words } = memory;
+    const known = this.#sourceWords;
+    const count = this.#family === familyV4 ? 2 : 7;
+    let same = this.#source !== undefined;
+    for (let n = 0; same && n < count; n += 1) same = words[first + n] === known[n];
+    if (!same) {
+      for (let n = 0; n < count; n += 1) known[n] = words[first + n] ?? 0;
+      this.#source = decodeAddress(memory.view, offset);
+    }
+    return this.#source as Endpoint;
+  }
+
+  /** False where this socket cannot send there. */
+  #aim(to: Endpoint): boolean {
+    if (familyOf(to.address) !== this.#family) return false;
+    this.#place ??= this.#host.addresses.take();
+    // Should it be no literal, nothing is sent to half of it.
+    this.#to = undefined;
+    encodeAddress(to, this.#place.view, this.#place.offset);
+    this.#to = to;
+    return true;
+  }
+}
