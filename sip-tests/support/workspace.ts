@@ -27,6 +27,8 @@ export interface WorkspaceOptions {
   /** Sides of the trunk whose headers command the recording. */
   readonly recordingControl?: readonly ('caller' | 'callee')[];
   readonly relayPorts?: PortRange;
+  /** The key `anchor`, in place of the relay. */
+  readonly anchor?: object;
   /** SIP by TLS alone, everywhere: of trunk, next hop and recorder. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string | undefined; readonly clientCertificate: string };
 }
@@ -54,7 +56,7 @@ trunks:
     recordingControl: ${JSON.stringify(options.recordingControl ?? [])}
 ${options.policy === undefined ? '' : `policy: ${JSON.stringify(options.policy)}`}
 strangers: ${options.strangers ?? 'refuse'}
-anchor: {relay: {address: 127.0.0.1, ports: [${relay[0]}, ${relay[1]}]}}
+anchor: ${options.anchor === undefined ? `{relay: {address: 127.0.0.1, ports: [${relay[0]}, ${relay[1]}]}}` : JSON.stringify(options.anchor)}
 recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${recorderPort};transport=${tls === undefined ? 'tcp' : 'tls'}`}"}
 recorder:
   name: recorder

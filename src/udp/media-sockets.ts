@@ -37,7 +37,7 @@ export async function bindPair(address: string, port: number, datagrams: Datagra
 
 function bindFailure(error: NodeJS.ErrnoException, address: string, port: number): Failure {
   const outOfFiles = error.code === 'EMFILE' || error.code === 'ENFILE';
-  const advice = outOfFiles ? 'too many files are open, raise the limit of the process (LimitNOFILE, ulimit -n); a recorded call takes eight' : 'is it an address of this machine?';
+  const advice = outOfFiles ? 'too many files are open, raise the limit of the process (LimitNOFILE, ulimit -n): a recorded call takes about 16' : 'is it an address of this machine?';
   return new Failure('MEDIA_BIND', `no media socket can be opened on ${address}: ${advice}`, { cause: error, facts: { address, port } });
 }
 
