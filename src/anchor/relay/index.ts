@@ -34,7 +34,7 @@ export function relayIn(threads: readonly [CallSeats, ...CallSeats[]], settings:
   let origin = Date.now();
   return {
     openCall(_sessionId, { onDigit, dtmfMasked = false, onSilent, networks = {} } = {}) {
-      const thread = threads.reduce((least, other) => (other.calls < least.calls ? other : least));
+      const thread = leastBusy(threads);
       const call: RelayCall = new RelayCall({
         thread,
         number: ++origin,
@@ -53,12 +53,22 @@ export function relayIn(threads: readonly [CallSeats, ...CallSeats[]], settings:
     },
     stats: () => ({ calls: calls.size, freePortPairs: placeOf.free() }),
     packets: () => sumOf(threads.map(({ counts }) => counts)),
-    health: () => ({ ok: placeOf.exhausted() === undefined, detail: `${placeOf.exhausted() ?? `${placeOf.free()} port pairs are free`}; ${threads.length} media threads, packets by ${threads[0].datagrams === 'native' ? 'native calls' : 'Node'}` }),
+    health: () => {
+      const [exhausted, down] = [placeOf.exhausted(), threads.filter(({ isUp }) => !isUp).length];
+      const carried = `${threads.length} media threads${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'native' ? 'native calls' : 'Node'}`;
+      return { ok: exhausted === undefined && down === 0, detail: `${exhausted ?? `${placeOf.free()} port pairs are free`}; ${carried}` };
+    },
     async close() {
       await Promise.all([...calls].map((call) => call.close()));
       await Promise.all(threads.map((thread) => thread.close()));
     },
   };
+}
+
+/** Of those that are there, or of all. */
+function leastBusy(threads: readonly [CallSeats, ...CallSeats[]]): CallSeats {
+  const up = threads.filter(({ isUp }) => isUp);
+  return (up.length > 0 ? up : threads).reduce((least, other) => (other.calls < least.calls ? other : least), up[0] ?? threads[0]);
 }
 
 async function startThreads(count: number, settings: RelaySettings, onCrash: (error: Error) => void): Promise<readonly [MediaThread, ...MediaThread[]]> {

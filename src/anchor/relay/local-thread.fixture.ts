@@ -7,6 +7,7 @@ import { newCounts } from './packet-counts.js';
 
 export class LocalThread implements CallSeats {
   readonly counts = newCounts();
+  isUp = true;
   readonly datagrams: Datagrams['kind'];
   readonly #listeners = new Map<number, CallListener>();
   readonly #calls: MediaCalls;

@@ -3,6 +3,8 @@ import t, { type Test } from 'tap';
 import { clip, Sound } from '../../media/index.js';
 import { PortPool } from '../../udp/index.js';
 import { callBetween, loopback, mediaPeer, openRecorderPeer, rtp, sequenceOf } from '../media-peer.fixture.js';
+import { relayIn } from './index.js';
+import { LocalThread } from './local-thread.fixture.js';
 import { MediaThread } from './media-thread.js';
 import { RelayCall } from './relay-call.js';
 
@@ -75,6 +77,20 @@ t.test('what was said while it was away holds afterwards; a sound that was playe
   caller.send(rtp(5), forCaller.port);
   await elsewhere.heard(1);
   t.strictSame(elsewhere.came.map(sequenceOf), [5]);
+});
+
+t.test('calls go to the thread that has the fewest of them and is there; health tells of one that is not', (t) => {
+  const threads = [new LocalThread(), new LocalThread()] as const;
+  const anchor = relayIn(threads, { address: loopback, ports: [firstPort, firstPort + 19], accelerator: 'off' });
+  t.teardown(() => anchor.close());
+  for (let n = 0; n < 4; n += 1) anchor.openCall(String(n));
+  t.strictSame(threads.map(({ calls }) => calls), [2, 2]);
+  t.equal(anchor.health().ok, true);
+  threads[0].isUp = false;
+  for (let n = 4; n < 6; n += 1) anchor.openCall(String(n));
+  t.strictSame(threads.map(({ calls }) => calls), [2, 4]);
+  t.match(anchor.health(), { ok: false, detail: /2 media threads, 1 of them being started anew/ });
+  t.end();
 });
 
 t.test('after its close a thread takes no orders', async (t) => {

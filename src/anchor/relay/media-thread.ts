@@ -34,6 +34,8 @@ export interface CallListener {
 export interface CallSeats {
   /** How many sit there. */
   readonly calls: number;
+  /** False while it is being started anew. */
+  readonly isUp: boolean;
   /** How packets travel. */
   readonly datagrams: Datagrams['kind'];
   /** See packet-counts.ts. */
@@ -114,6 +116,10 @@ export class MediaThread implements CallSeats {
 
   get calls(): number {
     return this.#calls.size;
+  }
+
+  get isUp(): boolean {
+    return this.#worker !== undefined;
   }
 
   get datagrams(): Datagrams['kind'] {
