@@ -9,6 +9,7 @@
  *             @RECEIVED BYE@    receives a request and keeps what its answer repeats; @ANSWER_RECEIVED 200 OK@ that answer, whatever
  *                               came meanwhile
  *             @INSIDE BYE 2@    a request in the dialog, by method and CSeq
+ *             @ACK_REFUSED 2@   the ACK to a 3xx and above to an INVITE in the dialog
  *             @BYE 2@, @GET_BYE@ ending the call, with a Reason: sent and answered, or received and answered
  *   uac-      @INVITE 1@        the INVITE, without end of headers; @PEER@ inside a <recv> learns the To tag
  *             @ANSWERED@        receives the 200 and learns from it; @ACK 1@ sends the ACK without a body
@@ -45,10 +46,13 @@ const send = (message: string, attributes = ''): string => `<send${attributes}><
 const empty = 'Content-Length: 0\n\n';
 const contactOf = (role: Role): string => `Contact: <sip:${role === 'uac' ? 'caller' : 'callee'}@[local_ip]:[local_port]>`;
 
-function inside(role: Role, method: string, cseq: string): string {
+/** The ACK of a refusal has the branch of its INVITE (RFC 3261 section 17.1.1.3): without it the refusal is repeated. */
+const viaOfInvite = (cseq: string): string => via.replace('[branch]', `z9hG4bK-[pid]-[call_number]-invite-${cseq}`);
+
+function inside(role: Role, method: string, cseq: string, viaLine = method === 'INVITE' ? viaOfInvite(cseq) : via): string {
   const [from, to] = role === 'uac' ? [callerLine, `${calleeLine};tag=[$peer]`] : ['[$callee];tag=s', '[$caller]'];
   return [
-    `${method} [next_url] SIP/2.0`, via, '[routes]', 'Max-Forwards: 70', `From: ${from}`, `To: ${to}`, 'Call-ID: [call_id]', `CSeq: ${cseq} ${method}`,
+    `${method} [next_url] SIP/2.0`, viaLine, '[routes]', 'Max-Forwards: 70', `From: ${from}`, `To: ${to}`, 'Call-ID: [call_id]', `CSeq: ${cseq} ${method}`,
     ...(method === 'BYE' || method === 'ACK' ? [] : [contactOf(role)]),
   ].join('\n');
 }
@@ -56,7 +60,7 @@ function inside(role: Role, method: string, cseq: string): string {
 /** An INVITE outside a dialog, its CANCEL, and the ACK to its refusal have one branch (RFC 3261 §9.1, §17.1.1.3). */
 const ofInvite = (method: string, cseq: string, to: string): string =>
   [
-    `${method} sip:callee@[remote_ip]:[remote_port] SIP/2.0`, via.replace('[branch]', `z9hG4bK-[pid]-[call_number]-invite-${cseq}`), 'Max-Forwards: 70',
+    `${method} sip:callee@[remote_ip]:[remote_port] SIP/2.0`, viaOfInvite(cseq), 'Max-Forwards: 70',
     `From: ${callerLine}`, `To: ${to}`, 'Call-ID: [call_id]', `CSeq: ${cseq} ${method}`,
   ].join('\n');
 
@@ -109,6 +113,7 @@ function expand(mode: Mode, role: Role, word: string, rest: string): string {
     case 'INVITE': return `${ofInvite('INVITE', first, calleeLine)}\n${contactOf('uac')}`;
     case 'CANCEL': return ofInvite('CANCEL', first, calleeLine);
     case 'ACK_REFUSAL': return send(`${ofInvite('ACK', first, `${calleeLine};tag=[$peer]`)}\n${empty}`);
+    case 'ACK_REFUSED': return send(`${inside(role, 'ACK', first, viaOfInvite(first))}\n${empty}`);
     case 'PEER': return learnsPeer;
     case 'ANSWERED': return `<recv response="100" optional="true"/><recv response="180" optional="true"/><recv response="200" rrs="true">${learnsPeer}</recv>`;
     case 'ACK': return send(`${inside(role, 'ACK', first)}\n${empty}`);

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../../src/udp/free-port.fixture.js';
 import { loopbackAddress, mediaPorts } from '../support/ports.js';
 import { startProduct, type RunningProduct } from '../support/product.js';
+import { Crossroads, openCrossingLine, type CrossingLine, type Phases } from './crossing-line.js';
 import { readMessageLog, type Logged } from './message-log.js';
 import { expandScenario, type Mode, type Role } from './scenario.js';
 
@@ -32,10 +33,16 @@ export interface Testbed {
   /** Where a trunk's callers call from, and where its callee is to listen. */
   endsOf(scenario: string, mode: Mode): { readonly callerAddress: string; readonly calleePort: number };
   /** Runs one call with a callee that waits for it. */
-  call(scenario: string, mode: Mode): Promise<CallResult>;
+  call(scenario: string, mode: Mode, crossing?: Crossing): Promise<CallResult>;
   /** Starts one end; a callee waits for its call when this resolves. */
   start(role: Role, scenario: string, mode: Mode, options?: EndChoice): Promise<End>;
   close(): Promise<void>;
+}
+
+/** Which messages have to cross. */
+export interface Crossing extends Readonly<Record<Role, Phases>> {
+  /** The first of these that both ends send reach the product at once. */
+  readonly atOnce?: RegExp;
 }
 
 export interface EndChoice {
@@ -45,6 +52,8 @@ export interface EndChoice {
   readonly calls?: number;
   /** Whose trunk it calls by, where that is not the one of its own scenario; from another port then. */
   readonly trunkOf?: string;
+  /** Its messages come and go by a line on which some wait. */
+  readonly crossing?: { readonly phases: Phases; readonly crossroads: Crossroads | undefined };
 }
 
 const callWithinSeconds = 30;
@@ -86,12 +95,18 @@ recorder:
     if (ends === undefined) throw new Error(`no trunk for ${scenario}`);
     return ends;
   };
-  const start = async (role: Role, scenario: string, mode: Mode, { values = {}, calls = 1, trunkOf }: EndChoice = {}): Promise<End> => {
+  const lineOf = async (address: string, outerPort: number, crossing: NonNullable<EndChoice['crossing']>): Promise<LineOfEnd> => {
+    const endPort = await freePort();
+    return { endPort, line: await openCrossingLine({ address, outerPort, endPort, productPort: sipPort, ...crossing }) };
+  };
+  const start = async (role: Role, scenario: string, mode: Mode, { values = {}, calls = 1, trunkOf, crossing }: EndChoice = {}): Promise<End> => {
     const { callerAddress, calleePort } = endsOf(trunkOf ?? scenario, mode);
-    const common = { dir, scenario, mode, role, values, calls };
-    if (role === 'uac') return runEnd({ ...common, address: callerAddress, port: trunkOf === undefined ? 5060 : 5062, remote: `127.0.0.1:${sipPort}` });
-    const callee = await runEnd({ ...common, address: '127.0.0.1', port: calleePort });
-    await bound(calleePort, callee);
+    const [address, port] = role === 'uac' ? [callerAddress, trunkOf === undefined ? 5060 : 5062] : ['127.0.0.1', calleePort];
+    const line = crossing === undefined ? undefined : await lineOf(address, port, crossing);
+    const common = { dir, scenario, mode, role, values, calls, address, port, ...(line === undefined ? {} : { line }) };
+    if (role === 'uac') return runEnd({ ...common, remote: `127.0.0.1:${sipPort}` });
+    const callee = await runEnd(common);
+    await bound(line?.endPort ?? port, callee);
     return callee;
   };
   return {
@@ -99,9 +114,11 @@ recorder:
     sipPort,
     endsOf,
     start,
-    call: async (scenario, mode) => {
-      const callee = await start('uas', scenario, mode);
-      const caller = await start('uac', scenario, mode);
+    call: async (scenario, mode, crossing) => {
+      const crossroads = crossing?.atOnce && new Crossroads(crossing.atOnce, product.pid);
+      const choice = (role: Role): EndChoice => (crossing === undefined ? {} : { crossing: { phases: crossing[role], crossroads } });
+      const callee = await start('uas', scenario, mode, choice('uas'));
+      const caller = await start('uac', scenario, mode, choice('uac'));
       const objections = `${await caller.ended}${await callee.ended}`;
       return { caller: caller.messages(), callee: callee.messages(), objections };
     },
@@ -121,6 +138,11 @@ export interface End {
   readonly ended: Promise<string>;
 }
 
+interface LineOfEnd {
+  readonly endPort: number;
+  readonly line: CrossingLine;
+}
+
 interface EndOptions {
   readonly dir: string;
   readonly scenario: string;
@@ -131,21 +153,25 @@ interface EndOptions {
   readonly remote?: string;
   readonly values: Readonly<Record<string, string>>;
   readonly calls: number;
+  readonly line?: LineOfEnd;
 }
 
-async function runEnd({ dir, scenario, mode, role, address, port, remote, values, calls }: EndOptions): Promise<End> {
+async function runEnd({ dir, scenario, mode, role, address, port, remote, values, calls, line }: EndOptions): Promise<End> {
   const name = join(dir, `${role}-${scenario}-${mode}`);
   const text = expandScenario(mode, role, templateOf(role, scenario)).replace(/\{\{([A-Z]+)\}\}/gu, (_, value: string) => values[value] ?? '');
-  await writeFile(`${name}.xml`, text);
+  // Behind a line it says of itself where the line is.
+  await writeFile(`${name}.xml`, line === undefined ? text : text.replaceAll('[local_port]', String(port)));
   for (const before of ['messages', 'errors']) await rm(`${name}.${before}`, { force: true });
   const child = spawn('sipp', [
     ...(remote === undefined ? [] : [remote]),
-    ...['-sf', `${name}.xml`, '-i', address, '-p', String(port), '-m', String(calls), '-l', '1', '-nostdin', '-timeout', String(callWithinSeconds), '-timeout_error', '-recv_timeout', '10000'],
+    ...(remote === undefined || line === undefined ? [] : ['-rsa', `${address}:${line.line.innerPort}`]),
+    ...['-sf', `${name}.xml`, '-i', address, '-p', String(line?.endPort ?? port), '-m', String(calls), '-l', '1', '-nostdin', '-timeout', String(callWithinSeconds), '-timeout_error', '-recv_timeout', '10000'],
     ...['-trace_msg', '-message_file', `${name}.messages`, '-trace_err', '-error_file', `${name}.errors`],
   ], { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
   let words = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (words = (words + chunk).slice(-4_000)));
   const ended = once(child, 'close').then(([status]) => {
+    line?.line.close();
     if (status === 0) return '';
     const errors = existsSync(`${name}.errors`) ? readFileSync(`${name}.errors`, 'utf8') : '';
     return `${role} exited with ${String(status)}: ${words}${errors.slice(0, 4_000)}\n`;
