@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { hostPort } from '../../sip/index.js';
 import type { Anchor } from '../door.js';
 import type { RtpengineSettings } from '../settings.js';
-import { openNgClient } from './ng-client.js';
-import { NgPool, type NgNode } from './ng-pool.js';
+import { ServerPool, type ServerNode } from '../server-pool.js';
+import { openNgClient, type NgClient } from './ng-client.js';
 import { RtpengineCall } from './rtpengine-call.js';
 
 export interface RtpengineOptions {
@@ -15,7 +15,7 @@ export interface RtpengineOptions {
 
 /** @throws Failure ANCHOR_UNREACHABLE when there is no way to one of them from this machine; that one answers is not waited for. */
 export async function openRtpengine({ settings, onChange }: RtpengineOptions): Promise<Anchor> {
-  const nodes: NgNode[] = [];
+  const nodes: ServerNode<NgClient>[] = [];
   try {
     for (const { host, port, weight } of settings.nodes) {
       nodes.push({ name: hostPort(host, port), weight, client: await openNgClient({ host, port }, settings.answerWithinMs) });
@@ -24,7 +24,7 @@ export async function openRtpengine({ settings, onChange }: RtpengineOptions): P
     for (const { client } of nodes) client.close();
     throw error;
   }
-  const pool = new NgPool({ nodes, pingMs: settings.pingMs, onChange });
+  const pool = new ServerPool({ nodes, pingMs: settings.pingMs, onChange });
   const calls = new Set<RtpengineCall>();
   let origin = Date.now();
   return {

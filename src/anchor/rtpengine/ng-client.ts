@@ -18,6 +18,7 @@ export interface NgAddress {
 export interface NgClient {
   /** @throws Failure ANCHOR_UNREACHABLE without an answer in time, ANCHOR_REFUSED when it says that it cannot. */
   ask(command: NgCommand): Promise<NgAnswer>;
+  ping(): Promise<unknown>;
   close(): void;
 }
 
@@ -49,7 +50,8 @@ export async function openNgClient({ host, port }: NgAddress, withinMs: number):
   });
   const unreachable = (why: string): Failure => new Failure('ANCHOR_UNREACHABLE', `${where} ${why}`);
   let closed = false;
-  return {
+  const client: NgClient = {
+    ping: () => client.ask({ command: 'ping' }),
     ask(command) {
       if (closed) return Promise.reject(unreachable('is not asked any more'));
       if (underWay.size >= MOST_UNDER_WAY) return Promise.reject(unreachable(`has ${MOST_UNDER_WAY} questions to answer already`));
@@ -83,4 +85,5 @@ export async function openNgClient({ host, port }: NgAddress, withinMs: number):
       for (const settle of [...underWay.values()]) settle(unreachable('is not asked any more'));
     },
   };
+  return client;
 }

@@ -9,12 +9,13 @@ import assert from 'node:assert/strict';
 import { Failure } from '../../errors/index.js';
 import { readSdp, type Sdp } from '../../sip/index.js';
 import { otherSide, sides, type AnchoredCall, type CallFork, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
+import type { Seat, ServerPool } from '../server-pool.js';
+import type { NgClient } from './ng-client.js';
 import type { NgAnswer, NgCommand } from './ng-protocol.js';
-import type { NgPool, NgSeat } from './ng-pool.js';
 import { RtpengineFork, suiteIn } from './rtpengine-fork.js';
 
 export interface RtpengineCallOptions {
-  readonly pool: Pick<NgPool, 'seat'>;
+  readonly pool: Pick<ServerPool<NgClient>, 'seat'>;
   /** What rtpengine calls it. */
   readonly callId: string;
   /** The numeric origin of the SDPs made here (RFC 8866 §5.2). */
@@ -26,7 +27,7 @@ export interface RtpengineCallOptions {
 
 export class RtpengineCall implements AnchoredCall {
   readonly #options: RtpengineCallOptions;
-  #seat: NgSeat | undefined;
+  #seat: Seat<NgClient> | undefined;
   /** Whose offer has no answer yet. */
   #offerer: Side | undefined;
   /** What a side said last, and how it went on: a repeated answer is no new offer. */
@@ -141,8 +142,8 @@ export class RtpengineCall implements AnchoredCall {
 
   async #ask(command: NgCommand): Promise<NgAnswer> {
     const whole = { ...command, 'call-id': this.#options.callId };
-    if (this.#seat !== undefined) return this.#seat.ask(whole);
-    const { seat, answer } = await this.#options.pool.seat(whole);
+    if (this.#seat !== undefined) return this.#seat.ask((client) => client.ask(whole));
+    const { seat, answer } = await this.#options.pool.seat((client) => client.ask(whole));
     this.#seat = seat;
     return answer;
   }
