@@ -6,7 +6,7 @@ const only = (name, where, what) => ({
   name,
   comment: `only ${where} may import ${what}`,
   severity: 'error',
-  from: { pathNot: [`^src/(${where})/`, '\\.test\\.ts$', '^bench/'] },
+  from: { pathNot: [`^src/(${where})(/|[.]ts$)`, '\\.test\\.ts$', '^bench/'] },
   to: { path: `node_modules/(${what})(/|$)` },
 });
 
@@ -67,6 +67,7 @@ module.exports = {
     only('opus-only-in-media', 'media', 'libopus-wasm'),
     only('sql-only-in-ledger', 'ledger', '@electric-sql|pg'),
     only('http-only-in-api', 'api', 'fastify'),
+    only('web-socket-only-in-recorder', 'recorder|anchor/freeswitch/[^/]+[.]fixture', 'ws'),
     {
       name: 'no-orphans',
       comment: 'a module nobody imports is dead, or its import is missing',

@@ -4,6 +4,7 @@ import type { Log, Metrics } from '../ops/index.js';
 import type { SipConnection } from '../sip/index.js';
 import type { Datagrams, PortPool } from '../udp/index.js';
 import type { VaultPublic } from '../vault/index.js';
+import type { AudioSockets } from './audio-sockets.js';
 import type { IntakeObserver } from './intake.js';
 import type { RecorderSettings } from './settings.js';
 
@@ -27,6 +28,8 @@ export interface RecorderOptions {
 export interface RecorderContext extends RecorderOptions {
   readonly ports: PortPool;
   readonly datagrams: Datagrams;
+  /** Undefined where no audio is taken over WebSocket. */
+  readonly audioSockets: AudioSockets | undefined;
   readonly onCaptureFailure: (failure: Failure, sessionId: string) => void;
   readonly onLedgerFailure: (error: unknown, sessionId: string, path: string) => void;
 }

@@ -19,7 +19,7 @@ export interface IntakeObserver {
 }
 
 /** Unix time with the monotonic clock's resolution: a step of the wall clock must not tear a recording. */
-const nowMs = (): number => performance.timeOrigin + performance.now();
+export const nowMs = (): number => performance.timeOrigin + performance.now();
 
 /** The fixed headers of RTP (RFC 3550 §5.1) and of RTCP (§6.4.2) have 12 and 8 bytes. */
 const shortestPacketBytes = 8;

@@ -3,6 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  isWebSocket,
   nilSessionUuid,
   parseMetadata,
   parseSessionId,
@@ -11,8 +12,10 @@ import {
   senderOf,
   type RecordingMetadata,
   type Sdp,
+  type SdpCodec,
   type SdpMedia,
 } from '../sip/index.js';
+import { samplesPerSecond } from './sample-packets.js';
 
 const longestSessionIdBytes = 128;
 
@@ -30,7 +33,7 @@ export interface RecordingOffer {
   readonly metadata: RecordingMetadata | undefined;
 }
 
-export type OfferReject = 'body-unreadable' | 'no-sdp' | 'sdp-unreadable' | 'no-audio';
+export type OfferReject = 'body-unreadable' | 'no-sdp' | 'sdp-unreadable' | 'no-audio' | 'no-web-socket';
 
 export function readRecordingOffer(request: RecordingRequest): RecordingOffer | OfferReject {
   const parts = readBody(request.contentType, request.body);
@@ -46,7 +49,14 @@ export function readRecordingOffer(request: RecordingRequest): RecordingOffer | 
   return { sessionId: sessionIdOf(request, metadata), sdp, metadata };
 }
 
-export const isRecordable = (media: SdpMedia): boolean => media.kind === 'audio' && media.port !== 0 && media.codecs.length > 0;
+export const isRecordable = (media: SdpMedia): boolean =>
+  media.kind === 'audio' && media.port !== 0 && media.codecs.length > 0 && (!isWebSocket(media.protocol) || samplesIn(media) !== undefined);
+
+/** The samples that a line over WebSocket brings, as far as they can be taken: L16 in mono at 8,000 Hz. */
+export const samplesIn = ({ codecs }: SdpMedia): SdpCodec | undefined =>
+  codecs.find(({ name, clockRate, channels }) => name.toUpperCase() === 'L16' && clockRate === samplesPerSecond && channels === 1);
+
+export const needsWebSocket = ({ sdp }: RecordingOffer): boolean => sdp.media.some((media) => isRecordable(media) && isWebSocket(media.protocol));
 
 /**
  * The unique session ID, by trust: the RFC 7989 ID that the metadata gives for the communication session,

@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
 import { limitFiles } from '../capture/full-disk.fixture.js';
 import { readCapture, type CaptureRecord } from '../capture/index.js';
 import type { CaptureEnd, NewCapture } from '../ledger/index.js';
-import { encodeRtp, parseCryptoLine } from '../media/index.js';
+import { encodeRtp, parseCryptoLine, parseRtp } from '../media/index.js';
 import { createLog, createMetrics } from '../ops/index.js';
 import { connectSip, encodeMetadata, encodeMultipart, hangUp, readSdp, requestInDialog, type SdpMedia, type SipConnection, type SipDialog, type SipRequest } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
@@ -35,7 +36,7 @@ async function openSip(): Promise<SipConnection> {
   return connectSip({ settings: { listen }, onCrash: () => undefined, onTrouble: () => undefined });
 }
 
-async function openBed(t: Test, options: { sources?: string[]; ports?: [number, number]; publicAddress?: string } = {}): Promise<Bed> {
+async function openBed(t: Test, options: { sources?: string[]; ports?: [number, number]; publicAddress?: string; webSocket?: { connectWithinMs: number } } = {}): Promise<Bed> {
   const [client, sip] = [await openSip(), await openSip()];
   const dir = t.testdir();
   const keys = await loadOrCreateKeys(join(dir, 'keys'));
@@ -51,6 +52,7 @@ async function openBed(t: Test, options: { sources?: string[]; ports?: [number, 
       sip: { listen: [], natDetection: true, strangersPerSecond: 20 },
       sources: options.sources ?? ['127.0.0.1'],
       media: { address: '127.0.0.1', publicAddress: options.publicAddress, ports: options.ports ?? [first, first + 99], accelerator: 'auto' },
+      ...(options.webSocket === undefined ? {} : { webSocket: { host: '127.0.0.1', port: 0, mostConnections: 10, ...options.webSocket } }),
       flushMs: 20,
       syncMs: 1_000,
     },
@@ -262,4 +264,84 @@ t.test('what the client says of the recording stands in the first record, and ea
   }
   await hangUp(dialog);
   await bed.done;
+});
+
+const overWebSocket = (direction = 'sendonly', labels = ['1', '2']): string =>
+  ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 0.0.0.0', 't=0 0', ...labels.flatMap((label) => ['m=audio 9 TCP/WS 96', 'a=rtpmap:96 L16/8000', 'a=setup:active', `a=${direction}`, `a=label:${label}`]), ''].join('\r\n');
+
+async function openFork(text: string, parties = ['caller', 'callee']): Promise<WebSocket> {
+  const [media] = mediaOf(text);
+  const socket = new WebSocket(media?.webSocket ?? '');
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ sessionId, parties }));
+  return socket;
+}
+
+/** A frame of 20 ms in which each party has one value. */
+const frame = (...values: readonly number[]): Buffer => {
+  const bytes = Buffer.alloc(320 * values.length);
+  for (let at = 0; at < bytes.length; at += 2) bytes.writeInt16LE(values[(at / 2) % values.length] ?? 0, at);
+  return bytes;
+};
+
+const samplesOf = (records: readonly CaptureRecord[], stream: number): number[] =>
+  packetsIn(records).filter((one) => one.stream === stream).map(({ bytes }) => {
+    const packet = parseRtp(bytes);
+    return typeof packet === 'string' || packet.payload.length !== 320 ? Number.NaN : packet.payload.readInt16BE(0);
+  });
+
+t.test('audio over WebSocket stands in the capture as L16 of each party, across a pause and its new connection', async (t) => {
+  const bed = await openBed(t, { webSocket: { connectWithinMs: 5_000 } });
+  const dialog = await bed.open(overWebSocket());
+  const [left, right] = mediaOf(dialog.remote.sdp);
+  t.match([left, right], [{ protocol: 'TCP/WS', direction: 'recvonly', codecs: [{ payloadType: 96, name: 'L16' }] }, { direction: 'recvonly', webSocket: left?.webSocket ?? '' }]);
+  t.ok((left?.port ?? 0) > 0);
+  const first = await openFork(dialog.remote.sdp);
+  first.send(Buffer.concat([frame(1, -1), frame(2, -2)]));
+  first.close();
+  await once(first, 'close');
+  const change = async (direction: string): Promise<string> => {
+    const { status, body } = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: overWebSocket(direction) });
+    t.equal(status, 200);
+    return body;
+  };
+  await change('inactive');
+  const second = await openFork(await change('sendonly'));
+  second.send(frame(3, -3));
+  await hangUp(dialog);
+  t.equal(await bed.done, sessionId);
+  const records = await recordsOf(bed);
+  t.strictSame([samplesOf(records, 0), samplesOf(records, 1)], [[1, 2, 3], [-1, -2, -3]]);
+  t.match(records[1], { event: { type: 'streams', streams: [{ label: '1', role: 'caller', codecs: [{ name: 'L16' }], encrypted: false }, { label: '2', role: 'callee' }] } });
+  t.match(bed.closed, [{ end: { state: 'closed', packets: 6 } }]);
+});
+
+t.test('one party by itself comes in mono', async (t) => {
+  const bed = await openBed(t, { webSocket: { connectWithinMs: 5_000 } });
+  const dialog = await bed.open(overWebSocket('sendonly', ['2']));
+  const socket = await openFork(dialog.remote.sdp, ['callee']);
+  socket.send(frame(7));
+  await hangUp(dialog);
+  await bed.done;
+  t.strictSame(samplesOf(await recordsOf(bed), 0), [7]);
+});
+
+t.test('a session whose audio never comes is ended, and the ledger knows why; a paused one waits', async (t) => {
+  const bed = await openBed(t, { webSocket: { connectWithinMs: 500 } });
+  const paused = await bed.open(overWebSocket('inactive'));
+  const dialog = await bed.open(overWebSocket());
+  const bye = once(dialog, 'destroy') as Promise<[SipRequest]>;
+  t.match((await bye)[0].get('reason'), /no audio comes/u);
+  await bed.done;
+  t.match(bed.closed, [{ end: { reason: /the switch sent no audio any more, or never did/u } }]);
+  t.equal(bed.recorder.sessions, 1);
+  await hangUp(paused);
+});
+
+t.test('a recorder that takes no audio over WebSocket says so with 488, and one that does takes only what it can read', async (t) => {
+  const statusOf = (call: Promise<SipDialog>): Promise<number> => call.then(() => 200, (error: unknown) => (error as { status: number }).status);
+  t.equal(await statusOf((await openBed(t)).open(overWebSocket())), 488);
+  const bed = await openBed(t, { webSocket: { connectWithinMs: 5_000 } });
+  t.equal(await statusOf(bed.open(overWebSocket().replaceAll('L16/8000', 'L16/44100'))), 488);
+  t.equal(await statusOf(bed.open(overWebSocket().replaceAll('L16', 'opus'))), 488);
 });

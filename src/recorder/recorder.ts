@@ -8,16 +8,20 @@ import { mkdir } from 'node:fs/promises';
 import { messageOf } from '../errors/index.js';
 import { SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openDatagrams, PortPool } from '../udp/index.js';
+import { openAudioSockets } from './audio-sockets.js';
 import type { RecorderContext, RecorderOptions } from './context.js';
-import { readRecordingOffer } from './offer.js';
+import { needsWebSocket, readRecordingOffer } from './offer.js';
 import { RecordingSession, recordingRequestOf } from './recording-session.js';
 
 export interface Recorder {
   readonly sessions: number;
+  /** Where it takes audio over WebSocket, if it does. */
+  readonly audioWhere: string | undefined;
   /** Ends what still runs and closes the captures. */
   close(): Promise<void>;
 }
 
+/** @throws Failure HTTP_LISTEN, EDGE_TLS when audio over WebSocket cannot be taken as the settings say. */
 export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
   const { settings, sip, log, metrics } = options;
   await mkdir(options.captureDir, { recursive: true, mode: 0o700 });
@@ -25,6 +29,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     ...options,
     ports: new PortPool(settings.media.ports[0], settings.media.ports[1]),
     datagrams: await openDatagrams(settings.media.accelerator),
+    audioSockets:
+      settings.webSocket === undefined ? undefined : await openAudioSockets({ settings: settings.webSocket, onReject: (reason) => options.observer.rejected(reason) }),
     onCaptureFailure: (failure, sessionId) => log.error({ sessionId, code: failure.code }, failure.message),
     onLedgerFailure: (error, sessionId, path) =>
       log.error({ sessionId, path, reason: messageOf(error) }, 'the ledger did not take a capture; it is found again at the next start'),
@@ -53,7 +59,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       response.send(403);
       return;
     }
-    const offer = readRecordingOffer(recordingRequestOf(request));
+    const read = readRecordingOffer(recordingRequestOf(request));
+    const offer = typeof read !== 'string' && context.audioSockets === undefined && needsWebSocket(read) ? 'no-web-socket' : read;
     if (typeof offer === 'string') {
       metrics.sipRejected('not-acceptable');
       log.warn({ source: request.source_address, reason: offer }, 'refused: the offer cannot be recorded');
@@ -81,8 +88,10 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     get sessions() {
       return running.size;
     },
+    audioWhere: context.audioSockets?.where,
     async close() {
       await Promise.all([...running].map((session) => session.end('the recorder is closing')));
+      await context.audioSockets?.close();
     },
   };
 }

@@ -10,13 +10,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openCaptureWriter, type CaptureControl, type CaptureStream, type CaptureWriter } from '../capture/index.js';
 import type { Failure } from '../errors/index.js';
 import { encodeCryptoLine, parseCryptoLine, singleKeyLines } from '../media/index.js';
-import { encodeRecordingAnswer, hangUp, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
+import { encodeRecordingAnswer, hangUp, isWebSocket, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { announcedAddress, openMediaSockets } from '../udp/index.js';
 import { sealSecret } from '../vault/index.js';
 import { captureFileName } from './capture-name.js';
 import { Intake } from './intake.js';
-import { isRecordable, partyOf, readRecordingOffer, type OfferReject, type RecordingOffer } from './offer.js';
+import { isRecordable, needsWebSocket, partyOf, readRecordingOffer, samplesIn, type OfferReject, type RecordingOffer } from './offer.js';
 import type { RecorderContext } from './context.js';
+import { SocketIntake } from './socket-intake.js';
 
 /** The last packets of a call may come after the BYE, which takes another way. */
 const lastPacketsMs = 200;
@@ -27,6 +28,8 @@ export class RecordingSession {
   readonly #context: RecorderContext;
   readonly #writer: CaptureWriter;
   readonly #intakes = new Map<number, Intake>();
+  /** Of a session whose audio comes over WebSocket. */
+  #socketIntake: SocketIntake | undefined;
   readonly #origin = String(Date.now());
   readonly #path: string;
   readonly sessionId: string;
@@ -130,6 +133,7 @@ export class RecordingSession {
     if (this.#dialog !== undefined) void hangUp(this.#dialog, hangUpHeaders(reason));
     await delay(lastPacketsMs);
     await Promise.all([...this.#intakes.values()].map((intake) => intake.close()));
+    this.#socketIntake?.close();
     const { packets, bytes, whole } = await this.#close(reason);
     this.#context.metrics.captureEnded(whole ? 'closed' : 'failed');
     const end = { state: whole ? 'closed' : 'cut', reason: this.#failed, atMs: Date.now(), packets, bytes } as const;
@@ -147,6 +151,7 @@ export class RecordingSession {
   async #change(request: SipRequest): Promise<{ sdp: string } | OfferReject> {
     const offer = readRecordingOffer(recordingRequestOf(request));
     if (typeof offer === 'string') return offer;
+    if (needsWebSocket(offer) && this.#context.audioSockets === undefined) return 'no-web-socket';
     const sdp = await this.#take(offer);
     await this.#heed(offer.metadata?.control);
     return { sdp };
@@ -164,9 +169,20 @@ export class RecordingSession {
   async #take(offer: RecordingOffer): Promise<string> {
     const streams: CaptureStream[] = [];
     const answers: (RecordingAnswerMedia | undefined)[] = [];
+    const webSocket = this.#invited(offer);
     for (const media of offer.sdp.media) {
       if (!isRecordable(media)) {
         answers.push(undefined);
+        continue;
+      }
+      if (isWebSocket(media.protocol)) {
+        const codec = samplesIn(media);
+        if (codec === undefined || webSocket === undefined) {
+          answers.push(undefined);
+          continue;
+        }
+        streams.push(await this.#stream(offer, media));
+        answers.push({ port: webSocket.port, codecs: [codec], rtcpMux: false, direction: media.direction === 'inactive' ? 'inactive' : 'recvonly', webSocket: webSocket.uri });
         continue;
       }
       const intake = await this.#intake(media.index);
@@ -186,6 +202,24 @@ export class RecordingSession {
       sessionVersion: ++this.#answerVersion,
       media: answers,
     });
+  }
+
+  /** Where the audio of an offer over WebSocket is to come, the same as long as the session is; undefined for other offers. */
+  #invited(offer: RecordingOffer): { uri: string; port: number } | undefined {
+    const { audioSockets, observer } = this.#context;
+    const media = offer.sdp.media.filter((line) => isRecordable(line) && isWebSocket(line.protocol));
+    if (audioSockets === undefined || media.length === 0) return undefined;
+    this.#socketIntake ??= new SocketIntake({
+      sockets: audioSockets,
+      writer: this.#writer,
+      sessionId: this.sessionId,
+      observer,
+      onGone: () => {
+        this.#failed = 'the switch sent no audio any more, or never did';
+        void this.end('no audio comes');
+      },
+    });
+    return this.#socketIntake.expect(media);
   }
 
   async #intake(index: number): Promise<Intake> {

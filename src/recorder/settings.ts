@@ -3,12 +3,34 @@ import { z } from 'zod';
 import { sipSettings, sourceList } from '../sip/index.js';
 import { mediaSettings } from '../udp/index.js';
 
+const audioSocketSettings = z.strictObject({
+  host: z.ipv4('write an IPv4 address of this machine').default('127.0.0.1').describe('local address where audio arrives'),
+  publicHost: z
+    .string()
+    .regex(/^[A-Za-z0-9](?:[-.A-Za-z0-9]{0,251}[A-Za-z0-9])?$/u, 'write a host name or an IPv4 address')
+    .optional()
+    .describe('what switches connect to in place of it: with tls, the name in the certificate'),
+  port: z.int().min(0).max(65_535).describe('its port'),
+  tls: z
+    .strictObject({
+      certFile: z.string().min(1).describe('PEM file with the certificate, followed by those of intermediate authorities'),
+      keyFile: z.string().min(1).describe('PEM file with its key, without a passphrase'),
+    })
+    .optional()
+    .describe('left out: audio comes unencrypted'),
+  connectWithinMs: z.int().min(500).max(60_000).default(5_000).describe('how long a switch may take to connect and to say what it sends; a session without is ended'),
+  mostConnections: z.int().min(1).max(100_000).default(2_000).describe('more at a time are turned away'),
+});
+
+export type AudioSocketSettings = z.infer<typeof audioSocketSettings>;
+
 /** The recorder's part of the configuration. */
 export const recorderSchema = z.strictObject({
   name: z.string().min(1).max(64).default(hostname()).describe('what ledger and reports call this recorder; default: the host name'),
   sip: sipSettings.describe("the recorder's SIP edge, where recording sessions arrive"),
   sources: sourceList.describe('addresses and networks that may open recording sessions'),
   media: mediaSettings.describe('where recorded media arrives'),
+  webSocket: audioSocketSettings.optional().describe('where switches send audio over WebSocket, as FreeSWITCH does; left out: nowhere'),
   flushMs: z.int().min(10).max(200).default(100).describe('how often captures are written out'),
   syncMs: z.int().min(100).max(10_000).default(1_000).describe('how often captures are synced to the disk'),
 });

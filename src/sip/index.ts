@@ -28,6 +28,7 @@ export {
 export { sdpOfMedia } from './media-section.js';
 export { rewriteSdp, type AnchoredMedia } from './rewrite-sdp.js';
 export {
+  isWebSocket,
   readSdp,
   sdpRejects,
   type Sdp,
@@ -35,6 +36,7 @@ export {
   type SdpDirection,
   type SdpMedia,
   type SdpReject,
+  webSocketProtocol,
 } from './sdp.js';
 export {
   encodeSessionId,
@@ -81,6 +83,7 @@ export {
 export { replaceSdp, sdpIn } from './session-body.js';
 export { askOptions } from './options-ping.js';
 export { proxyRequest, type ProxyOutcome, type ProxyPlan, type TargetAnswer } from './proxy-request.js';
+export { sharedSecret } from './shared-secret.js';
 export { sipSettings, sourceList, type SipSettings } from './settings.js';
 export { SourceSet } from './source-set.js';
 export { edgeExtensions, orderServers } from '../edge/index.js';

@@ -103,3 +103,18 @@ t.test('an answer of another length, media without codec and a value with a line
   t.throws(() => encodeRecordingOffer({ ...origin, media: [{ port: 1, label: '1\r\na=x', protocol: 'RTP/AVP', codecs: [pcmu], crypto: [], direction: 'sendonly' }] }));
   t.end();
 });
+
+t.test('media over a WebSocket: the client connects, and the answer says where to (RFC 8124, RFC 4145 §4)', (t) => {
+  const l16 = { payloadType: 96, name: 'L16', clockRate: 8_000, channels: 1 };
+  const text = encodeRecordingOffer({ ...origin, media: [{ port: 9, label: '1', protocol: 'TCP/WS', codecs: [l16], crypto: [], direction: 'sendonly', ptimeMs: 20 }] });
+  t.match(text.split('\r\n'), ['v=0', /^o=/, 's=-', /^c=/, 't=0 0', 'm=audio 9 TCP/WS 96', 'a=rtpmap:96 L16/8000', 'a=ptime:20', 'a=setup:active', 'a=connection:new', 'a=sendonly', 'a=label:1']);
+  const offered = read(text);
+  t.match(offered.media, [{ protocol: 'TCP/WS', codecs: [l16], rtcpMux: false, label: '1' }]);
+  for (const webSocket of ['ws://192.0.2.1:8090/audio/x', 'wss://rec.example/audio/x']) {
+    const answered = encodeRecordingAnswer(offered, { ...origin, media: [{ port: 8_090, codecs: [l16], rtcpMux: true, direction: 'recvonly', webSocket }] });
+    t.match(answered, `a=setup:passive\r\na=connection:new\r\na=${webSocket.split(':')[0]}-uri:${webSocket}\r\n`);
+    t.match(read(answered).media, [{ webSocket, direction: 'recvonly' }]);
+    t.notMatch(answered, 'rtcp-mux');
+  }
+  t.end();
+});

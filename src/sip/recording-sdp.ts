@@ -1,5 +1,6 @@
 /**
- * Offer and answer of a recording session (RFC 7866 §7.1.1, §7.2, §8; RFC 3264 §5, §6).
+ * Offer and answer of a recording session (RFC 7866 §7.1.1, §7.2, §8; RFC 3264 §5, §6). A client whose media comes
+ * over a WebSocket offers to connect (RFC 4145 §4), and the answer says where to (RFC 8124).
  *
  * Owns       the order of lines and what the RFCs bind: labels, directions, one answer per offered line.
  * Leaves to  proxy and recorder the choice of codecs, keys and ports. The text holds keys: never log it.
@@ -7,7 +8,7 @@
 import assert from 'node:assert/strict';
 
 import { familyAndAddress } from './sdp-lines.js';
-import type { Sdp, SdpCodec, SdpMedia } from './sdp.js';
+import { isWebSocket, type Sdp, type SdpCodec, type SdpMedia } from './sdp.js';
 
 export interface RecordingOfferMedia {
   /** 0 ends the media. */
@@ -44,6 +45,8 @@ export interface RecordingAnswerMedia {
   /** Has effect only where it was offered (RFC 5761 §5.1.1). */
   rtcpMux: boolean;
   direction: 'recvonly' | 'inactive';
+  /** Where the client connects to, of media that is offered over a WebSocket. */
+  webSocket?: string;
 }
 
 export interface RecordingAnswer extends RecordingOrigin {
@@ -51,7 +54,7 @@ export interface RecordingAnswer extends RecordingOrigin {
   media: readonly (RecordingAnswerMedia | undefined)[];
 }
 
-/** The SDP a recording client sends, RTCP multiplexed. */
+/** The SDP a recording client sends, RTCP multiplexed where there is any. */
 export function encodeRecordingOffer(offer: RecordingOffer): string {
   const lines = sessionLines(offer);
   for (const media of offer.media) {
@@ -59,7 +62,7 @@ export function encodeRecordingOffer(offer: RecordingOffer): string {
       ...codecLines('audio', media.port, media.protocol, media.codecs),
       ...media.crypto.map((value) => `a=crypto:${value}`),
       ...(media.ptimeMs === undefined ? [] : [`a=ptime:${media.ptimeMs}`]),
-      'a=rtcp-mux',
+      ...(isWebSocket(media.protocol) ? ['a=setup:active', 'a=connection:new'] : ['a=rtcp-mux']),
       `a=${media.direction}`,
       `a=label:${media.label}`,
     );
@@ -87,6 +90,7 @@ export function encodeRecordingAnswer(offer: Sdp, answer: RecordingAnswer): stri
       ...codecLines(offered.kind, media.port, offered.protocol, media.codecs),
       ...(media.crypto === undefined ? [] : [`a=crypto:${media.crypto}`]),
       ...(media.rtcpMux && offered.rtcpMux ? ['a=rtcp-mux'] : []),
+      ...(media.webSocket === undefined ? [] : ['a=setup:passive', 'a=connection:new', `a=${media.webSocket.startsWith('wss:') ? 'wss' : 'ws'}-uri:${media.webSocket}`]),
       `a=${sends ? media.direction : 'inactive'}`,
     );
   }

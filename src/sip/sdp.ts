@@ -1,5 +1,5 @@
 /**
- * Reading an SDP (RFC 8866, RFC 3264, RFC 3605, RFC 4568, RFC 4574, RFC 5761).
+ * Reading an SDP (RFC 8866, RFC 3264, RFC 3605, RFC 4568, RFC 4574, RFC 5761, RFC 8124).
  *
  * Total: any text gives a value or a reason. It reads liberally: makers leave out `v=`, `c=` or
  * rtpmap, and end lines with LF. What concerns only one codec is left out with that codec; what
@@ -48,6 +48,8 @@ export interface SdpMedia {
   crypto: readonly string[];
   label?: string;
   ptimeMs?: number;
+  /** Of media that travels over a WebSocket: where its passive side takes it (RFC 8124). It may hold a secret. */
+  webSocket?: string;
   /** The formats of the m= line as written, which is all there is for media that are not RTP. */
   formats?: readonly string[];
 }
@@ -127,10 +129,11 @@ function readMedia(
     rtcpMux,
     // RFC 8866 §6.7: sendrecv unless the media or the session says otherwise.
     direction: described.direction ?? sessionDirection ?? 'sendrecv',
-    codecs: isRtp(line.protocol) ? readCodecs(line.formats, described) : [],
+    codecs: isRtp(line.protocol) || isWebSocket(line.protocol) ? readCodecs(line.formats, described) : [],
     crypto: readCrypto(lines),
     ...(label === '' ? {} : { label }),
     ...(ptimeMs > 0 && ptimeMs <= 1_000 ? { ptimeMs } : {}),
+    ...readWebSocket(lines),
     formats: line.formats,
   };
 }
@@ -170,6 +173,18 @@ function readCrypto(lines: readonly SdpLine[]): string[] {
   const values = lines.filter((line) => line.text.startsWith(prefix)).map((line) => line.text.slice(prefix.length));
   return values.slice(0, maxCryptoPerMedia);
 }
+
+function readWebSocket(lines: readonly SdpLine[]): { webSocket?: string } {
+  for (const { text } of lines) {
+    const [, uri] = /^a=wss?-uri:\s*(\S{1,2048})\s*$/u.exec(text) ?? [];
+    if (uri !== undefined) return { webSocket: uri };
+  }
+  return {};
+}
+
+/** Frames of samples over a WebSocket, which no standard has for audio: its m= lines say this, and their rtpmap the samples. */
+export const webSocketProtocol = 'TCP/WS';
+export const isWebSocket = (protocol: string): boolean => protocol.toUpperCase() === webSocketProtocol;
 
 const isSdpLine = (line: SdpLine): boolean => /^[a-z]=/.test(line.text);
 const isRtp = (protocol: string): boolean => protocol.toUpperCase().includes('RTP/');

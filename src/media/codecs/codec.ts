@@ -2,12 +2,13 @@
  * Audio codecs by the name SDP gives them (RFC 3551 §4.5, §6).
  *
  * Owns       which codecs can be decoded, and their one shape.
- * Leaves to  g711.ts the samples; sip/ what was negotiated.
+ * Leaves to  g711.ts and l16.ts the samples; sip/ what was negotiated.
  */
 import { decodePcma, decodePcmu } from './g711.js';
+import { decodeL16 } from './l16.js';
 
 export interface AudioCodec {
-  name: 'PCMU' | 'PCMA';
+  name: 'PCMU' | 'PCMA' | 'L16';
   clockRate: 8000;
   channels: 1;
 }
@@ -25,6 +26,7 @@ export interface Decoder {
 
 const pcmu: AudioCodec = { name: 'PCMU', clockRate: 8000, channels: 1 };
 const pcma: AudioCodec = { name: 'PCMA', clockRate: 8000, channels: 1 };
+const l16: AudioCodec = { name: 'L16', clockRate: 8000, channels: 1 };
 const samplesIn = (payload: Buffer): number => payload.length;
 
 /**
@@ -39,6 +41,8 @@ export function codecFor(encodingName: string, clockRate: number): Decoder | und
       return { codec: pcmu, sampleRate: 8000, samplesIn, decode: decodePcmu };
     case 'PCMA':
       return { codec: pcma, sampleRate: 8000, samplesIn, decode: decodePcma };
+    case 'L16':
+      return { codec: l16, sampleRate: 8000, samplesIn: (payload) => payload.length >> 1, decode: decodeL16 };
     default:
       return undefined;
   }
