@@ -16,13 +16,34 @@ async function say(from: MediaPeer, port: number, to: MediaPeer, numbers: readon
 
 const count = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
+/** What came to a recorder from one party, by the numbers of rtp(). */
+export interface RecordedStream {
+  numbers(): readonly number[];
+  /** Resolves when it is as much as this. */
+  heard(count: number): Promise<unknown>;
+}
+
+/** A recorder: its answer, and what came to it on each line, in their order. */
+export interface ContractRecorder {
+  readonly streams: readonly [RecordedStream, RecordedStream];
+  readonly answer: string;
+}
+
+async function openRtpRecorder(t: Test): Promise<ContractRecorder> {
+  const { streams, answer } = await openRecorderPeer(t);
+  const read = (peer: MediaPeer): RecordedStream => ({ numbers: () => peer.came.map(sequenceOf), heard: (count) => peer.heard(count) });
+  return { streams: [read(streams[0]), read(streams[1])], answer };
+}
+
 export interface ContractOptions {
   readonly open: (t: Test) => Promise<Anchor>;
   /** Whether it keeps what came before the recorder has answered. */
   readonly keeps: boolean;
+  /** Left out: recorders that take RTP. */
+  readonly openRecorder?: (t: Test) => Promise<ContractRecorder>;
 }
 
-export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): void {
+export function testAnchorContract(t: Test, { open, keeps, openRecorder = openRtpRecorder }: ContractOptions): void {
   const openCall = async (t: Test): Promise<{ anchor: Anchor; call: AnchoredCall; caller: MediaPeer; callee: MediaPeer }> => {
     const anchor = await open(t);
     const call = anchor.openCall('s');
@@ -47,7 +68,7 @@ export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): v
     const { call, caller, callee } = await openCall(t);
     const { forCaller, forCallee } = await callBetween(call, caller, callee);
     await say(caller, forCaller.port, callee, count(1, 2));
-    const { streams, answer } = await openRecorderPeer(t);
+    const { streams, answer } = await openRecorder(t);
     const offer = await call.recordingOffer();
     t.match([audioOf(offer?.sdp ?? ''), audioOf(offer?.sdp ?? '', 1)], [{ label: '1', direction: 'sendonly' }, { label: '2', direction: 'sendonly' }]);
     t.equal(offer?.holdsKeys, false);
@@ -55,15 +76,15 @@ export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): v
     await say(caller, forCaller.port, callee, count(3, 5));
     await say(callee, forCallee.port, caller, count(11, 13), 9);
     await Promise.all([streams[0].heard(keeps ? 5 : 3), streams[1].heard(3)]);
-    t.strictSame(streams[0].came.map(sequenceOf), count(keeps ? 1 : 3, 5));
-    t.strictSame(streams[1].came.map(sequenceOf), count(11, 13));
+    t.strictSame(streams[0].numbers(), count(keeps ? 1 : 3, 5));
+    t.strictSame(streams[1].numbers(), count(11, 13));
   });
 
   void t.test('two recorders have both directions each, and one of them may go without the other', async (t) => {
     const { call, caller, callee } = await openCall(t);
     const second = call.openFork(['caller', 'callee']);
     const { forCaller, forCallee } = await callBetween(call, caller, callee);
-    const recorders = [await openRecorderPeer(t), await openRecorderPeer(t)] as const;
+    const recorders = [await openRecorder(t), await openRecorder(t)] as const;
     for (const [n, fork] of [call, second].entries()) {
       const offer = (await fork.recordingOffer())?.sdp ?? '';
       t.match([audioOf(offer), audioOf(offer, 1)], [{ label: '1' }, { label: '2' }]);
@@ -75,14 +96,14 @@ export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): v
     await call.stopFork();
     await say(caller, forCaller.port, callee, [3]);
     await recorders[1].streams[0].heard(3);
-    t.strictSame(recorders.map(({ streams }) => streams.map(({ came }) => came.map(sequenceOf))), [[[1, 2], [11]], [[1, 2, 3], [11]]]);
+    t.strictSame(recorders.map(({ streams }) => streams.map((stream) => stream.numbers())), [[[1, 2], [11]], [[1, 2, 3], [11]]]);
   });
 
   void t.test('one recorder has the caller, another the callee; a pause is for both', async (t) => {
     const { call, caller, callee } = await openCall(t);
     const { forCaller, forCallee } = await callBetween(call, caller, callee);
     const forks = { caller: call.openFork(['caller']), callee: call.openFork(['callee']) };
-    const recorders = { caller: await openRecorderPeer(t), callee: await openRecorderPeer(t) };
+    const recorders = { caller: await openRecorder(t), callee: await openRecorder(t) };
     for (const side of ['caller', 'callee'] as const) {
       const read = readSdp((await forks[side].recordingOffer())?.sdp ?? '');
       t.match(read, { media: [{ label: side === 'caller' ? '1' : '2', direction: 'sendonly' }] });
@@ -100,13 +121,13 @@ export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): v
     await forks.callee.startFork(recorders.callee.answer);
     await say(callee, forCallee.port, caller, [13], 9);
     await recorders.callee.streams[0].heard(2);
-    t.strictSame([recorders.caller, recorders.callee].map(({ streams }) => streams.map(({ came }) => came.map(sequenceOf))), [[[1, 2], []], [[11, 13], []]]);
+    t.strictSame([recorders.caller, recorders.callee].map(({ streams }) => streams.map((stream) => stream.numbers())), [[[1, 2], []], [[11, 13], []]]);
   });
 
   void t.test('while it is paused nothing reaches the recorder, then it goes on; the parties notice nothing', async (t) => {
     const { call, caller, callee } = await openCall(t);
     const { forCaller } = await callBetween(call, caller, callee);
-    const { streams, answer } = await openRecorderPeer(t);
+    const { streams, answer } = await openRecorder(t);
     const change = async (): Promise<string> => {
       const offer = await call.recordingOffer();
       await call.startFork(answer);
@@ -127,7 +148,7 @@ export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): v
     await call.pauseFork();
     await call.recordingOffer();
     await say(caller, forCaller.port, callee, [4]);
-    t.strictSame(streams[0].came.map(sequenceOf), [1, 3]);
+    t.strictSame(streams[0].numbers(), [1, 3]);
     t.strictSame(callee.came.map(sequenceOf), [1, 2, 3, 4]);
   });
 
@@ -143,12 +164,12 @@ export function testAnchorContract(t: Test, { open, keeps }: ContractOptions): v
     await say(caller, forCaller.port, moved, [2, 3]);
     await say(moved, forCallee.port, caller, [4]);
     t.strictSame(callee.came.map(sequenceOf), [1]);
-    const { streams, answer } = await openRecorderPeer(t);
+    const { streams, answer } = await openRecorder(t);
     t.ok(await call.recordingOffer());
     await call.startFork(answer);
     await say(moved, forCallee.port, caller, [5]);
     await streams[1].heard(keeps ? 2 : 1);
-    t.strictSame(streams[1].came.map(sequenceOf), keeps ? [4, 5] : [5]);
+    t.strictSame(streams[1].numbers(), keeps ? [4, 5] : [5]);
   });
 
   void t.test('a delayed offer: the callee says first', async (t) => {

@@ -3,6 +3,7 @@ export {
   otherSide, sides, type Anchor, type AnchoredCall, type CallFork, type RelayPackets, type AnchorStats, type CallOptions, type DigitListener, type Play, type PlayEnd, type Playing, type PlayOutcome,
   type RelayDropReason, type RecordingOffer, type Side,
 } from './door.js';
+export { openFreeswitch, type FreeswitchOptions } from './freeswitch/index.js';
 export { noAnchor } from './none/index.js';
 export { openRelay, type RelayOptions } from './relay/index.js';
 export { openRtpengine, type RtpengineOptions } from './rtpengine/index.js';

@@ -20,6 +20,44 @@ const rtpengineSettings = z.strictObject({
   decrypt: z.boolean().default(false).describe('true: the copies of SRTP calls go to the recorder decrypted; only where nobody else reads that network'),
 });
 
+/** Nothing in it ends an argument of a FreeSWITCH command. */
+const soundFolder = z.string().regex(/^\/[-\w./]{1,500}$/u, 'write an absolute path of letters, digits, "-", "_", "." and "/"');
+
+const freeswitchSettings = z.strictObject({
+  nodes: z
+    .array(
+      z
+        .strictObject({
+          host: z.ipv4('write an IPv4 address').describe('address of its event socket'),
+          port: z.int().min(1).max(65_535).default(8_021).describe('its port'),
+          secret: z.string().regex(/^[\x21-\x7e]{1,256}$/u, 'a password has no spaces and no line ends').optional().describe('its password'),
+          secretFile: z.string().min(1).optional().describe('a file that holds the password, in place of the password itself'),
+          profile: z.string().regex(/^[-\w]{1,64}$/u, 'write the name of a SIP profile').default('drachtio_mrf').describe('the SIP profile that calls come to'),
+          weight: z.int().min(1).max(1_000).default(1).describe('its share of the calls, beside those of the others'),
+        })
+        .refine(({ secret, secretFile }) => (secret === undefined) !== (secretFile === undefined), { path: ['secret'], message: 'give secret or secretFile, one of them' }),
+    )
+    .min(1)
+    .max(64)
+    .describe('the FreeSWITCHes; new calls go to one that answers'),
+  listen: z
+    .strictObject({
+      address: z.ipv4('write an IPv4 address of this machine').default('127.0.0.1').describe('local address that FreeSWITCH connects back to for each party of a call'),
+      publicAddress: z.ipv4('write an IPv4 address').optional().describe('what it is told in place of it, where this machine is behind a NAT'),
+      port: z.int().min(0).max(65_000).default(0).describe('the first of as many ports as there are FreeSWITCHes; 0: any'),
+    })
+    .prefault({}),
+  answerWithinMs: z.int().min(100).max(10_000).default(2_000).describe('how long one may take to answer before the next is asked'),
+  pingMs: z.int().min(100).max(600_000).default(5_000).describe('how often each is asked whether it is there'),
+  sounds: z
+    .strictObject({
+      dir: soundFolder.describe('folder that announcements and beeps are written to as files'),
+      seenAs: soundFolder.optional().describe('what FreeSWITCH calls that folder, where that is another path'),
+    })
+    .optional()
+    .describe('left out: nothing can be played'),
+});
+
 const relaySettings = mediaSettings.extend({
   mediaTimeoutSeconds: z
     .int()
@@ -58,11 +96,13 @@ export const anchorSettings = z
   .strictObject({
     relay: relaySettings.optional().describe('the built-in relay'),
     rtpengine: rtpengineSettings.optional().describe('rtpengine, one or several'),
+    freeswitch: freeswitchSettings.optional().describe('FreeSWITCH, one or several'),
     none: switchSettings.optional().describe('the switch or SBC forks by itself'),
   })
-  .refine((members) => Object.values(members).filter((member) => member !== undefined).length === 1, 'say `relay`, `rtpengine` or `none`, one of them');
+  .refine((members) => Object.values(members).filter((member) => member !== undefined).length === 1, 'say `relay`, `rtpengine`, `freeswitch` or `none`, one of them');
 
 export type AnchorSettings = z.infer<typeof anchorSettings>;
 export type RelaySettings = z.infer<typeof relaySettings>;
 export type SwitchSettings = z.infer<typeof switchSettings>;
+export type FreeswitchSettings = z.infer<typeof freeswitchSettings>;
 export type RtpengineSettings = z.infer<typeof rtpengineSettings>;

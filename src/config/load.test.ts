@@ -123,15 +123,18 @@ t.test('rules name announcements that there are, and ask for nothing that the an
   const consent = "announcements: {consent: consent.wav}, rules: [{name: a, record: always, announcement: {name: consent}, beep: {}}]";
   t.strictSame(faults(`${shipped}\npolicy: {${consent}}`), []);
   const byRtpengine = shipped.replace(/^ +relay:\n(?: {4,}.*\n)+/mu, '  rtpengine: {nodes: [{host: 192.0.2.1}]}\n');
+  const byFreeswitch = shipped.replace(/^ +relay:\n(?: {4,}.*\n)+/mu, '  freeswitch: {nodes: [{host: 192.0.2.1, secret: known}]}\n');
   for (const [text, complaints] of [
     [`${shipped}\npolicy: {announcements: {one: one.wav}, rules: [{name: a, record: always, announcement: {name: two}}]}`, [/policy\.rules\[0\]\.announcement\.name: there is no "two" in policy\.announcements/]],
     [`${shipped}\npolicy: {otherwise: {announcement: {name: toString}}}`, [/policy\.otherwise\.announcement\.name: there is no "toString"/]],
-    [`${byRtpengine}\npolicy: {${consent}}`, [/policy\.rules\[0\]\.announcement: it is played by the built-in relay alone, so far/, /policy\.rules\[0\]\.beep: it is played by the built-in relay alone/]],
+    [`${byRtpengine}\npolicy: {${consent}}`, [/policy\.rules\[0\]\.announcement: it is played by the built-in relay, or by FreeSWITCH/, /policy\.rules\[0\]\.beep: it is played by the built-in relay/]],
+    [`${byFreeswitch}\npolicy: {${consent}}`, [/policy\.rules\[0\]\.announcement: .*say anchor\.relay, or anchor\.freeswitch\.sounds/, /policy\.rules\[0\]\.beep: /]],
   ] as const) {
     t.match(faults(text), complaints);
     t.equal(faults(text).length, complaints.length);
   }
   t.strictSame(faults(byRtpengine), []);
+  t.strictSame(faults(`${byFreeswitch.replace('}]}', "}], sounds: {dir: /var/lib/twintrack/sounds}}")}\npolicy: {${consent}}`), []);
   t.end();
 });
 
@@ -142,7 +145,7 @@ t.test('where the switch forks by itself, rules ask for nothing that it is not t
   const found = faults(`${bySwitch}\nretention: {long: {}}\nrecording: {recorders: {north: {uris: ['sip:n@192.0.2.1']}}}\npolicy: {otherwise: {${outcome}}}`);
   for (const key of ['record', 'pausable', 'mandatory', 'dtmfMasked', 'retention', 'recorders']) t.ok(found.some((fault) => fault.includes(`policy.otherwise.${key}: the switch forks by itself`)), key);
   t.equal(found.length, 7, found.join(' | '));
-  t.match(faults(shipped.replace('  relay:', '  none: {}\n  relay:'))[0], /anchor: say `relay`, `rtpengine` or `none`, one of them/);
+  t.match(faults(shipped.replace('  relay:', '  none: {}\n  relay:'))[0], /anchor: say `relay`, `rtpengine`, `freeswitch` or `none`, one of them/);
   t.match(faults(bySwitch.replace('X-Record', 'X Record'))[0], /anchor\.none\.header\.name: write the name of a header/);
   t.end();
 });
@@ -190,5 +193,23 @@ t.test('no text gives anything but a configuration or complaints', (t) => {
 t.test('config/schema.json is the schema of this version, and takes the shipped file\'s keys', (t) => {
   const file: unknown = JSON.parse(readFileSync(new URL('../../../config/schema.json', import.meta.url), 'utf8'));
   t.ok(isDeepStrictEqual(file, JSON.parse(JSON.stringify(configJsonSchema()))), 'write it anew from configJsonSchema()');
+  t.end();
+});
+
+t.test('a FreeSWITCH has one password, and nothing in its settings can end an argument of a command', (t) => {
+  const by = (settings: string): string => shipped.replace(/^ +relay:\n(?: {4,}.*\n)+/mu, `  freeswitch: ${settings}\n`);
+  t.strictSame(faults(by('{nodes: [{host: 192.0.2.1, secret: known}, {host: 192.0.2.2, port: 8022, secretFile: /run/secrets/freeswitch}]}')), []);
+  for (const [settings, complaint] of [
+    ['{nodes: []}', /anchor\.freeswitch\.nodes: /],
+    ['{nodes: [{host: 192.0.2.1}]}', /anchor\.freeswitch\.nodes\[0\]\.secret: give secret or secretFile, one of them/],
+    ['{nodes: [{host: 192.0.2.1, secret: a, secretFile: b}]}', /give secret or secretFile, one of them/],
+    ['{nodes: [{host: 192.0.2.1, secret: "a b"}]}', /anchor\.freeswitch\.nodes\[0\]\.secret: a password has no spaces/],
+    ['{nodes: [{host: "::1", secret: a}]}', /anchor\.freeswitch\.nodes\[0\]\.host: write an IPv4 address/],
+    ['{nodes: [{host: 192.0.2.1, secret: a, profile: "a b"}]}', /anchor\.freeswitch\.nodes\[0\]\.profile: write the name of a SIP profile/],
+    ['{nodes: [{host: 192.0.2.1, secret: a}], sounds: {dir: "/a b"}}', /anchor\.freeswitch\.sounds\.dir: write an absolute path/],
+    ['{nodes: [{host: 192.0.2.1, secret: a}], sounds: {dir: /a, seenAs: sounds}}', /anchor\.freeswitch\.sounds\.seenAs: write an absolute path/],
+  ] as const) {
+    t.match(faults(by(settings))[0], complaint, settings);
+  }
   t.end();
 });

@@ -59,7 +59,8 @@ export function checkOutcomes({ policy, anchor, recording, retention }: Whole, c
       complain([...path, 'announcement', 'name'], `there is no "${announcement.name}" in policy.announcements`);
     }
     for (const [key, notice] of Object.entries({ announcement, beep })) {
-      if (notice !== undefined && anchor.relay === undefined) complain([...path, key], 'it is played by the built-in relay alone, so far: say anchor.relay');
+      if (notice === undefined || anchor.relay !== undefined || anchor.freeswitch?.sounds !== undefined) continue;
+      complain([...path, key], 'it is played by the built-in relay, or by FreeSWITCH out of a folder: say anchor.relay, or anchor.freeswitch.sounds');
     }
     if (anchor.none !== undefined) {
       for (const key of beyondASwitch(outcome)) complain([...path, key], 'the switch forks by itself (anchor.none) and is told no more than that a call is to be recorded');

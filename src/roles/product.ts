@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { noAnchor, openRelay, openRtpengine, type Anchor } from '../anchor/index.js';
+import { noAnchor, openFreeswitch, openRelay, openRtpengine, type Anchor } from '../anchor/index.js';
 import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { Failure, messageOf } from '../errors/index.js';
@@ -145,7 +145,8 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
     onCaptureClosed,
   });
   owe(() => recorder.close());
-  return [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }];
+  const { audioWhere } = recorder;
+  return [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }, ...(audioWhere === undefined ? [] : [{ what: 'recorder (audio over WebSocket)', where: audioWhere }])];
 }
 
 interface ProxyRole extends Pick<Proxy, 'running' | 'calls' | 'drain'> {
@@ -156,16 +157,21 @@ interface ProxyRole extends Pick<Proxy, 'running' | 'calls' | 'drain'> {
 /** What is opened once and stays as it is until the next start. */
 const restartKeys = ['node', 'dataDir', 'log', 'http', 'sip', 'anchor', 'recorder', 'drain'] as const;
 
-const knownTo = ({ trunks, strangers }: Config): KnownSources => ({ sources: trunks.flatMap(({ sources }) => sources), answersOthers: strangers !== 'ignore' });
+/** The edge also hears FreeSWITCHes, which hang up; what they may do there the proxy knows. */
+const knownTo = ({ trunks, strangers, anchor: { freeswitch } }: Config): KnownSources => ({
+  sources: [...trunks.flatMap(({ sources }) => sources), ...(freeswitch?.nodes ?? []).map(({ host }) => host)],
+  answersOthers: strangers !== 'ignore',
+});
 
 async function openProxyRole(parts: Parts): Promise<ProxyRole> {
   const { config, log, metrics, health, site, owe } = parts;
   const announcements = await loadAnnouncements(config.policy);
-  const anchor = await openAnchor(parts);
+  const identities = asksForIdentity(config);
+  // An anchor may need the edge to end what it carries.
+  const sip = await openSip(parts, 'proxy', config.sip, knownTo(config), identities);
+  const anchor = await openAnchor(parts, sip);
   owe(() => anchor.close());
   health.register('anchor', () => Promise.resolve(anchor.health()));
-  const identities = asksForIdentity(config);
-  const sip = await openSip(parts, 'proxy', config.sip, knownTo(config), identities);
   const openService = async ({ policy }: Config): Promise<PolicyService | undefined> =>
     policy.service === undefined
       ? undefined
@@ -216,7 +222,7 @@ async function openProxyRole(parts: Parts): Promise<ProxyRole> {
   };
 }
 
-async function openAnchor({ config: { anchor: { relay, rtpengine, none } }, counters, log, metrics }: Parts): Promise<Anchor> {
+async function openAnchor({ config: { anchor: { relay, rtpengine, freeswitch, none } }, counters, log, metrics }: Parts, sip: SipConnection): Promise<Anchor> {
   if (relay !== undefined) {
     const opened = await openRelay({
       settings: relay,
@@ -229,6 +235,13 @@ async function openAnchor({ config: { anchor: { relay, rtpengine, none } }, coun
     return opened;
   }
   if (none !== undefined) return noAnchor;
+  if (freeswitch !== undefined) {
+    return openFreeswitch({
+      settings: freeswitch,
+      srf: sip.srf,
+      onChange: (name, up, reason) => log[up ? 'info' : 'error']({ role: 'proxy', freeswitch: name, reason }, up ? 'a FreeSWITCH answers again' : 'a FreeSWITCH was lost'),
+    });
+  }
   assert(rtpengine !== undefined, 'the configuration has one of them');
   return openRtpengine({
     settings: rtpengine,

@@ -1,0 +1,239 @@
+/**
+ * One call on a FreeSWITCH: an endpoint for each party, bridged.
+ *
+ * FreeSWITCH answers an offer by itself, so the first SDP of a call makes two endpoints: one answers it, the other makes
+ * an offer of its own, which goes on. What the other party says to that its endpoint is told by a re-INVITE, and the
+ * answer that was there already goes back. After that each SDP of a party is a re-INVITE to its endpoint, and what
+ * goes on is what the other endpoint said last: which of two SDPs is the offer need not be known.
+ *
+ * Leaves to  FreeSWITCH the media; which one it is to the pool; the forks and sounds theirs. All commands of a call go
+ *            one after the other, but those of sounds.
+ */
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import type Mrf from 'drachtio-fsmrf';
+import { Failure } from '../../errors/index.js';
+import { hangUp, readSdp, requestInDialog, type SdpDirection, type SdpMedia } from '../../sip/index.js';
+import { otherSide, sides, type AnchoredCall, type CallFork, type DigitListener, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
+import type { Seat, ServerPool } from '../server-pool.js';
+import { FreeswitchFork } from './freeswitch-fork.js';
+import { carriedAudio, passedOn } from './media-description.js';
+import type { MediaServerClient } from './media-server.js';
+import { SoundsInCall } from './sounds-in-call.js';
+import type { SoundFiles } from './sound-files.js';
+
+export interface FreeswitchCallOptions {
+  readonly pool: Pick<ServerPool<MediaServerClient>, 'seat'>;
+  readonly sessionId: string;
+  /** The numeric origin of recording offers (RFC 8866 §5.2). */
+  readonly origin: string;
+  readonly withinMs: number;
+  readonly onDigit: DigitListener | undefined;
+  /** Undefined where nothing can be played. */
+  readonly soundFiles: SoundFiles | undefined;
+  readonly onClosed: () => void;
+}
+
+interface End {
+  readonly endpoint: Mrf.Endpoint;
+  /** What FreeSWITCH said last to this party. */
+  sdp: string;
+  /** What went on to this party last: out of which SDP, with which direction, and its version. */
+  went: { readonly of: string; readonly direction: SdpDirection; readonly text: string } | undefined;
+  version: number;
+}
+
+/** How long the end of a call waits for the answers to its BYEs. */
+const byeWithinMs = 2_000;
+
+export class FreeswitchCall implements AnchoredCall {
+  readonly #options: FreeswitchCallOptions;
+  #seat: Seat<MediaServerClient> | undefined;
+  #client: MediaServerClient | undefined;
+  #ends: Readonly<Record<Side, End>> | undefined;
+  /** What a side said last: what is repeated changes nothing. */
+  readonly #passed: Partial<Record<Side, { readonly sdp: string; readonly audio: SdpMedia }>> = {};
+  #bridged = false;
+  readonly #forks: FreeswitchFork[] = [];
+  readonly #sounds: SoundsInCall;
+  #paused = false;
+  #last: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: FreeswitchCallOptions) {
+    this.#options = options;
+    this.#addFork(sides);
+    this.#sounds = new SoundsInCall({
+      files: options.soundFiles,
+      endpoint: (side) => (this.#closing === undefined ? this.#ends?.[side].endpoint : undefined),
+      client: () => this.#client,
+    });
+  }
+
+  async exchange(from: Side, text: string): Promise<string> {
+    this.#checkRuns();
+    const sdp = readSdp(text);
+    if (sdp === 'no-media') return text;
+    if (typeof sdp === 'string') throw new Failure('SDP_UNUSABLE', `the SDP of the ${from} cannot be read: ${sdp}`, { facts: { reason: sdp } });
+    const audio = carriedAudio(sdp, text);
+    if (typeof audio === 'string') throw new Failure('SDP_UNUSABLE', `the SDP of the ${from} cannot be anchored: ${audio}`);
+    return this.#inTurn(async () => {
+      this.#checkRuns();
+      if (this.#ends === undefined) await this.#open(from, text);
+      else if (this.#passed[from]?.sdp !== text) await this.#tell(from, text);
+      this.#passed[from] = { sdp: text, audio };
+      await this.#bridge();
+      return this.#goesOn(otherSide(from), audio.direction);
+    });
+  }
+
+  recordingOffer(): Promise<RecordingOffer | undefined> {
+    return this.#own.recordingOffer();
+  }
+
+  startFork(answer: string): Promise<void> {
+    return this.#own.startFork(answer);
+  }
+
+  stopFork(): Promise<void> {
+    return this.#own.stopFork();
+  }
+
+  openFork(of: readonly Side[]): CallFork {
+    return this.#addFork(of);
+  }
+
+  async pauseFork(): Promise<void> {
+    if (this.#paused) return;
+    this.#paused = true;
+    await Promise.all(this.#forks.map((fork) => fork.stopFork()));
+  }
+
+  /** Copies go on with the next recording offer and its answer. */
+  resumeFork(): Promise<void> {
+    this.#paused = false;
+    return Promise.resolve();
+  }
+
+  play(play: Play): Playing {
+    return this.#sounds.play(play);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#sounds.end();
+    try {
+      // FreeSWITCH ends copies and sounds with their channel.
+      await this.#inTurn(() => this.#hangUp(Object.values(this.#ends ?? {}).map(({ endpoint }) => endpoint)));
+    } finally {
+      this.#seat?.leave();
+      this.#options.onClosed();
+    }
+  }
+
+  #checkRuns(): void {
+    if (this.#closing !== undefined) throw new Failure('SDP_UNUSABLE', 'the call has ended, its media cannot be changed any more');
+  }
+
+  /** @throws as createEndpoint; then neither endpoint is left. */
+  async #open(from: Side, text: string): Promise<void> {
+    const { seat, answer } = await this.#options.pool.seat(async (client) => {
+      const opened = await Promise.allSettled([client.createEndpoint(text), client.createEndpoint()]);
+      const [answering, offering] = opened;
+      if (answering.status === 'fulfilled' && offering.status === 'fulfilled') return { client, answering: answering.value, offering: offering.value };
+      void this.#hangUp(opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
+      throw (answering.status === 'rejected' ? answering : (offering as PromiseRejectedResult)).reason;
+    });
+    this.#seat = seat;
+    this.#client = answer.client;
+    const ends = { [from]: endOf(answer.answering), [otherSide(from)]: endOf(answer.offering) } as Record<Side, End>;
+    for (const side of sides) this.#listen(side, ends[side].endpoint);
+    this.#ends = ends;
+  }
+
+  #listen(side: Side, endpoint: Mrf.Endpoint): void {
+    endpoint.on('dtmf', ({ dtmf }: { dtmf?: unknown }) => {
+      if (typeof dtmf === 'string' && /^[0-9*#A-D]$/u.test(dtmf)) this.#options.onDigit?.(side, dtmf);
+    });
+  }
+
+  /** @throws Failure SDP_UNUSABLE when FreeSWITCH does not take it; what was agreed before stands. */
+  async #tell(side: Side, text: string): Promise<void> {
+    const end = this.#end(side);
+    const { status, body } = await requestInDialog(end.endpoint.dialog, {
+      method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: text, timeoutMs: this.#options.withinMs,
+    });
+    if (status >= 300) throw new Failure('SDP_UNUSABLE', `FreeSWITCH does not take the SDP of the ${side}: ${status}`, { facts: { status } });
+    if (body !== '') end.sdp = body;
+  }
+
+  #goesOn(to: Side, direction: SdpDirection): string {
+    const end = this.#end(to);
+    if (end.went?.of !== end.sdp || end.went.direction !== direction) {
+      end.went = { of: end.sdp, direction, text: passedOn(end.sdp, direction, (end.version += 1)) };
+    }
+    return end.went.text;
+  }
+
+  async #bridge(): Promise<void> {
+    const { caller, callee } = this.#passed;
+    if (this.#bridged || caller === undefined || callee === undefined) return;
+    const client = this.#client;
+    assert(client !== undefined, 'there is one with the first endpoint');
+    await client.within(this.#end('caller').endpoint.bridge(this.#end('callee').endpoint), 'uuid_bridge');
+    this.#bridged = true;
+  }
+
+  #end(side: Side): End {
+    assert(this.#ends !== undefined, 'there are both or none');
+    return this.#ends[side];
+  }
+
+  async #hangUp(endpoints: readonly Mrf.Endpoint[]): Promise<void> {
+    await Promise.race([Promise.allSettled(endpoints.map(({ dialog }) => hangUp(dialog))), delay(byeWithinMs, undefined, { ref: false })]);
+  }
+
+  get #own(): FreeswitchFork {
+    const [own] = this.#forks;
+    assert(own !== undefined, 'each call has one from its beginning');
+    return own;
+  }
+
+  #addFork(of: readonly Side[]): FreeswitchFork {
+    const fork = new FreeswitchFork(
+      {
+        sessionId: this.#options.sessionId,
+        origin: this.#options.origin,
+        withinMs: this.#options.withinMs,
+        audio: () => this.#audio(),
+        paused: () => this.#paused,
+        endpoint: (side) => this.#ends?.[side].endpoint,
+        client: () => this.#client,
+        inTurn: (act) => this.#inTurn(act),
+      },
+      of,
+      this.#forks.length,
+    );
+    this.#forks.push(fork);
+    return fork;
+  }
+
+  /** What both parties said of their audio last; undefined while one has not, and after the end. */
+  #audio(): Readonly<Record<Side, SdpMedia>> | undefined {
+    const { caller, callee } = this.#passed;
+    if (caller === undefined || callee === undefined || this.#closing !== undefined) return undefined;
+    return { caller: caller.audio, callee: callee.audio };
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(act, act);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+}
+
+const endOf = (endpoint: Mrf.Endpoint): End => ({ endpoint, sdp: endpoint.dialog.remote.sdp, went: undefined, version: 0 });

@@ -1,0 +1,114 @@
+/**
+ * What is played in one call: uuid_displace puts a file's samples into what an endpoint sends, with the other party's
+ * audio or in its place.
+ *
+ * FreeSWITCH hangs up a call that is to play a file which it cannot open, so it is asked before whether it sees it.
+ * That a sound has been heard it does not say: it has when its time is over.
+ *
+ * Owns       who is played what, and when it is over.
+ * Leaves to  sound-files.ts the files.
+ */
+import type Mrf from 'drachtio-fsmrf';
+import { otherSide, sides, type Play, type PlayEnd, type Playing, type PlayOutcome, type Side } from '../door.js';
+import type { MediaServerClient } from './media-server.js';
+import type { SoundFiles } from './sound-files.js';
+
+/** What is on its way to the party when the last sample has been read. */
+const lastPacketsMs = 200;
+
+export interface SoundsOptions {
+  readonly files: SoundFiles | undefined;
+  /** Undefined while there is none, and after the end. */
+  readonly endpoint: (side: Side) => Mrf.Endpoint | undefined;
+  readonly client: () => MediaServerClient | undefined;
+}
+
+interface Sounding {
+  readonly cut: () => void;
+}
+
+export class SoundsInCall {
+  readonly #options: SoundsOptions;
+  readonly #now: Record<Side, Sounding | undefined> = { caller: undefined, callee: undefined };
+  /** Commands to an endpoint go one after the other. */
+  readonly #last: Record<Side, Promise<unknown>> = { caller: Promise.resolve(), callee: Promise.resolve() };
+
+  constructor(options: SoundsOptions) {
+    this.#options = options;
+  }
+
+  play({ sound, to, over, meanwhile }: Play): Playing {
+    const { files } = this.#options;
+    if (files === undefined) return { stop: () => undefined, ended: Promise.resolve(endOf(to, 'anchor')) };
+    const parts = to.map((side) => ({ side, ...this.#playTo(side, files.path(sound), sound.audio.durationMs, over === 'mix') }));
+    // A side that is not played to is to hear nothing.
+    const silenced = meanwhile !== 'silence' ? [] : sides.filter((side) => !to.includes(side) && to.includes(otherSide(side))).map((side) => this.#playTo(side, files.path(files.silence(sound)), sound.audio.durationMs, false));
+    const ended = Promise.all(parts.map(async ({ side, ended }) => [side, await ended] as const)).then((all) => Object.fromEntries(all) as PlayEnd);
+    const stop = (): void => {
+      for (const { cut } of [...parts, ...silenced]) cut();
+    };
+    void ended.then(() => silenced.forEach(({ cut }) => cut()));
+    return { stop, ended };
+  }
+
+  /** The call is over. */
+  end(): void {
+    for (const side of sides) this.#now[side]?.cut();
+  }
+
+  #playTo(side: Side, path: Promise<string>, durationMs: number, mixed: boolean): Sounding & { readonly ended: Promise<PlayOutcome> } {
+    this.#now[side]?.cut();
+    let outcome: PlayOutcome | undefined;
+    const over = (): boolean => outcome !== undefined;
+    let timer: NodeJS.Timeout | undefined;
+    let begun: string | undefined;
+    let tell: (outcome: PlayOutcome) => void = () => undefined;
+    const ended = new Promise<PlayOutcome>((resolve) => (tell = resolve));
+    const finish = (came: PlayOutcome): void => {
+      if (over()) return;
+      outcome = came;
+      clearTimeout(timer);
+      if (this.#now[side] === sounding) this.#now[side] = undefined;
+      if (begun !== undefined) this.#order(side, 'stop', begun);
+      tell(came);
+    };
+    const sounding: Sounding = { cut: () => finish('cut') };
+    this.#now[side] = sounding;
+    path.catch(() => undefined);
+    this.#inTurn(side, async () => {
+      const [endpoint, client] = [this.#options.endpoint(side), this.#options.client()];
+      if (over()) return;
+      if (endpoint === undefined || client === undefined) {
+        finish('no-audio');
+        return;
+      }
+      const file = await path;
+      if (!(await client.sees(file))) throw new Error('FreeSWITCH does not see the file');
+      if (over()) return;
+      begun = file;
+      await this.#command(endpoint, client, ['start', file, '0', ...(mixed ? ['mux'] : [])]);
+      if (!over()) timer = setTimeout(() => finish('played'), durationMs + lastPacketsMs);
+    }).catch(() => finish('failed'));
+    return { cut: sounding.cut, ended };
+  }
+
+  #order(side: Side, what: 'stop', file: string): void {
+    const [endpoint, client] = [this.#options.endpoint(side), this.#options.client()];
+    if (endpoint === undefined || client === undefined) return;
+    // One that has come to its end is gone already.
+    this.#inTurn(side, () => this.#command(endpoint, client, [what, file])).catch(() => undefined);
+  }
+
+  async #command(endpoint: Mrf.Endpoint, client: MediaServerClient, args: readonly string[]): Promise<void> {
+    const answer = await client.within(endpoint.api('uuid_displace', [endpoint.uuid, ...args]), 'uuid_displace');
+    if (!answer.getBody().startsWith('+OK')) throw new Error('FreeSWITCH does not play it');
+  }
+
+  #inTurn(side: Side, act: () => Promise<void>): Promise<void> {
+    const next = this.#last[side].then(act, act);
+    this.#last[side] = next.catch(() => undefined);
+    return next;
+  }
+}
+
+const endOf = (to: readonly Side[], outcome: PlayOutcome): PlayEnd => Object.fromEntries(to.map((side) => [side, outcome]));
