@@ -29,7 +29,7 @@ const peers = [
   { program: 'baresip', debian: 'baresip-core', isInstalled: baresipIsInstalled, folders: ['baresip'] },
   { program: 'rtpengine', debian: 'rtpengine-daemon', isInstalled: rtpengineIsInstalled, folders: ['rtpengine'] },
 ];
-const folders = ['product', ...peers.flatMap((peer) => peer.folders), 'drachtio-srf'];
+const folders = ['product', 'freeswitch', ...peers.flatMap((peer) => peer.folders), 'drachtio-srf'];
 const tests = folders.flatMap((folder) =>
   readdirSync(join(here, folder))
     .filter((file) => file.endsWith('.test.js'))

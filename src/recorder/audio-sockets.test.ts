@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
+import { edge } from '../edge/transport/test-certificates.fixture.js';
+import { tlsFiles } from '../edge/transport/tls-files.fixture.js';
 import { openAudioSockets, type AudioSeat, type AudioSockets, type SocketReject } from './audio-sockets.js';
 
 const greeting = JSON.stringify({ sessionId: 's', parties: ['caller', 'callee'] });
@@ -188,4 +190,20 @@ t.test('an address that is taken and a certificate that is none are said', async
   writeFileSync(certFile, 'none');
   writeFileSync(keyFile, 'none');
   await t.rejects(openAudioSockets({ settings: { ...settings, port: 0, tls: { certFile, keyFile } }, onReject: () => undefined }), { code: 'EDGE_TLS' });
+});
+
+t.test('by TLS, under the name that is in the certificate', async (t) => {
+  const { certFile, keyFile } = tlsFiles(t, edge).settings;
+  const sockets = await openAudioSockets({ settings: { host: '127.0.0.1', publicHost: 'localhost', port: 0, tls: { certFile, keyFile }, connectWithinMs: 5_000, mostConnections: 20 }, onReject: () => undefined });
+  t.teardown(() => sockets.close());
+  const taken: Buffer[] = [];
+  const seat = sockets.seat({ sessionId: 's', parties: ['caller', 'callee'], onOpen: () => (samples) => taken.push(samples), onGone: () => undefined });
+  const uri = seat.invite();
+  t.match(uri, /^wss:\/\/localhost:\d+\/audio\//u);
+  const socket = new WebSocket(uri, { rejectUnauthorized: false });
+  await once(socket, 'open');
+  socket.send(greeting);
+  socket.send(Buffer.from('abcd'));
+  await settled(socket);
+  t.equal(Buffer.concat(taken).toString(), 'abcd');
 });
