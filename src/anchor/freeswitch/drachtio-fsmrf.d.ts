@@ -32,6 +32,8 @@ declare module 'drachtio-fsmrf' {
     interface MediaServer extends EventEmitter {
       /** Its connection, which makes itself anew without being asked to. */
       readonly conn: { readonly reconnectVars: { retryTimer: NodeJS.Timeout | null } };
+      /** Endpoints that are being made, by an ID that it gives them; fields as it sets them. */
+      readonly pendingConnections: Map<string, object>;
       /** What FreeSWITCH connects back to. */
       readonly _server: { readonly server: Server };
       api(command: string): Promise<string>;

@@ -28,6 +28,8 @@ export interface DoubleOptions {
   readonly secret?: string;
   readonly profile?: string;
   readonly modules?: readonly string[];
+  /** False: a firewall is between its channels and who asked for them. */
+  readonly connectsBack?: boolean;
 }
 
 export interface FreeswitchDouble {
@@ -58,6 +60,7 @@ class Double implements FreeswitchDouble {
   readonly orders: string[] = [];
   readonly #profile: string;
   readonly #modules: readonly string[];
+  readonly #connectsBack: boolean;
   readonly #channels = new Map<string, DoubleChannel>();
   readonly #sockets = new Set<Socket>();
   /** Of them, those that others opened. */
@@ -70,7 +73,8 @@ class Double implements FreeswitchDouble {
   #dead = false;
   port = 0;
 
-  constructor({ secret = 'known-to-both', profile = 'drachtio_mrf', modules = ['mod_audio_fork'] }: DoubleOptions) {
+  constructor({ secret = 'known-to-both', profile = 'drachtio_mrf', modules = ['mod_audio_fork'], connectsBack = true }: DoubleOptions) {
+    this.#connectsBack = connectsBack;
     this.secret = secret;
     this.#profile = profile;
     this.#modules = modules;
@@ -98,7 +102,7 @@ class Double implements FreeswitchDouble {
     const broken = [...this.#inbound];
     await Promise.all(broken.map(async (socket) => {
       const closed = once(socket, 'close');
-      socket.end();
+      socket.destroy();
       await closed;
     }));
   }
@@ -150,7 +154,7 @@ class Double implements FreeswitchDouble {
       this.#told();
     });
     const [host = '', port = ''] = request.get('x-esl-outbound').split(':');
-    channel.control = this.#connectBack(channel, request, host, Number(port));
+    if (this.#connectsBack) channel.control = this.#connectBack(channel, request, host, Number(port));
     this.#told();
   }
 

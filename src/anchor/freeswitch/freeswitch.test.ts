@@ -270,7 +270,7 @@ t.test('where none answers a call is told so in time; pings find one that comes'
 
 t.test('a FreeSWITCH that breaks its connection is connected to again, and its calls go on', async (t) => {
   const double = await startDouble(t);
-  const { anchor, changed, changes } = await open(t, [double], { pingMs: 100 });
+  const { anchor, changes } = await open(t, [double]);
   const call = anchor.openCall('a');
   const [caller, callee] = [await mediaPeer(t), await mediaPeer(t)];
   const { forCaller } = await callBetween(call, caller, callee);
@@ -284,7 +284,8 @@ t.test('a FreeSWITCH that breaks its connection is connected to again, and its c
   await call.startFork(recorder.answer);
   t.strictSame(changes, []);
   await double.kill();
-  await changed(1);
+  await t.rejects(anchor.openCall('c').exchange('caller', sdpOf(4_000)), { code: 'ANCHOR_UNREACHABLE' });
+  t.strictSame(changes, [`127.0.0.1:${double.port} down`]);
 });
 
 t.test('whoever else connects to where FreeSWITCH connects back is a stranger', (t) => {
@@ -306,4 +307,12 @@ t.test('where FreeSWITCH cannot connect back to, since somebody else has that po
   });
   t.teardown(() => anchor.close());
   await t.rejects(anchor.openCall('s').exchange('caller', sdpOf(4_000)), { code: 'ANCHOR_UNREACHABLE', message: new RegExp(`anchor\\.freeswitch\\.listen, 127\\.0\\.0\\.1:${port}, is not to be had`, 'u') });
+});
+
+t.test('a FreeSWITCH that answers, and cannot connect back, is given up in time, and what it made is hung up', async (t) => {
+  const double = await startDouble(t, { connectsBack: false });
+  const { anchor, changes } = await open(t, [double]);
+  await t.rejects(anchor.openCall('s').exchange('caller', sdpOf(4_000)), { code: 'ANCHOR_UNREACHABLE', message: /did not answer an INVITE within 2000 ms/u });
+  await double.until(() => double.channels.length === 0);
+  t.strictSame(changes, [`127.0.0.1:${double.port} down`]);
 });

@@ -12,9 +12,9 @@ import { createServer, type Socket } from 'node:net';
 import Mrf from 'drachtio-fsmrf';
 import type Srf from 'drachtio-srf';
 import { Failure, messageOf } from '../../errors/index.js';
-import { hangUp } from '../../sip/index.js';
 import type { ServerClient } from '../server-pool.js';
 import { checkEventSocket, type EventSocketAddress } from './event-socket-check.js';
+import { PendingEndpoint } from './pending-endpoint.js';
 
 export interface MediaServerOptions extends EventSocketAddress {
   /** Of the edge that reaches it. */
@@ -53,12 +53,32 @@ export class MediaServerClient implements ServerClient {
    */
   async createEndpoint(remoteSdp?: string): Promise<Mrf.Endpoint> {
     const server = await this.#reach();
-    const making = server.createEndpoint(remoteSdp === undefined ? {} : { remoteSdp });
     try {
-      return await this.within(making, 'an INVITE');
+      return await this.#make(server, remoteSdp);
     } catch (error) {
-      making.then(({ dialog }) => hangUp(dialog), () => undefined);
+      if (this.#server === server || this.#closed) throw error;
+      // Its connection broke meanwhile, and with that the way back for what was being made.
+      return this.#make(await this.#reach(), remoteSdp);
+    }
+  }
+
+  async #make(server: Mrf.MediaServer, remoteSdp: string | undefined): Promise<Mrf.Endpoint> {
+    const made = new AbortController();
+    const broken = once(server, 'end', { signal: made.signal }).then(() => {
+      throw this.#unreachable('broke its connection');
+    });
+    const making = server.createEndpoint(remoteSdp === undefined ? {} : { remoteSdp });
+    const pending = PendingEndpoint.ofLast(server.pendingConnections);
+    try {
+      return await this.within(Promise.race([making, broken]), 'an INVITE');
+    } catch (error) {
+      // It may have become one in the meantime, or may not be one yet.
+      pending?.giveUp();
+      making.catch(() => undefined);
       throw error;
+    } finally {
+      broken.catch(() => undefined);
+      made.abort();
     }
   }
 
