@@ -6,7 +6,14 @@ import { PendingEndpoint, type PendingEndpoints } from './pending-endpoint.js';
 function dialogOf(destroy: (options: object, ended: () => void) => void): { dialog: Srf.Dialog; ended: Promise<void> } {
   let tell: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (tell = resolve));
-  return { ended, dialog: { req: {}, destroy: (options: object, done: () => void) => (tell(), destroy(options, done)) } as unknown as Srf.Dialog };
+  const dialog = {
+    req: {},
+    destroy(options: object, done: () => void) {
+      tell();
+      destroy(options, done);
+    },
+  };
+  return { ended, dialog: dialog as unknown as Srf.Dialog };
 }
 
 t.test('one that is made with the last entry leaves the others alone', (t) => {
