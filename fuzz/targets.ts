@@ -16,6 +16,8 @@ import { MAX_TARGETS, parseProxyCommand } from '../src/edge/proxy/proxy-command.
 import { answerBinding } from '../src/edge/transport/stun.js';
 import { StreamFraming } from '../src/edge/transport/stream-framing.js';
 import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender } from '../src/media/index.js';
+import { readCiscoGuid } from '../src/anchor/xmf/cisco-guid.js';
+import { encodeForking, readXmf } from '../src/anchor/xmf/messages.js';
 import { encodeMetadata } from '../src/sip/encode-metadata.js';
 import { encodeMultipart, readBody } from '../src/sip/multipart.js';
 import { rewriteSdp } from '../src/sip/rewrite-sdp.js';
@@ -45,6 +47,11 @@ const answer = lines(
   'SIP/2.0 200 OK', 'v: SIP/2.0/TCP [2001:db8::1]:5060;branch=z9hG4bK2;received=192.0.2.7', 'f: <sip:a@b>;tag=1', 't: sip:c@d;tag=2', 'i: x', 'CSeq: 7 BYE', 'l: 0', '',
 );
 
+const xmfEvent = Buffer.from(
+  '<SOAP:Envelope xmlns:SOAP="http://www.w3.org/2003/05/soap-envelope"><SOAP:Body><NotifyXmfConnectionData xmlns="http://www.cisco.com/schema/cisco_xmf/v1_0"><msgHeader><transactionID>1</transactionID>' +
+    '<registrationID>2</registrationID></msgHeader><callData><callID>25</callID></callData><connData><connID>132</connID></connData><event><connected><connDetailData><guid>3FEF1DC0F10911DF80008EC1C0A8000A</guid>' +
+    '<guidAltFormat>1-2-3-4</guidAltFormat><connDirectionType>INCOMING</connDirectionType></connDetailData></connected></event></NotifyXmfConnectionData></SOAP:Body></SOAP:Envelope>',
+);
 const metadata = Buffer.from(
   encodeMetadata({
     dataMode: 'complete',
@@ -178,6 +185,14 @@ export const targets: Readonly<Record<string, Target>> = {
       parseMetadata(input.toString());
       const parts = readBody(multipart.contentType, input.toString());
       if (typeof parts !== 'string') for (const part of parts) parseMetadata(part.content);
+    },
+  },
+  xmf: {
+    seeds: [Buffer.from(encodeForking({ transactionId: '1', registrationId: '4CA5E4:XMF:myapp:4' }, { callId: '25', connectionId: '132' }, { near: { address: '192.0.2.1', port: 30_000 }, far: { address: '192.0.2.1', port: 30_002 }, tone: true })), xmfEvent],
+    words: ['<!DOCTYPE x>', '&a;', '</', '/>', '<SOAP:Fault>', '<connected>', 'PT5S', 'xmlns=', ']]>'],
+    run: (input) => {
+      const message = readXmf(input.toString());
+      if (typeof message !== 'string' && message.kind === 'connected') for (const guid of message.guids) readCiscoGuid(guid);
     },
   },
   rtp: {

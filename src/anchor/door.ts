@@ -32,6 +32,8 @@ export interface CallFork {
 
 /** A call, and the fork of both directions that each has from its beginning. */
 export interface AnchoredCall extends CallFork {
+  /** Of the INVITE that goes on, where the anchor knows the call again by them. */
+  readonly headers?: Readonly<Record<string, string>>;
   /**
    * An SDP came from `from`; returns it as it goes on to the other side.
    *
@@ -96,6 +98,8 @@ export interface AnchorStats {
 }
 
 export interface CallOptions {
+  /** What is known of who brought the call. */
+  readonly came?: { readonly address?: string | undefined; readonly ciscoGuid?: string | undefined };
   /** By which of the anchor's networks each side is reached; one that it does not name: by the first. */
   readonly networks?: Readonly<Partial<Record<Side, string | undefined>>>;
   readonly onDigit?: DigitListener | undefined;

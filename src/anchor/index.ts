@@ -4,7 +4,8 @@ export {
   type RelayDropReason, type RecordingOffer, type Side,
 } from './door.js';
 export { openFreeswitch, type FreeswitchOptions } from './freeswitch/index.js';
-export { noAnchor } from './none/index.js';
+export { noAnchor, toldBy } from './none/index.js';
 export { openRelay, type RelayOptions } from './relay/index.js';
 export { openRtpengine, type RtpengineOptions } from './rtpengine/index.js';
 export { anchorSettings, type AnchorSettings, type SwitchSettings } from './settings.js';
+export { openXmf, type XmfOptions } from './xmf/index.js';

@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
+import { sourceList } from '../sip/index.js';
 import { mediaPlace, mediaSettings } from '../udp/index.js';
 
 const networkName = z.string().min(1).max(64);
@@ -76,6 +78,40 @@ const relaySettings = mediaSettings.extend({
   dscp: z.int().min(0).max(63).optional().describe('differentiated services code point of the packets sent (46: expedited forwarding); needs native calls, see accelerator'),
 });
 
+const xmfSettings = z.strictObject({
+  gateways: z
+    .array(
+      z
+        .strictObject({
+          url: z.url({ protocol: /^https?$/u, error: 'write a URL, as http://192.0.2.1:8090/cisco_xmf' }).describe('its XMF provider'),
+          sources: sourceList.optional().describe('addresses that it calls and tells from; left out: the address in url'),
+        })
+        .refine(({ url, sources }) => sources !== undefined || isIP(hostIn(url)) !== 0, { path: ['sources'], message: 'say from which addresses it comes, where url has a name' }),
+    )
+    .min(1)
+    .max(64)
+    .describe('the Cisco gateways that calls come from or go to'),
+  listen: z
+    .strictObject({
+      host: z.ipv4('write an IPv4 address of this machine').default('127.0.0.1').describe('local address where gateways tell of their calls'),
+      port: z.int().min(0).max(65_535).describe('its port'),
+      path: z.string().regex(/^\/[-\w./]{0,200}$/u, 'write a path, as /xmf').default('/xmf').describe('the path'),
+      publicUrl: z.url({ protocol: /^https?$/u }).optional().describe('what gateways have for it as `remote-url`, where that is not http:// with host, port and path'),
+    })
+    .describe('where gateways tell of their calls'),
+  name: z.string().regex(/^[-\w.]{1,64}$/u, 'write letters, digits, "-", "_" and "."').default('twintrack').describe('what gateways show as our name'),
+  answerWithinMs: z.int().min(100).max(10_000).default(2_000).describe('how long one may take to answer, and after a call is answered to tell of it'),
+  tone: z.boolean().default(false).describe('true: the gateway plays a tone to both parties every 15 s'),
+});
+
+function hostIn(url: string): string {
+  try {
+    return new URL(url).hostname.replace(/^\[|\]$/gu, '');
+  } catch {
+    return '';
+  }
+}
+
 const switchSettings = z.strictObject({
   header: z
     .strictObject({
@@ -88,6 +124,7 @@ const switchSettings = z.strictObject({
     })
     .optional()
     .describe('how the switch is told that a call is to be recorded; left out: it knows by itself'),
+  xmf: xmfSettings.optional().describe('Cisco gateways that are told over HTTP (Extended Media Forking); left out: there are none'),
   captureWithinSeconds: z.int().min(1).max(86_400).default(300).describe('a call of which no capture has come so long after its end is lost'),
 });
 
@@ -105,4 +142,5 @@ export type AnchorSettings = z.infer<typeof anchorSettings>;
 export type RelaySettings = z.infer<typeof relaySettings>;
 export type SwitchSettings = z.infer<typeof switchSettings>;
 export type FreeswitchSettings = z.infer<typeof freeswitchSettings>;
+export type XmfSettings = z.infer<typeof xmfSettings>;
 export type RtpengineSettings = z.infer<typeof rtpengineSettings>;

@@ -150,6 +150,29 @@ t.test('where the switch forks by itself, rules ask for nothing that it is not t
   t.end();
 });
 
+t.test('a rule says how the switch is told, where there is such a way; Cisco gateways copy to recording sessions of ours', (t) => {
+  const xmf = "xmf: {gateways: [{url: 'http://192.0.2.1:8090/cisco_xmf'}], listen: {port: 8095}}";
+  const withNone = (none: string): string => shipped.replace(/^ +relay:\n(?: {4,}.*\n)+/mu, `  none: {${none}}\n`);
+  const rule = (what: string): string => `\npolicy: {rules: [{name: a, record: always, ${what}}]}`;
+  t.strictSame(faults(withNone(xmf) + rule('mandatory: true, pausable: true')), []);
+  t.strictSame(faults(withNone(`header: {name: X-Record}, ${xmf}`) + rule('tell: header')), []);
+  for (const [text, complaint] of [
+    [withNone('header: {name: X-Record}') + rule('tell: xmf'), /policy\.rules\[0\]\.tell: there is no anchor\.none\.xmf/],
+    [shipped + rule('tell: header'), /policy\.rules\[0\]\.tell: nobody is told/],
+    [withNone(`header: {name: X-Record}, ${xmf}`) + rule('tell: header, mandatory: true'), /policy\.rules\[0\]\.mandatory: the switch forks by itself/],
+    [withNone(xmf) + rule('dtmfMasked: true'), /policy\.rules\[0\]\.dtmfMasked: pressed keys cannot be kept out/],
+    [withNone(xmf) + rule('beep: {}'), /policy\.rules\[0\]\.beep: it is played by/],
+    [withNone(xmf.replace('192.0.2.1', 'gateway.example')), /anchor\.none\.xmf\.gateways\[0\]\.sources: say from which addresses it comes/],
+    [withNone(xmf.replace('http:', 'ftp:')), /anchor\.none\.xmf\.gateways\[0\]\.url: write a URL/],
+    [withNone(xmf).replace(/^recording:\n(?: +.*\n)+/mu, ''), /recording\.recorder: say which recorder is asked/],
+  ] as const) {
+    const found = faults(text);
+    t.match(found[0], complaint);
+    t.equal(found.length, 1, found.join(' | '));
+  }
+  t.end();
+});
+
 t.test('several faults are all told at once', (t) => {
   const text = shipped.replace('port: 8060', 'port: x').replace('strangers: refuse', 'strangers: x\nunknown: 1').replace('ports: [20000, 24999]', 'ports: [1, 2]');
   const found = faults(text);

@@ -75,6 +75,7 @@ export class RecordedCall {
     const { context: { anchor, announcements, sip, settings, log, metrics }, names, trunk, request, startedAt, decision, terms } = options;
     this.#sipControl = new SipControl({ dtmf: settings.policy.dtmf, obeys: trunk.obeys, control: () => this.control, now: Date.now });
     this.#media = anchor.openCall(names.sessionId, {
+      came: { address: request.source_address, ciscoGuid: request.has('cisco-guid') ? request.get('cisco-guid') : undefined },
       onDigit: this.#sipControl.listener,
       dtmfMasked: terms.dtmfMasked,
       onSilent: options.onSilent,
@@ -188,6 +189,7 @@ export class RecordedCall {
     const { context, trunk, hops, names, request, response } = this.options;
     const { target, headers, strip } = backToBackInvite(request, trunk, hop);
     const bounded = context.sip.embedded && hops.length > 1 ? { [edgeExtensions.answerWithin]: `${context.settings.failover.answerWithinMs}` } : {};
+    const ours = this.#media.headers ?? {};
     this.#outgoing = undefined;
     try {
       return await connectBackToBack({
@@ -196,8 +198,8 @@ export class RecordedCall {
         response,
         target,
         nextHop: hop.text,
-        headers: { ...headers, ...bounded, 'Session-ID': names.header },
-        strip: [...strip, ...this.#withheld],
+        headers: { ...headers, ...ours, ...bounded, 'Session-ID': names.header },
+        strip: [...strip, ...Object.keys(ours).map((name) => name.toLowerCase()), ...this.#withheld],
         offer: this.#toCallee,
         exchange: (from, sdp) => this.#exchange(from, sdp),
         onOutgoing: (outgoing) => {

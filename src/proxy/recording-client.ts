@@ -13,7 +13,7 @@
 import { randomBytes } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AnchoredCall } from '../anchor/index.js';
+import type { CallFork } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import {
   encodeMetadata,
@@ -42,7 +42,7 @@ export interface RecordingClientOptions {
   readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'keys' | 'keysInClear'>;
   /** URIs in the order to ask them, at least one. */
   readonly recorders: readonly string[];
-  readonly media: AnchoredCall;
+  readonly media: CallFork;
   readonly sessionId: string;
   /** The communication session's RFC 7989 header value. */
   readonly sipSessionId: string;

@@ -1,6 +1,6 @@
 /** The configuration's groups of recorders and classes of retention, and whether rules name and ask for what there is. */
 import { z } from 'zod';
-import type { AnchorSettings } from '../anchor/index.js';
+import { toldBy, type AnchorSettings } from '../anchor/index.js';
 import { configuredName, type Outcome, type PolicySettings } from '../policy/index.js';
 import { groupOf, retentionClassOf } from './recording-terms.js';
 import { sipUri } from './trunk-settings.js';
@@ -62,12 +62,15 @@ export function checkOutcomes({ policy, anchor, recording, retention }: Whole, c
       if (notice === undefined || anchor.relay !== undefined || anchor.freeswitch?.sounds !== undefined) continue;
       complain([...path, key], 'it is played by the built-in relay, or by FreeSWITCH out of a folder: say anchor.relay, or anchor.freeswitch.sounds');
     }
-    if (anchor.none !== undefined) {
+    if (anchor.none === undefined) {
+      if (outcome.tell !== undefined) complain([...path, 'tell'], 'nobody is told: the switch does not fork (anchor.none)');
+    } else if (outcome.tell === 'xmf' && anchor.none.xmf === undefined) complain([...path, 'tell'], 'there is no anchor.none.xmf');
+    else if (toldBy(outcome.tell, anchor.none) === 'header') {
       for (const key of beyondASwitch(outcome)) complain([...path, key], 'the switch forks by itself (anchor.none) and is told no more than that a call is to be recorded');
-    }
+    } else if (outcome.dtmfMasked) complain([...path, 'dtmfMasked'], 'pressed keys cannot be kept out of copies that a Cisco gateway makes');
   };
   if (recording.keys === 'none' && anchor.rtpengine?.decrypt === false) complain(['recording', 'keys'], 'rtpengine sends no SRTP without a key in the answer: say anchor.rtpengine.decrypt, or leave this at siprec');
-  if (anchor.none === undefined && groupOf(recording, 'default') === undefined) {
+  if ((anchor.none === undefined || anchor.none.xmf !== undefined) && groupOf(recording, 'default') === undefined) {
     complain(['recording', 'recorder'], 'say which recorder is asked where a rule names none: recorder, or recorders.default');
   }
   policy.rules.forEach((rule, n) => check(rule, ['policy', 'rules', n]));

@@ -9,6 +9,7 @@
  * Leaves to  its opener whether it is recorded; recorded-call.ts and proxied-call.ts the two ways of carrying it.
  */
 import { randomUUID } from 'node:crypto';
+import { toldBy } from '../anchor/index.js';
 import { messageOf } from '../errors/index.js';
 import type { CallEnd } from '../ledger/index.js';
 import type { CallFacts, Decision } from '../policy/index.js';
@@ -70,9 +71,10 @@ export class TrunkCall {
     return this.#names.sessionId;
   }
 
-  /** The switch forks the media, and is told that it shall. */
+  /** The switch forks the media and records, and is told that it shall; a Cisco gateway copies to a recording session of ours. */
   get #bySwitch(): boolean {
-    return this.#decision.record !== 'never' && this.#context.settings.anchor.none !== undefined;
+    const { none } = this.#context.settings.anchor;
+    return this.#decision.record !== 'never' && none !== undefined && toldBy(this.#decision.tell, none) === 'header';
   }
 
   /** As it is looked at, and commanded, from outside. */

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { noAnchor, openFreeswitch, openRelay, openRtpengine, type Anchor } from '../anchor/index.js';
+import { noAnchor, openFreeswitch, openRelay, openRtpengine, openXmf, type Anchor } from '../anchor/index.js';
 import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { Failure, messageOf } from '../errors/index.js';
@@ -233,6 +233,12 @@ async function openAnchor({ config: { anchor: { relay, rtpengine, freeswitch, no
     });
     counters.watch(() => opened.packets());
     return opened;
+  }
+  if (none?.xmf !== undefined) {
+    return openXmf({
+      settings: none.xmf,
+      onChange: (gateway, up, reason) => log[up ? 'info' : 'error']({ role: 'proxy', gateway, reason }, up ? 'a Cisco gateway has registered us' : 'a Cisco gateway was lost'),
+    });
   }
   if (none !== undefined) return noAnchor;
   if (freeswitch !== undefined) {

@@ -88,3 +88,5 @@ export { sipSettings, sourceList, type SipSettings } from './settings.js';
 export { SourceSet } from './source-set.js';
 export { edgeExtensions, orderServers } from '../edge/index.js';
 export { originOf, type RequestOrigin } from './request-origin.js';
+export { escapeXml, readXml, type XmlElement, type XmlReject } from './xml.js';
+export { element } from './xml-elements.js';

@@ -10,6 +10,7 @@
  */
 import type Mrf from 'drachtio-fsmrf';
 import { otherSide, sides, type Play, type PlayEnd, type Playing, type PlayOutcome, type Side } from '../door.js';
+import { playsNothing } from '../plays-nothing.js';
 import type { MediaServerClient } from './media-server.js';
 import type { SoundFiles } from './sound-files.js';
 
@@ -37,9 +38,10 @@ export class SoundsInCall {
     this.#options = options;
   }
 
-  play({ sound, to, over, meanwhile }: Play): Playing {
+  play(play: Play): Playing {
+    const { sound, to, over, meanwhile } = play;
     const { files } = this.#options;
-    if (files === undefined) return { stop: () => undefined, ended: Promise.resolve(endOf(to, 'anchor')) };
+    if (files === undefined) return playsNothing(play);
     const parts = to.map((side) => ({ side, ...this.#playTo(side, files.path(sound), sound.audio.durationMs, over === 'mix') }));
     // A side that is not played to is to hear nothing.
     const silenced = meanwhile !== 'silence' ? [] : sides.filter((side) => !to.includes(side) && to.includes(otherSide(side))).map((side) => this.#playTo(side, files.path(files.silence(sound)), sound.audio.durationMs, false));
@@ -110,5 +112,3 @@ export class SoundsInCall {
     return next;
   }
 }
-
-const endOf = (to: readonly Side[], outcome: PlayOutcome): PlayEnd => Object.fromEntries(to.map((side) => [side, outcome]));

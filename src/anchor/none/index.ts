@@ -5,6 +5,12 @@
  */
 import assert from 'node:assert/strict';
 import type { Anchor } from '../door.js';
+import type { SwitchSettings } from '../settings.js';
+
+export type Telling = 'header' | 'xmf';
+
+/** How the switch is told of a call: as the rule says; by XMF where it does not and there are Cisco gateways. */
+export const toldBy = (rule: Telling | undefined, { xmf }: Pick<SwitchSettings, 'xmf'>): Telling => (xmf === undefined ? 'header' : (rule ?? 'xmf'));
 
 export const noAnchor: Anchor = {
   openCall: () => assert.fail('calls are not anchored where the switch forks'),

@@ -5,7 +5,7 @@
  */
 import { voiceCodec, type VoiceCodec } from '../../media/index.js';
 import type { SdpMedia } from '../../sip/index.js';
-import { commonCodecs } from './recording-offer.js';
+import { commonCodecs } from '../offered-streams.js';
 
 export interface PlayedCodecs {
   /** Whose payloads can be changed. */

@@ -12,7 +12,7 @@ import { otherSide, sides, type AnchoredCall, type CallFork, type DigitListener,
 import type { ForkTarget } from './fork.js';
 import type { CallListener, CallSeats } from './media-thread.js';
 import type { Order, SharedSound } from './orders.js';
-import { offeredStreams } from './recording-offer.js';
+import { offeredStreams } from '../offered-streams.js';
 
 /** More media lines than any call we have seen uses; each costs sockets. */
 const mediaLineLimit = 8;

@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import { Failure } from '../../errors/index.js';
 import { readSdp, type Sdp } from '../../sip/index.js';
 import { otherSide, sides, type AnchoredCall, type CallFork, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
+import { playsNothing } from '../plays-nothing.js';
 import type { Seat, ServerPool } from '../server-pool.js';
 import type { NgClient } from './ng-client.js';
 import type { NgAnswer, NgCommand } from './ng-protocol.js';
@@ -94,8 +95,8 @@ export class RtpengineCall implements AnchoredCall {
   }
 
   /** rtpengine plays beside what the other party says, or keeps that from the copies too: not a way to be had. It is told. */
-  play({ to }: Play): Playing {
-    return { stop: () => undefined, ended: Promise.resolve(Object.fromEntries(to.map((side) => [side, 'anchor']))) };
+  play(play: Play): Playing {
+    return playsNothing(play);
   }
 
   close(): Promise<void> {

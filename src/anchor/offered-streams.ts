@@ -1,11 +1,11 @@
 /**
- * Which streams a recording session offers for a relayed call: pure.
+ * Which streams a recording session offers for a call whose packets are copied as they came: pure.
  *
- * The relay copies packets as they came, so the offer must describe exactly those: payload types as the
+ * The offer must describe exactly those packets: payload types as the
  * receiver of a packet declared them (RFC 3264 §5.1), keys of its sender (RFC 4568 §5.1).
  */
-import { parseCryptoLine, singleKeyLines } from '../../media/index.js';
-import type { SdpCodec, SdpMedia } from '../../sip/index.js';
+import { parseCryptoLine, singleKeyLines } from '../media/index.js';
+import type { SdpCodec, SdpMedia } from '../sip/index.js';
 
 export interface OfferedStream {
   readonly label: string;

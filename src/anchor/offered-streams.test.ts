@@ -1,7 +1,7 @@
 import t from 'tap';
-import { encodeCryptoLine, type CryptoLine, type SrtpSuite } from '../../media/index.js';
-import { readSdp, type SdpMedia } from '../../sip/index.js';
-import { offeredStreams } from './recording-offer.js';
+import { encodeCryptoLine, type CryptoLine, type SrtpSuite } from '../media/index.js';
+import { readSdp, type SdpMedia } from '../sip/index.js';
+import { offeredStreams } from './offered-streams.js';
 
 const mediaOf = (...lines: string[]): SdpMedia => {
   const sdp = readSdp(['v=0', 'c=IN IP4 127.0.0.1', ...lines].join('\r\n'));
