@@ -105,6 +105,8 @@ export interface CallOptions {
   readonly onDigit?: DigitListener | undefined;
   /** The recorder's copies do not tell which keys were pressed, as far as the media tells in clear; the other party hears them. */
   readonly dtmfMasked?: boolean;
+  /** Whether copies of SRTP go out as RTP, by a member that can; left out: as its settings say. */
+  readonly decrypt?: boolean | undefined;
   /**
    * Told when neither party has sent anything for the time that is configured, and told again after as long, if they go
    * on so. Not while one is on hold; not by a member that leaves that to others.

@@ -173,6 +173,24 @@ t.test('a rule says how the switch is told, where there is such a way; Cisco gat
   t.end();
 });
 
+t.test('rules say whether copies are decrypted where rtpengine makes them; without keys in the offer all have to be', (t) => {
+  const byRtpengine = (decrypt: boolean): string => shipped.replace(/^ +relay:\n(?: {4,}.*\n)+/mu, `  rtpengine: {nodes: [{host: 192.0.2.1}], decrypt: ${decrypt}}\n`);
+  const keyless = (text: string): string => text.replace('recording:\n', 'recording:\n  keys: none\n');
+  const rule = (decrypt: boolean): string => `\npolicy: {rules: [{name: a, record: always, decrypt: ${decrypt}}]}`;
+  for (const [text, complaint] of [
+    [byRtpengine(false) + rule(true), undefined],
+    [keyless(byRtpengine(true)), undefined],
+    [keyless(byRtpengine(true)) + rule(false), /recording\.keys: rtpengine sends no SRTP without a key/],
+    [keyless(byRtpengine(false)) + rule(true), /recording\.keys: rtpengine sends no SRTP/],
+    [shipped + rule(true), /policy\.rules\[0\]\.decrypt: only rtpengine decrypts copies/],
+  ] as const) {
+    const found = faults(text);
+    if (complaint !== undefined) t.match(found[0], complaint);
+    t.equal(found.length, complaint === undefined ? 0 : 1, found.join(' | '));
+  }
+  t.end();
+});
+
 t.test('several faults are all told at once', (t) => {
   const text = shipped.replace('port: 8060', 'port: x').replace('strangers: refuse', 'strangers: x\nunknown: 1').replace('ports: [20000, 24999]', 'ports: [1, 2]');
   const found = faults(text);

@@ -105,6 +105,7 @@ export const outcomeShape = {
   recorders,
   retention: configuredName.default('standard').describe('for how long its recordings are kept: a class out of `retention`'),
   dtmfMasked: z.boolean().default(false).describe('true: which keys the parties press is not in what is recorded'),
+  decrypt: z.boolean().optional().describe('with anchor.rtpengine: whether the copies of SRTP calls go to the recorder decrypted; left out: as anchor.rtpengine.decrypt'),
   tell: z.enum(['header', 'xmf']).optional().describe('with anchor.none: how the switch is told; left out: by xmf where anchor.none has it'),
   ...noticeShape,
 };

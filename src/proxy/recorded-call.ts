@@ -78,6 +78,7 @@ export class RecordedCall {
       came: { address: request.source_address, ciscoGuid: request.has('cisco-guid') ? request.get('cisco-guid') : undefined },
       onDigit: this.#sipControl.listener,
       dtmfMasked: terms.dtmfMasked,
+      decrypt: decision.decrypt,
       onSilent: options.onSilent,
       // Ports are taken for the next hop that is tried first, and serve those after it.
       networks: { caller: trunk.network, callee: options.hops[0]?.network },

@@ -62,6 +62,7 @@ export function checkOutcomes({ policy, anchor, recording, retention }: Whole, c
       if (notice === undefined || anchor.relay !== undefined || anchor.freeswitch?.sounds !== undefined) continue;
       complain([...path, key], 'it is played by the built-in relay, or by FreeSWITCH out of a folder: say anchor.relay, or anchor.freeswitch.sounds');
     }
+    if (outcome.decrypt !== undefined && anchor.rtpengine === undefined) complain([...path, 'decrypt'], 'only rtpengine decrypts copies: say anchor.rtpengine');
     if (anchor.none === undefined) {
       if (outcome.tell !== undefined) complain([...path, 'tell'], 'nobody is told: the switch does not fork (anchor.none)');
     } else if (outcome.tell === 'xmf' && anchor.none.xmf === undefined) complain([...path, 'tell'], 'there is no anchor.none.xmf');
@@ -69,7 +70,8 @@ export function checkOutcomes({ policy, anchor, recording, retention }: Whole, c
       for (const key of beyondASwitch(outcome)) complain([...path, key], 'the switch forks by itself (anchor.none) and is told no more than that a call is to be recorded');
     } else if (outcome.dtmfMasked) complain([...path, 'dtmfMasked'], 'pressed keys cannot be kept out of copies that a Cisco gateway makes');
   };
-  if (recording.keys === 'none' && anchor.rtpengine?.decrypt === false) complain(['recording', 'keys'], 'rtpengine sends no SRTP without a key in the answer: say anchor.rtpengine.decrypt, or leave this at siprec');
+  const encrypted = [policy.otherwise, ...policy.rules].some(({ record, decrypt = anchor.rtpengine?.decrypt }) => record !== 'never' && decrypt === false);
+  if (recording.keys === 'none' && encrypted) complain(['recording', 'keys'], 'rtpengine sends no SRTP without a key in the answer: say anchor.rtpengine.decrypt, in rules too, or leave this at siprec');
   if ((anchor.none === undefined || anchor.none.xmf !== undefined) && groupOf(recording, 'default') === undefined) {
     complain(['recording', 'recorder'], 'say which recorder is asked where a rule names none: recorder, or recorders.default');
   }

@@ -28,13 +28,13 @@ export async function openRtpengine({ settings, onChange }: RtpengineOptions): P
   const calls = new Set<RtpengineCall>();
   let origin = Date.now();
   return {
-    openCall(sessionId) {
+    openCall(sessionId, { decrypt = settings.decrypt } = {}) {
       const call: RtpengineCall = new RtpengineCall({
         pool,
         // The same session may come by twice, through two trunks of ours; rtpengine must not take them for one call.
         callId: `${sessionId}-${randomUUID()}`,
         origin: String(++origin),
-        decrypt: settings.decrypt,
+        decrypt,
         onClosed: () => calls.delete(call),
       });
       calls.add(call);

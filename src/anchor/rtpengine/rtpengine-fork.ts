@@ -92,7 +92,7 @@ export class RtpengineFork implements CallFork {
       }
       return untaken;
     });
-    if (untaken) throw new Failure('SIPREC_UNUSABLE', `the recorder takes no SRTP in ${suite() ?? 'the suite of this call'}: anchor.rtpengine.decrypt would send it RTP`);
+    if (untaken) throw new Failure('SIPREC_UNUSABLE', `the recorder takes no SRTP in ${suite() ?? 'the suite of this call'}: anchor.rtpengine.decrypt, or the rule's decrypt, would send it RTP`);
   }
 
   stopFork(): Promise<void> {

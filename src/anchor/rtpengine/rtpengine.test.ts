@@ -54,14 +54,16 @@ t.test('a real rtpengine', { skip }, async (t) => {
   }
 
   t.test('where it is asked for, copies of SRTP are decrypted', async (t) => {
-    const { anchor } = await open(t, [daemon.port], { decrypt: true });
-    const call = anchor.openCall('s');
-    await call.exchange('caller', secure(4_000, 'AES_CM_128_HMAC_SHA1_80', 1));
-    await call.exchange('callee', secure(5_000, 'AES_CM_128_HMAC_SHA1_80', 2));
-    const offer = await call.recordingOffer();
-    t.equal(offer?.holdsKeys, false);
-    t.equal(audioOf(offer?.sdp ?? '').protocol, 'RTP/AVP');
-    await call.close();
+    for (const [ofAll, ofCall, clear] of [[true, undefined, true], [false, true, true], [true, false, false]] as const) {
+      const { anchor } = await open(t, [daemon.port], { decrypt: ofAll });
+      const call = anchor.openCall('s', { decrypt: ofCall });
+      await call.exchange('caller', secure(4_000, 'AES_CM_128_HMAC_SHA1_80', 1));
+      await call.exchange('callee', secure(5_000, 'AES_CM_128_HMAC_SHA1_80', 2));
+      const offer = await call.recordingOffer();
+      t.equal(offer?.holdsKeys, !clear, `by settings ${ofAll}, by rule ${String(ofCall)}`);
+      t.equal(audioOf(offer?.sdp ?? '').protocol, clear ? 'RTP/AVP' : 'RTP/SAVP');
+      await call.close();
+    }
   });
 
   t.test('a recorder that takes no key of the call\'s suite gets nothing, and the parties hear each other', async (t) => {
