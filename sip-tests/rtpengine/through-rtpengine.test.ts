@@ -22,20 +22,20 @@ const sentBy = (side: 'caller' | 'callee'): Int16Array => {
 };
 
 t.test('what a call sends through rtpengine is heard whole, and recorded from when the recorder has answered', { timeout: 120_000 }, async (t) => {
-  const workspace = await openWorkspace();
+  const workspace = await openWorkspace({ policy: { rules: [{ name: 'in-clear', when: { callee: ['7100'] }, record: 'always', decrypt: true }] } });
   t.teardown(() => workspace.remove());
   const daemon = await startDaemon(t, await freePort(), [36_000, 36_999]);
   const file = await readFile(workspace.configFile, 'utf8');
   await writeFile(workspace.configFile, file.replace(/^anchor:.*$/mu, `anchor: {rtpengine: {nodes: [{host: 127.0.0.1, port: ${daemon.port}}]}}`));
   const product = await startProduct(workspace);
   t.teardown(() => product.kill());
-  for (const args of [[], ['--srtp']] as const) {
+  for (const [args, copies] of [[[], 'in clear'], [['--srtp'], 'encrypted'], [['--srtp', '--to', `sip:7100@127.0.0.1:${workspace.nextHopPort}`], 'in clear']] as const) {
     const { stdout } = await twintrack(workspace, 'call', '--seconds', '3', '--json', ...args);
     const call = JSON.parse(stdout) as { readonly sessionId: string; readonly caller: { readonly heardPackets: number }; readonly callee: { readonly heardPackets: number } };
     t.strictSame([call.caller.heardPackets, call.callee.heardPackets], [150, 150]);
     await until(async () => (await twintrack(workspace, 'show', call.sessionId)).status === 0, 'it is recorded');
     const report = await twintrackJson<Report>(workspace, 'show', call.sessionId);
-    t.ok(report.channels.every(({ encrypted, packetsLost, authFailures }) => encrypted === args.length > 0 && packetsLost === 0 && authFailures === 0));
+    t.ok(report.channels.every(({ encrypted, packetsLost, authFailures }) => encrypted === (copies === 'encrypted') && packetsLost === 0 && authFailures === 0));
     const out = join(workspace.dir, 'out.wav');
     t.equal((await twintrack(workspace, 'export', call.sessionId, '--out', out)).status, 0);
     const wav = parseWav(await readFile(out));
