@@ -93,10 +93,14 @@ export function compare(channel: Int16Array, from: number, sent: Int16Array): { 
 export function heldAboutMiddle(channel: Int16Array, sent: Int16Array): number {
   const middle = Math.floor(sent.length / 2);
   const probe = sent.subarray(middle, middle + 400);
-  const at = channel.findIndex((_, from) => probe.every((sample, n) => channel[from + n] === sample));
-  if (at < 0) return 0;
-  let [first, last] = [0, 0];
-  while (first < middle && channel[at - first - 1] === sent[middle - first - 1]) first += 1;
-  while (middle + last < sent.length && channel[at + last] === sent[middle + last]) last += 1;
-  return first + last;
+  let most = 0;
+  // What is said may repeat itself: the longest piece is the one.
+  for (let at = 0; at + probe.length <= channel.length; at += 1) {
+    if (!probe.every((sample, n) => channel[at + n] === sample)) continue;
+    let [first, last] = [0, 0];
+    while (first < middle && channel[at - first - 1] === sent[middle - first - 1]) first += 1;
+    while (middle + last < sent.length && channel[at + last] === sent[middle + last]) last += 1;
+    most = Math.max(most, first + last);
+  }
+  return most;
 }
