@@ -15,7 +15,7 @@ import { encodeVia, parseVia } from '../src/edge/message/via.js';
 import { MAX_TARGETS, parseProxyCommand } from '../src/edge/proxy/proxy-command.js';
 import { answerBinding } from '../src/edge/transport/stun.js';
 import { StreamFraming } from '../src/edge/transport/stream-framing.js';
-import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender } from '../src/media/index.js';
+import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender, useOpenSsl } from '../src/media/index.js';
 import { readCiscoGuid } from '../src/anchor/xmf/cisco-guid.js';
 import { encodeForking, readXmf } from '../src/anchor/xmf/messages.js';
 import { encodeMetadata } from '../src/sip/encode-metadata.js';
@@ -74,6 +74,7 @@ const rtcp = encodeRtcp([
 ]);
 const keySalt = Buffer.alloc(keySaltBytes('AES_CM_128_HMAC_SHA1_80'), 3);
 const key = { suite: 'AES_CM_128_HMAC_SHA1_80', keySalt } as const;
+const keys = [key, { suite: 'AEAD_AES_128_GCM', keySalt: Buffer.alloc(keySaltBytes('AEAD_AES_128_GCM'), 3) }] as const;
 const sender = new SrtpSender(key);
 const protectedPackets = [sender.protectRtp(rtp), sender.protectRtcp(rtcp)];
 
@@ -209,10 +210,15 @@ export const targets: Readonly<Record<string, Target>> = {
     seeds: [...protectedPackets, Buffer.from('1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd|2^20|1:4')],
     words: ['inline:', '|', '2^48', ':', ' ', '='],
     run: (input) => {
-      const receiver = new SrtpReceiver(key);
       const genuine = protectedPackets.some((packet) => packet.equals(input));
-      assert.ok(genuine || typeof receiver.unprotectRtp(input) === 'string', 'only what the sender made authenticates');
-      assert.ok(genuine || typeof receiver.unprotectRtcp(input) === 'string', 'only what the sender made authenticates');
+      for (const byOpenSsl of [true, false]) {
+        useOpenSsl(byOpenSsl);
+        for (const each of keys) {
+          const receiver = new SrtpReceiver(each);
+          assert.ok(genuine || typeof receiver.unprotectRtp(input) === 'string', 'only what the sender made authenticates');
+          assert.ok(genuine || typeof receiver.unprotectRtcp(input) === 'string', 'only what the sender made authenticates');
+        }
+      }
       parseCryptoLine(latin1(input));
     },
   },

@@ -22,6 +22,9 @@ const weriftVersion = '0.8';
 
 const promised = (suite: Suite, peer: string): number => (peer === 'werift-rtp' ? 0.1 : suite.startsWith('AEAD') ? 3 : 2);
 
+/** Ours, by JavaScript and WebAssembly alone: told, and promised nothing. */
+const withoutKoffi = 'without koffi';
+
 type Measure = (suite: Suite) => Promise<readonly number[]>;
 
 const figuresIn = (stdout: string): readonly number[] => stdout.trim().split('\n').slice(warmUpRounds).map(Number);
@@ -61,6 +64,7 @@ async function run(_options: BenchOptions, { signal, progress }: BenchContext): 
   const versions: Record<string, string> = {};
   const subjects: Record<string, { readonly suites: readonly Suite[]; readonly measure: Measure }> = {
     twintrack: { suites, measure: async (suite) => figuresIn((await exec(process.execPath, [subject, ...wanted(suite)], { signal })).stdout) },
+    [withoutKoffi]: { suites, measure: async (suite) => figuresIn((await exec(process.execPath, [subject, ...wanted(suite), 'without-koffi'], { signal })).stdout) },
   };
   try {
     const libsrtp = await compiled(dir, signal);
@@ -95,7 +99,7 @@ function report(us: ReadonlyMap<string, number>, names: readonly string[], versi
   const ratios: Record<string, number> = {};
   const failures: string[] = [];
   for (const suite of suites) {
-    for (const name of names.slice(1)) {
+    for (const name of names.slice(1).filter((one) => one !== withoutKoffi)) {
       const [own, peer] = [us.get(`twintrack ${suite}`), us.get(`${name} ${suite}`)];
       if (own === undefined || peer === undefined) continue;
       const ratio = rounded(own / peer, 2);

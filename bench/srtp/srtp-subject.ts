@@ -1,7 +1,7 @@
-/** Ours, or werift-rtp from a folder that is named, in a process of its own: CPU microseconds to unprotect a packet. */
+/** Ours, ours without koffi, or werift-rtp from a folder that is named, in a process of its own: CPU microseconds to unprotect a packet. */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { encodeRtp, keySaltBytes, SrtpReceiver, SrtpSender, type SrtpSuite } from '../../src/media/index.js';
+import { encodeRtp, keySaltBytes, SrtpReceiver, SrtpSender, useOpenSsl, type SrtpSuite } from '../../src/media/index.js';
 
 /** As much of werift-rtp as is used here. */
 interface Werift {
@@ -10,7 +10,9 @@ interface Werift {
 
 const weriftProfiles: Partial<Record<SrtpSuite, number>> = { AES_CM_128_HMAC_SHA1_80: 0x0001, AEAD_AES_128_GCM: 0x0007 };
 
-const [suite = '', packetsText = '', roundsText = '', weriftDir] = process.argv.slice(2);
+const [suite = '', packetsText = '', roundsText = '', which] = process.argv.slice(2);
+const weriftDir = which === 'without-koffi' ? undefined : which;
+useOpenSsl(which !== 'without-koffi');
 const [packets, rounds] = [Number(packetsText), Number(roundsText)];
 const line = { suite: suite as SrtpSuite, keySalt: Buffer.alloc(keySaltBytes(suite as SrtpSuite), 5), sessionParameters: [] };
 

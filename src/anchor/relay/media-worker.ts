@@ -1,6 +1,7 @@
 /** A media thread: the packets of the calls that were given to it. What it is told and tells is in orders.ts. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
+import { useOpenSsl } from '../../media/index.js';
 import { openDatagrams } from '../../udp/index.js';
 import { MediaCalls } from './media-calls.js';
 import type { FromThread, ThreadData, ToThread } from './orders.js';
@@ -11,6 +12,7 @@ assert(parentPort !== null);
 const port = parentPort;
 const tell = (message: FromThread): void => port.postMessage(message);
 const { accelerator, counts, descriptors } = workerData as ThreadData;
+useOpenSsl(accelerator === 'auto');
 const datagrams = await openDatagrams(accelerator, descriptors);
 const calls = new MediaCalls({ datagrams, counts, tell });
 

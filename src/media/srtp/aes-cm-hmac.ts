@@ -4,9 +4,10 @@
  * Owns       what is encrypted and what is authenticated.
  * Leaves to  keystream.ts and sha1/ the cryptography; layout.ts the places.
  */
-import { counterModePrefix, Keystream, lay } from './keystream.js';
+import { counterModePrefix, Keystream, lay, layWords } from './keystream.js';
 import { encryptedFlag, rtcpHeaderBytes, type Layout } from './layout.js';
 import type { DerivedKeys, SessionKeys } from './session-keys.js';
+import { slab } from './slab.js';
 import { HmacSha1 } from './sha1/hmac-sha1.js';
 import type { Transform } from './transform.js';
 
@@ -39,9 +40,20 @@ export class AesCmHmac implements Transform {
     const bodyEnd = packet.length - this.layout.rtpBodyTail;
     const tag = this.rtpTag(packet, bodyEnd, rollOver);
     if (!endsWith(packet, tag, this.layout.rtpTagTail)) return undefined;
-    const clear = Buffer.allocUnsafe(bodyEnd);
-    packet.copy(clear, 0, 0, this.encrypts.rtp ? headerBytes : bodyEnd);
-    if (this.encrypts.rtp) this.rtpApply(packet, headerBytes, bodyEnd, rollOver, clear);
+    const clear = slab.take(bodyEnd);
+    const { taken } = this.rtpHmac;
+    if (!this.encrypts.rtp) packet.copy(clear, 0, 0, bodyEnd);
+    else if (taken === undefined) {
+      packet.copy(clear, 0, 0, headerBytes);
+      this.rtpApply(packet, headerBytes, bodyEnd, rollOver, clear);
+    } else {
+      // It has been copied already, to where words are aligned: RTP headers are whole words.
+      const { words, at } = taken;
+      const header = headerBytes >> 2;
+      for (let n = 0; n < header; n += 1) slab.words[slab.at + n] = words[at + n] as number;
+      const keystream = this.rtpKeystreamOf(packet, bodyEnd - headerBytes, rollOver);
+      layWords(keystream.words, keystream.from >> 2, words, at + header, bodyEnd - headerBytes, slab.words, slab.at + header);
+    }
     return clear;
   }
 
@@ -74,11 +86,17 @@ export class AesCmHmac implements Transform {
 
   /** Of a packet that was made here or has authenticated. */
   private rtpApply(packet: Buffer, start: number, end: number, rollOver: number, out: Buffer): void {
-    const keystream = this.rtpKeystream;
-    const [ssrc, sequenceNumber] = [packet.readUInt32BE(8), packet.readUInt16BE(2)];
-    keystream.find(end - start, ssrc, rollOver, sequenceNumber);
-    keystream.confirm(ssrc, rollOver, sequenceNumber);
+    const keystream = this.rtpKeystreamOf(packet, end - start, rollOver);
     lay(keystream.octets, keystream.from, packet, start, end, out);
+  }
+
+  private rtpKeystreamOf(packet: Buffer, bytes: number, rollOver: number): Keystream {
+    const keystream = this.rtpKeystream;
+    const ssrc = packet.readUInt32BE(8);
+    const sequenceNumber = packet.readUInt16BE(2);
+    keystream.find(bytes, ssrc, rollOver, sequenceNumber);
+    keystream.confirm(ssrc, rollOver, sequenceNumber);
+    return keystream;
   }
 
   private rtcpApply(packet: Buffer, end: number, out: Buffer, indexWord: number): void {

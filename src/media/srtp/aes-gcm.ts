@@ -4,11 +4,11 @@
  * Owns       associated data, ciphertext and tag of one packet.
  * Leaves to  keystream.ts and ghash.ts the cryptography; layout.ts the places.
  */
-import { createCipheriv } from 'node:crypto';
-import { Ghash } from './ghash.js';
-import { galoisPrefix, Keystream, lay } from './keystream.js';
+import { packetHash, type PacketHash } from './ghash.js';
+import { galoisPrefix, Keystream, lay, layWords } from './keystream.js';
 import { encryptedFlag, rtcpHeaderBytes, type Layout } from './layout.js';
 import type { DerivedKeys, SessionKeys } from './session-keys.js';
+import { slab } from './slab.js';
 import type { Transform } from './transform.js';
 
 const tagBytes = 16;
@@ -19,12 +19,12 @@ const dataAt = 16;
 /** Of RTP or of RTCP. */
 interface Half {
   readonly keystream: Keystream;
-  readonly hash: Ghash;
+  readonly hash: PacketHash;
 }
 
 const halfOf = ({ key, salt }: SessionKeys): Half => ({
   keystream: new Keystream(key, galoisPrefix(salt), firstBlock),
-  hash: new Ghash(createCipheriv(`aes-${key.length * 8}-ecb`, key, null).setAutoPadding(false).update(Buffer.alloc(16))),
+  hash: packetHash(key),
 });
 
 export class AesGcm implements Transform {
@@ -44,10 +44,7 @@ export class AesGcm implements Transform {
     keystream.find(dataAt + packet.length - headerBytes, ssrc, rollOver, sequenceNumber);
     packet.copy(out, 0, 0, headerBytes);
     lay(keystream.octets, keystream.from + dataAt, packet, headerBytes, packet.length, out);
-    hash.begin();
-    hash.absorb(packet, 0, headerBytes);
-    hash.absorb(out, headerBytes, packet.length);
-    hash.finish(headerBytes, packet.length - headerBytes);
+    hash.hash(packet, headerBytes, out, headerBytes, packet.length);
     putTag(hash, keystream, out, out.length - this.#layout.rtpTagTail);
     keystream.confirm(ssrc, rollOver, sequenceNumber);
   }
@@ -57,15 +54,14 @@ export class AesGcm implements Transform {
     const [ssrc, sequenceNumber] = [packet.readUInt32BE(8), packet.readUInt16BE(2)];
     const bodyEnd = packet.length - this.#layout.rtpBodyTail;
     keystream.find(dataAt + bodyEnd - headerBytes, ssrc, rollOver, sequenceNumber);
-    hash.begin();
-    hash.absorb(packet, 0, headerBytes);
-    hash.absorb(packet, headerBytes, bodyEnd);
-    hash.finish(headerBytes, bodyEnd - headerBytes);
+    hash.hash(packet, headerBytes, packet, headerBytes, bodyEnd);
     if (!hasTag(hash, keystream, packet, packet.length - this.#layout.rtpTagTail)) return undefined;
     keystream.confirm(ssrc, rollOver, sequenceNumber);
-    const clear = Buffer.allocUnsafe(bodyEnd);
-    packet.copy(clear, 0, 0, headerBytes);
-    lay(keystream.octets, keystream.from + dataAt, packet, headerBytes, bodyEnd, clear);
+    const clear = slab.take(bodyEnd);
+    for (let n = 0; n < headerBytes; n += 1) clear[n] = packet[n] as number;
+    const { taken } = hash;
+    if (taken === undefined) lay(keystream.octets, keystream.from + dataAt, packet, headerBytes, bodyEnd, clear);
+    else layWords(keystream.words, (keystream.from + dataAt) >> 2, taken.words, taken.at, bodyEnd - headerBytes, slab.words, slab.at + (headerBytes >> 2));
     return clear;
   }
 
@@ -100,25 +96,22 @@ export class AesGcm implements Transform {
   }
 
   /** RFC 7714 §9.2: what is in clear, then the index word, then the ciphertext. */
-  #hashRtcp(packet: Buffer, clearBytes: number, bodyEnd: number, indexWord: number): Ghash {
+  #hashRtcp(packet: Buffer, clearBytes: number, bodyEnd: number, indexWord: number): PacketHash {
     const { hash } = this.#rtcp;
     const associated = Buffer.allocUnsafe(clearBytes + 4);
     packet.copy(associated, 0, 0, clearBytes);
     associated.writeUInt32BE(indexWord, clearBytes);
-    hash.begin();
-    hash.absorb(associated, 0, associated.length);
-    hash.absorb(packet, clearBytes, bodyEnd);
-    hash.finish(associated.length, bodyEnd - clearBytes);
+    hash.hash(associated, associated.length, packet, clearBytes, bodyEnd);
     return hash;
   }
 }
 
-function putTag(hash: Ghash, { octets, from }: Keystream, out: Buffer, at: number): void {
+function putTag(hash: PacketHash, { octets, from }: Keystream, out: Buffer, at: number): void {
   for (let n = 0; n < tagBytes; n += 1) out[at + n] = hash.octet(n) ^ (octets[from + n] ?? 0);
 }
 
 /** In a time that does not depend on where the two differ. */
-function hasTag(hash: Ghash, { octets, from }: Keystream, packet: Buffer, at: number): boolean {
+function hasTag(hash: PacketHash, { octets, from }: Keystream, packet: Buffer, at: number): boolean {
   let difference = 0;
   for (let n = 0; n < tagBytes; n += 1) difference |= hash.octet(n) ^ (octets[from + n] ?? 0) ^ (packet[at + n] ?? 0);
   return difference === 0;

@@ -1,8 +1,69 @@
 /**
- * GHASH (NIST SP 800-38D §6.4) with a table of 256 multiples of the key: one step an octet.
+ * GHASH (NIST SP 800-38D §6.4): by the OpenSSL of this process, or with a table of 256 multiples of the key, one step an
+ * octet.
  *
  * Elements are four words, the first octet's highest bit being the coefficient of x^0 (§6.3).
  */
+import assert from 'node:assert/strict';
+import { createCipheriv } from 'node:crypto';
+import { inNetworkOrder } from './network-order.js';
+import { newHolder, openSsl, type GhashBlocks, type KeyHolder } from './openssl.js';
+
+/** Of one packet after the other. */
+export interface PacketHash {
+  /** Hashes the first octets of `associated`, then those of `body` from `start` to `end`, and both lengths. */
+  hash(associated: Buffer, associatedBytes: number, body: Buffer, start: number, end: number): void;
+  /** Octet `n` of the hash, 0 to 15. */
+  octet(n: number): number;
+  /** Where there is a copy of that body, from word `at` on, until the next packet of any key. Undefined where there is none. */
+  readonly taken: { readonly words: Int32Array; readonly at: number } | undefined;
+}
+
+/** @param key of AES */
+export function packetHash(key: Buffer): PacketHash {
+  const blocks = openSsl()?.ghash;
+  if (blocks !== undefined) return new OpenSslGhash(blocks, newHolder(key));
+  return new Ghash(createCipheriv(`aes-${key.length * 8}-ecb`, key, null).setAutoPadding(false).update(Buffer.alloc(16)));
+}
+
+/** Of a datagram, with room for an index. */
+const longestBody = 65_600;
+const wholeBlocks = (bytes: number): number => (bytes + blockBytes - 1) & -blockBytes;
+
+class OpenSslGhash implements PacketHash {
+  readonly taken: { words: Int32Array; at: number };
+  #result = 0;
+
+  constructor(
+    private readonly blocks: GhashBlocks,
+    private readonly holder: KeyHolder,
+  ) {
+    this.taken = { words: blocks.words, at: blocks.at >> 2 };
+  }
+
+  hash(associated: Buffer, associatedBytes: number, body: Buffer, start: number, end: number): void {
+    const { memory, words, at } = this.blocks;
+    const bodyAt = at + wholeBlocks(associatedBytes);
+    assert(start <= associatedBytes && associatedBytes <= longestBody && body.length <= longestBody && end <= body.length, 'a packet is not longer than a datagram');
+    // All of it, so that no view of a part has to be made: what comes before `start` is written over.
+    memory.set(body, bodyAt - start);
+    const bodyEnd = bodyAt + end - start;
+    const lengthsAt = at + wholeBlocks(associatedBytes) + wholeBlocks(end - start);
+    for (let n = bodyEnd; n < lengthsAt; n += 1) memory[n] = 0;
+    for (let n = 0; n < associatedBytes; n += 1) memory[at + n] = associated[n] as number;
+    for (let n = at + associatedBytes; n < bodyAt; n += 1) memory[n] = 0;
+    const lengths = lengthsAt >> 2;
+    words[lengths] = words[lengths + 2] = 0;
+    words[lengths + 1] = inNetworkOrder(associatedBytes * 8);
+    words[lengths + 3] = inNetworkOrder((end - start) * 8);
+    this.#result = this.blocks.hash(this.holder, lengthsAt + blockBytes - at);
+    this.taken.at = bodyAt >> 2;
+  }
+
+  octet(n: number): number {
+    return this.blocks.memory[this.#result + n] as number;
+  }
+}
 const blockBytes = 16;
 
 /** What an octet that is shifted out at the low end comes back as, at the high end, 16 bits of it. */
@@ -13,7 +74,8 @@ const reductions = Uint16Array.from({ length: 256 }, (_, octet) => {
   return high;
 });
 
-export class Ghash {
+export class Ghash implements PacketHash {
+  readonly taken = undefined;
   /** The multiple of each octet, four words after one another. */
   readonly #multiples = new Int32Array(4 * 256);
   #z0 = 0;
@@ -39,6 +101,13 @@ export class Ghash {
         for (let word = 0; word < 4; word += 1) table[4 * (octet + rest) + word] = (table[4 * octet + word] ?? 0) ^ (table[4 * rest + word] ?? 0);
       }
     }
+  }
+
+  hash(associated: Buffer, associatedBytes: number, body: Buffer, start: number, end: number): void {
+    this.begin();
+    this.absorb(associated, 0, associatedBytes);
+    this.absorb(body, start, end);
+    this.finish(associatedBytes, end - start);
   }
 
   begin(): void {

@@ -1,9 +1,10 @@
 /**
  * Keystream of AES in counter mode, for packets of one key (RFC 3711 §4.1.1, RFC 6188 §2, RFC 7714 §8.1).
  *
- * One cipher object serves the whole life of a key: it encrypts counter blocks, and what results is laid over a packet. An
- * object a packet, as node:crypto's own counter modes need, costs several times as much; and so does a call a packet: when
- * packets of a source come in their order, the keystream of those that follow is made in the same call.
+ * One cipher object, or a context in OpenSSL, serves the whole life of a key: it encrypts counter blocks, and what results
+ * is laid over a packet. An object a packet, as node:crypto's own counter modes need, costs several times as much; and so
+ * does a call a packet: when packets of a source come in their order, the keystream of those that follow is made in the
+ * same call.
  *
  * Owns       counter blocks and keystream. Bound: 8 kB for a key, and whatever one packet needs.
  * Leaves to  the transforms which octets of a packet are encrypted.
@@ -11,6 +12,8 @@
  */
 import assert from 'node:assert/strict';
 import { createCipheriv, type Cipher } from 'node:crypto';
+import { inNetworkOrder } from './network-order.js';
+import { newHolder, openSsl } from './openssl.js';
 
 const blockBytes = 16;
 // A datagram is 65,535 octets at most.
@@ -47,19 +50,16 @@ export function galoisPrefix(salt: Buffer): BlockPrefix {
   };
 }
 
-/** Shared: they are filled and used up in one go. */
-let counters = new Int32Array(aheadBytes / 4);
+/** Shared: it is used up at once. */
 const prefix = new Int32Array(4);
-const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-/** To the order of the network. */
-const swapped = (word: number): number => (isLittleEndian ? swap(word) : word);
-const swap = (word: number): number => ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 
 export class Keystream {
   /** What the last `find` has found: from `from` on. */
   octets: Buffer = Buffer.alloc(0);
   from = 0;
-  readonly #cipher: Cipher;
+  /** The same octets, four at a time. */
+  words: Int32Array = new Int32Array(0);
+  readonly #encrypt: EncryptBlocks;
   readonly #prefix: BlockPrefix;
   readonly #firstBlock: number;
   /** Of the packet that was confirmed last; packet indices have 48 bits. */
@@ -67,13 +67,14 @@ export class Keystream {
   #lastIndex = -1;
   /** For packets that follow it. */
   #ahead: Buffer = Buffer.alloc(0);
+  #aheadWords: Int32Array = new Int32Array(0);
   #firstIndex = 0;
   #packets = 0;
   #blocksEach = 0;
 
   /** @param firstBlock the number of the first counter block of a packet */
   constructor(key: Buffer, prefix: BlockPrefix, firstBlock: number) {
-    this.#cipher = createCipheriv(`aes-${key.length * 8}-ecb`, key, null).setAutoPadding(false);
+    this.#encrypt = encryptBlocks(key);
     this.#prefix = prefix;
     this.#firstBlock = firstBlock;
   }
@@ -94,11 +95,13 @@ export class Keystream {
       if (!isAhead && step > 0 && step <= gapPackets) this.#makeAhead(index, Math.max(blocks, this.#blocksEach));
       if (isAhead || (index === this.#firstIndex && blocks <= this.#blocksEach)) {
         this.octets = this.#ahead;
+        this.words = this.#aheadWords;
         this.from = (index - this.#firstIndex) * this.#blocksEach * blockBytes;
         return;
       }
     }
-    this.octets = this.#made(ssrc, index, blocks, 1);
+    this.words = this.#made(ssrc, index, blocks, 1);
+    this.octets = octetsOf(this.words);
     this.from = 0;
   }
 
@@ -114,30 +117,80 @@ export class Keystream {
 
   #makeAhead(firstIndex: number, blocksEach: number): void {
     const packets = Math.max(1, Math.min(aheadPackets, Math.floor(aheadBytes / (blocksEach * blockBytes))));
-    this.#ahead = this.#made(this.#ssrc, firstIndex, blocksEach, packets);
+    this.#aheadWords = this.#made(this.#ssrc, firstIndex, blocksEach, packets);
+    this.#ahead = octetsOf(this.#aheadWords);
     this.#firstIndex = firstIndex;
     this.#packets = packets;
     this.#blocksEach = blocksEach;
   }
 
-  #made(ssrc: number, firstIndex: number, blocksEach: number, packets: number): Buffer {
+  #made(ssrc: number, firstIndex: number, blocksEach: number, packets: number): Int32Array {
     const wordsWanted = packets * blocksEach * (blockBytes / 4);
-    if (wordsWanted > counters.length) counters = new Int32Array(wordsWanted);
+    const counters = this.#encrypt.room(wordsWanted);
     let at = 0;
     for (let packet = 0; packet < packets; packet += 1) {
       const index = firstIndex + packet;
       this.#prefix(prefix, ssrc, Math.floor(index / 0x1_0000), index & 0xffff);
-      const [first, second, third] = [swapped(prefix[0] ?? 0), swapped(prefix[1] ?? 0), swapped(prefix[2] ?? 0)];
+      const [first, second, third] = [inNetworkOrder(prefix[0] ?? 0), inNetworkOrder(prefix[1] ?? 0), inNetworkOrder(prefix[2] ?? 0)];
       const last = prefix[3] ?? 0;
       for (let block = 0; block < blocksEach; block += 1, at += 4) {
         counters[at] = first;
         counters[at + 1] = second;
         counters[at + 2] = third;
-        counters[at + 3] = swapped(last | (this.#firstBlock + block));
+        counters[at + 3] = inNetworkOrder(last | (this.#firstBlock + block));
       }
     }
-    return this.#cipher.update(new Uint8Array(counters.buffer, 0, 4 * wordsWanted));
+    return this.#encrypt.take(wordsWanted);
   }
+}
+
+const octetsOf = ({ buffer, byteOffset, byteLength }: Int32Array): Buffer => Buffer.from(buffer, byteOffset, byteLength);
+
+/** Encrypts counter blocks, which are put where it has room for them; what comes of them is the caller's. */
+interface EncryptBlocks {
+  room(words: number): Int32Array;
+  take(words: number): Int32Array;
+}
+
+function encryptBlocks(key: Buffer): EncryptBlocks {
+  const aes = openSsl()?.aes;
+  if (aes === undefined) return new NodeBlocks(key);
+  const holder = newHolder(key);
+  return {
+    room: () => aes.words,
+    take: (words) => {
+      aes.encrypt(holder, 4 * words);
+      return aes.words.slice(0, words);
+    },
+  };
+}
+
+/** Shared: they are filled and used up in one go. */
+let counters = new Int32Array(aheadBytes / 4);
+
+class NodeBlocks implements EncryptBlocks {
+  readonly #cipher: Cipher;
+
+  constructor(key: Buffer) {
+    this.#cipher = createCipheriv(`aes-${key.length * 8}-ecb`, key, null).setAutoPadding(false);
+  }
+
+  room(words: number): Int32Array {
+    if (words > counters.length) counters = new Int32Array(words);
+    return counters;
+  }
+
+  take(words: number): Int32Array {
+    const made = this.#cipher.update(new Uint8Array(counters.buffer, 0, 4 * words));
+    const aligned = made.byteOffset % 4 === 0 ? made : new Uint8Array(made);
+    return new Int32Array(aligned.buffer, aligned.byteOffset, words);
+  }
+}
+
+/** Lays keystream over `octets` octets, in whole words, on their way from one place to another; places are counted in words. */
+export function layWords(keystream: Int32Array, keystreamAt: number, source: Int32Array, at: number, octets: number, out: Int32Array, outAt: number): void {
+  const words = (octets + 3) >> 2;
+  for (let n = 0; n < words; n += 1) out[outAt + n] = (source[at + n] as number) ^ (keystream[keystreamAt + n] as number);
 }
 
 /** Lays keystream over `source` from `start` to `end`, into the same place of `out`. */

@@ -18,11 +18,15 @@ import type { Transform } from './transform.js';
 /** Why a packet was not delivered; metric label, so the list is closed. */
 export type SrtpReject =
   | RtpReject
+  | 'too-long'
   | 'unknown-mki'
   | 'auth-failed'
   | 'replayed'
   | 'too-old'
   | 'too-many-sources';
+
+/** Of a datagram (RFC 768). */
+const longestPacket = 65_535;
 
 export interface SrtpReceiverLimits {
   /** how many SSRCs are kept, RTP and RTCP each */
@@ -58,6 +62,7 @@ export class SrtpReceiver {
     const headerBytes = rtpHeaderBytes(packet);
     if (typeof headerBytes === 'string') return headerBytes;
     if (packet.length < headerBytes + this.layout.rtpBodyTail) return 'too-short';
+    if (packet.length > longestPacket) return 'too-long';
     if (!this.hasMki(packet, this.layout.rtpMkiTail)) return 'unknown-mki';
     const ssrc = packet.readUInt32BE(8);
     const seen = this.rtpSources.get(ssrc);
@@ -78,6 +83,7 @@ export class SrtpReceiver {
   /** The RTCP compound in clear. A packet whose sender chose not to encrypt it is authenticated all the same. */
   unprotectRtcp(packet: Buffer): Buffer | SrtpReject {
     if (packet.length < rtcpHeaderBytes + this.layout.rtcpBodyTail) return 'too-short';
+    if (packet.length > longestPacket) return 'too-long';
     if (packet.readUInt8(0) >> 6 !== 2) return 'not-version-2';
     if (!this.hasMki(packet, this.layout.rtcpMkiTail)) return 'unknown-mki';
     const ssrc = packet.readUInt32BE(4);

@@ -28,6 +28,16 @@ const flipped = (octets: Buffer, bit: number): Buffer => {
   return copy;
 };
 
+t.test('what no datagram can be is refused', (t) => {
+  for (const suite of srtpSuites) {
+    const receiver = new SrtpReceiver(keyOf(suite));
+    const long = Buffer.concat([packet(1), Buffer.alloc(66_000)]);
+    t.equal(receiver.unprotectRtp(long), 'too-long');
+    t.equal(receiver.unprotectRtcp(Buffer.concat([report, Buffer.alloc(66_000)])), 'too-long');
+  }
+  t.end();
+});
+
 for (const suite of srtpSuites) {
   for (const mkiBytes of [0, 1, 4, 128]) {
     const key = keyOf(suite, mkiBytes);

@@ -1,10 +1,12 @@
 /**
  * HMAC-SHA1 (RFC 2104) of a packet, without an object for it: about a tenth of what node:crypto takes for so few octets.
  *
- * The states after the key's own blocks are kept (RFC 2104 §4), and the blocks of a message run in WebAssembly; where
- * there is none, node:crypto serves.
+ * The states after the key's own blocks are kept (RFC 2104 §4), and the blocks of a message run in OpenSSL or, where that is
+ * not to be had so, in WebAssembly; where there is none, node:crypto serves.
  */
 import { createHmac } from 'node:crypto';
+import { inNetworkOrder } from '../network-order.js';
+import { openSsl } from '../openssl.js';
 import { blockBytes, loadSha1Blocks, type Sha1Blocks } from './sha1-blocks.js';
 
 export const sha1Bytes = 20;
@@ -17,7 +19,7 @@ const [innerPad, outerPad] = [0x36, 0x5c];
 const [stateAt, outerAt, messageAt] = [0, 64, 128];
 
 let loaded: Sha1Blocks | null | undefined;
-const sha1Blocks = (): Sha1Blocks | null => (loaded === undefined ? (loaded = loadSha1Blocks()) : loaded);
+const sha1Blocks = (): Sha1Blocks | null => openSsl()?.sha1 ?? (loaded === undefined ? (loaded = loadSha1Blocks()) : loaded);
 
 /** The padding of the outer message, which is one block always, and always as long: nothing else is written there. */
 function padOuter({ memory }: Sha1Blocks): void {
@@ -25,9 +27,18 @@ function padOuter({ memory }: Sha1Blocks): void {
   putWord(memory, outerAt + blockBytes - 4, (blockBytes + sha1Bytes) * 8);
 }
 
+/** A copy of what was authenticated last, from word `at` on; it goes with the next message of any key. */
+export interface TakenMessage {
+  readonly words: Int32Array;
+  readonly at: number;
+}
+
 export class HmacSha1 {
+  /** Undefined where node:crypto serves. */
+  readonly taken: TakenMessage | undefined;
   /** Of the last message. Changed by the next one. */
-  readonly digest = Buffer.alloc(sha1Bytes);
+  readonly digest: Buffer;
+  readonly #digestWords = new Int32Array(stateWords);
   readonly #key: Buffer;
   readonly #blocks: Sha1Blocks | null;
   readonly #inner: Int32Array = new Int32Array(stateWords);
@@ -35,10 +46,12 @@ export class HmacSha1 {
 
   /** @param key 64 octets at most; copied. `blocks` is for tests. */
   constructor(key: Buffer, blocks: Sha1Blocks | null = sha1Blocks()) {
+    this.digest = Buffer.from(this.#digestWords.buffer);
     this.#key = Buffer.alloc(blockBytes);
     key.copy(this.#key);
     this.#blocks = blocks;
     if (blocks === null) return;
+    this.taken = { words: blocks.words, at: messageAt >> 2 };
     padOuter(blocks);
     for (const [pad, state] of [[innerPad, this.#inner], [outerPad, this.#outer]] as const) {
       for (let n = 0; n < blockBytes; n += 1) blocks.memory[messageAt + n] = (this.#key[n] ?? 0) ^ pad;
@@ -62,19 +75,20 @@ export class HmacSha1 {
     const messageBits = (at - messageAt + blockBytes) * 8;
     const padded = messageAt + Math.ceil((at - messageAt + 9) / blockBytes) * blockBytes;
     memory[at] = 0x80;
-    for (let n = at + 1; n < padded - 4; n += 1) memory[n] = 0;
-    putWord(memory, padded - 4, messageBits);
+    for (at += 1; at % 4 !== 0; at += 1) memory[at] = 0;
+    for (let n = at >> 2; n < (padded >> 2) - 1; n += 1) words[n] = 0;
+    words[(padded >> 2) - 1] = inNetworkOrder(messageBits);
     this.#begin(words, this.#inner);
     blocks.run(stateAt, messageAt, (padded - messageAt) / blockBytes);
-    for (let n = 0; n < stateWords; n += 1) putWord(memory, outerAt + 4 * n, words[(stateAt >> 2) + n] ?? 0);
+    for (let n = 0; n < stateWords; n += 1) words[(outerAt >> 2) + n] = inNetworkOrder(words[(stateAt >> 2) + n] as number);
     this.#begin(words, this.#outer);
     blocks.run(stateAt, outerAt, 1);
-    for (let n = 0; n < stateWords; n += 1) putWord(this.digest, 4 * n, words[(stateAt >> 2) + n] ?? 0);
+    for (let n = 0; n < stateWords; n += 1) this.#digestWords[n] = inNetworkOrder(words[(stateAt >> 2) + n] as number);
     return this.digest;
   }
 
   #begin(words: Int32Array, state: Int32Array): void {
-    for (let n = 0; n < stateWords; n += 1) words[(stateAt >> 2) + n] = state[n] ?? 0;
+    for (let n = 0; n < stateWords; n += 1) words[(stateAt >> 2) + n] = state[n] as number;
   }
 
   #byNode(bytes: Buffer, end: number, word: number | undefined): Buffer {

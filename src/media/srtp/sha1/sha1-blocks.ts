@@ -9,10 +9,10 @@ const pages = 2;
 
 export interface Sha1Blocks {
   /** Holds states, five words in the order of the machine, and messages. 128 kB. */
-  readonly memory: Uint8Array<ArrayBuffer>;
-  readonly words: Int32Array<ArrayBuffer>;
+  readonly memory: Uint8Array;
+  readonly words: Int32Array;
   /** Takes `count` blocks, 1 or more, from `from` into the state at `state`. */
-  run(state: number, from: number, count: number): void;
+  readonly run: (state: number, from: number, count: number) => void;
 }
 
 const [state, from, left] = [0, 1, 2];

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { encodeRtp } from '../rtp.js';
+import { keySaltBytes, openSsl, SrtpReceiver, SrtpSender, srtpSuites, useOpenSsl, type CryptoLine } from './index.js';
+import { newHolder } from './openssl.js';
+
+const skip = openSsl() === undefined && process.env['TWINTRACK_REQUIRE_PEERS'] !== '1' ? 'koffi is not installed, or this is no 64-bit Linux' : false;
+
+/** Runs the same by OpenSSL, and without. */
+function bothWays<T>(act: () => T): readonly [T, T] {
+  useOpenSsl(true);
+  const one = act();
+  useOpenSsl(false);
+  const other = act();
+  useOpenSsl(true);
+  return [one, other];
+}
+
+const line = (suite: (typeof srtpSuites)[number], fill: number): Pick<CryptoLine, 'suite' | 'keySalt'> => ({ suite, keySalt: Buffer.from(Array.from({ length: keySaltBytes(suite) }, (_, n) => n * fill + 1)) });
+
+t.test('it is there, unless it is refused', { skip }, (t) => {
+  t.not(openSsl(), undefined);
+  useOpenSsl(false);
+  t.equal(openSsl(), undefined);
+  useOpenSsl(true);
+  t.not(openSsl(), undefined);
+  t.end();
+});
+
+t.test('what is sealed, what is opened and what is refused is the same octet by octet, whatever the length and what was changed', { skip }, (t) => {
+  const packets = fc.array(
+    fc.record({ bytes: fc.oneof(fc.constant(160), fc.nat(40), fc.nat(2_000)), sources: fc.nat(3), csrcs: fc.nat(2), change: fc.option(fc.nat(), { freq: 4 }) }),
+    { minLength: 1, maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...srtpSuites), fc.integer({ min: 1, max: 255 }), packets, (suite, fill, wanted) => {
+      const [one, other] = bothWays(() => {
+        const [sender, receiver] = [new SrtpSender(line(suite, fill)), new SrtpReceiver(line(suite, fill), { rollOversAhead: 1 })];
+        return wanted.flatMap(({ bytes, sources, csrcs, change }, n) => {
+          const plain = encodeRtp({ payloadType: 8, sequenceNumber: n, timestamp: n * 160, ssrc: sources, payload: Buffer.alloc(bytes, n) });
+          const header = Buffer.concat([plain.subarray(0, 12), Buffer.alloc(4 * csrcs, 9), plain.subarray(12)]);
+          header[0] = 0x80 | csrcs;
+          const sealed = sender.protectRtp(header);
+          const report = sender.protectRtcp(Buffer.concat([Buffer.from('80c9000100001234', 'hex'), Buffer.alloc(bytes & -4, n)]));
+          const [changed, changedReport] = [Buffer.from(sealed), Buffer.from(report)];
+          if (change !== null) {
+            changed[change % changed.length] = (changed[change % changed.length] ?? 0) ^ 0x10;
+            changedReport[change % changedReport.length] = (changedReport[change % changedReport.length] ?? 0) ^ 0x10;
+          }
+          const [clear, clearReport] = [receiver.unprotectRtp(changed), receiver.unprotectRtcp(changedReport)];
+          return [sealed, report, clear, clearReport, change === null && (typeof clear === 'string' || !clear.equals(header))].map((part) => (Buffer.isBuffer(part) ? part.toString('hex') : part));
+        });
+      });
+      return one.every((part, n) => part === other[n] && part !== true);
+    }),
+  );
+  t.end();
+});
+
+t.test('more keys than there are contexts, in turns', { skip }, (t) => {
+  const [one, other] = bothWays(() => {
+    const lines = Array.from({ length: 600 }, (_, n) => line(srtpSuites[n % srtpSuites.length] ?? 'AEAD_AES_128_GCM', n));
+    const ends = lines.map((each) => ({ sender: new SrtpSender(each), receiver: new SrtpReceiver(each) }));
+    return [0, 1, 2].flatMap((round) =>
+      ends.map(({ sender, receiver }, n) => {
+        const packet = encodeRtp({ payloadType: 0, sequenceNumber: round, timestamp: round * 160, ssrc: n, payload: Buffer.alloc(160, n) });
+        const sealed = sender.protectRtp(packet);
+        const clear = receiver.unprotectRtp(sealed);
+        return `${sealed.toString('hex')} ${Buffer.isBuffer(clear) && clear.equals(packet)}`;
+      }),
+    );
+  });
+  t.strictSame(one, other);
+  t.ok(one.every((text) => text.endsWith(' true')));
+  t.end();
+});
+
+t.test('the longest datagram there is; and what was opened before stays as it was', { skip }, (t) => {
+  for (const suite of srtpSuites) {
+    const [sender, receiver] = [new SrtpSender(line(suite, 3)), new SrtpReceiver(line(suite, 3))];
+    const packetOf = (n: number, bytes: number): Buffer => encodeRtp({ payloadType: 0, sequenceNumber: n, timestamp: 0, ssrc: 1, payload: Buffer.alloc(bytes, n) });
+    const sizes = [161, 162, 163, 65_535 - 12 - 16, 1, 160];
+    const opened = sizes.map((bytes, n) => receiver.unprotectRtp(sender.protectRtp(packetOf(n, bytes))));
+    opened.forEach((clear, n) => t.ok(Buffer.isBuffer(clear) && clear.equals(packetOf(n, sizes[n] ?? 0)), `${suite}, ${sizes[n]} octets`));
+  }
+  t.end();
+});
+
+t.test('nothing is written or read beyond the arena', { skip }, (t) => {
+  const ssl = openSsl();
+  if (ssl === undefined) throw new Error('it is there');
+  const holder = newHolder(Buffer.alloc(16, 1));
+  t.throws(() => ssl.sha1.run(0, 64, 4_096));
+  t.throws(() => ssl.sha1.run(-4, 64, 1));
+  t.throws(() => ssl.sha1.run(131_072 - 16, 0, 1));
+  for (const bytes of [-16, 15, 131_072 + 16]) {
+    t.throws(() => ssl.aes.encrypt(holder, bytes), String(bytes));
+    t.throws(() => ssl.ghash.hash(holder, bytes), String(bytes));
+  }
+  t.throws(() => ssl.aes.encrypt(newHolder(Buffer.alloc(17)), 16));
+  t.throws(() => ssl.ghash.hash(newHolder(Buffer.alloc(17)), 16));
+  ssl.aes.encrypt(holder, 131_072);
+  ssl.ghash.hash(holder, 131_072);
+  t.end();
+});
+
+t.test('no key is left where blocks go', { skip }, (t) => {
+  const ssl = openSsl();
+  if (ssl === undefined) throw new Error('it is there');
+  const key = Buffer.from('a key that is looked for in vain');
+  ssl.aes.encrypt(newHolder(key), 16);
+  ssl.ghash.hash(newHolder(key), 16);
+  // An AES key schedule begins with the key itself: of what is outside the contexts none has it.
+  t.equal(ssl.ghash.memory.subarray(0, 3 * 131_072 + 4_096).indexOf(key), -1);
+  t.end();
+});
