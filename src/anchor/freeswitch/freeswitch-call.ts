@@ -13,7 +13,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Mrf from 'drachtio-fsmrf';
 import { Failure } from '../../errors/index.js';
-import { hangUp, readSdp, requestInDialog, type SdpDirection, type SdpMedia } from '../../sip/index.js';
+import { hangUp, readSdp, requestInDialog, type DialogResponse, type SdpDirection, type SdpMedia } from '../../sip/index.js';
 import { otherSide, sides, type AnchoredCall, type CallFork, type DigitListener, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
 import type { Seat, ServerPool } from '../server-pool.js';
 import { FreeswitchFork } from './freeswitch-fork.js';
@@ -45,6 +45,9 @@ interface End {
 
 /** How long the end of a call waits for the answers to its BYEs. */
 const byeWithinMs = 2_000;
+/** RFC 3261 §14.1 would have us wait seconds; but what crossed was FreeSWITCH's own re-INVITE, which is answered at once. */
+const glareMs = 50;
+const glaresMost = 10;
 
 export class FreeswitchCall implements AnchoredCall {
   readonly #options: FreeswitchCallOptions;
@@ -144,9 +147,10 @@ export class FreeswitchCall implements AnchoredCall {
     const { seat, answer } = await this.#options.pool.seat(async (client) => {
       const opened = await Promise.allSettled([client.createEndpoint(text), client.createEndpoint()]);
       const [answering, offering] = opened;
-      if (answering.status === 'fulfilled' && offering.status === 'fulfilled') return { client, answering: answering.value, offering: offering.value };
+      const foreign = offering.status === 'fulfilled' ? whyNoOffer(offering.value) : undefined;
+      if (answering.status === 'fulfilled' && offering.status === 'fulfilled' && foreign === undefined) return { client, answering: answering.value, offering: offering.value };
       void this.#hangUp(opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
-      throw (answering.status === 'rejected' ? answering : (offering as PromiseRejectedResult)).reason;
+      throw answering.status === 'rejected' ? answering.reason : offering.status === 'rejected' ? offering.reason : foreign;
     });
     this.#seat = seat;
     this.#client = answer.client;
@@ -156,6 +160,12 @@ export class FreeswitchCall implements AnchoredCall {
   }
 
   #listen(side: Side, endpoint: Mrf.Endpoint): void {
+    // FreeSWITCH offers anew when it bridges what it takes for held, and hangs up over an answer without SDP.
+    endpoint.dialog.on('modify', (_request, response) => {
+      const said = this.#passed[side];
+      if (said === undefined) response.send(491);
+      else response.send(200, { body: said.sdp, headers: { 'Content-Type': 'application/sdp' } });
+    });
     endpoint.on('dtmf', ({ dtmf }: { dtmf?: unknown }) => {
       if (typeof dtmf === 'string' && /^[0-9*#A-D]$/u.test(dtmf)) this.#options.onDigit?.(side, dtmf);
     });
@@ -164,9 +174,14 @@ export class FreeswitchCall implements AnchoredCall {
   /** @throws Failure SDP_UNUSABLE when FreeSWITCH does not take it; what was agreed before stands. */
   async #tell(side: Side, text: string): Promise<void> {
     const end = this.#end(side);
-    const { status, body } = await requestInDialog(end.endpoint.dialog, {
+    const invite = (): Promise<DialogResponse> => requestInDialog(end.endpoint.dialog, {
       method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: text, timeoutMs: this.#options.withinMs,
     });
+    let { status, body } = await invite();
+    for (let again = 0; status === 491 && again < glaresMost; again += 1) {
+      await delay(glareMs);
+      ({ status, body } = await invite());
+    }
     if (status >= 300) throw new Failure('SDP_UNUSABLE', `FreeSWITCH does not take the SDP of the ${side}: ${status}`, { facts: { status } });
     if (body !== '') end.sdp = body;
   }
@@ -234,6 +249,15 @@ export class FreeswitchCall implements AnchoredCall {
     this.#last = next.catch(() => undefined);
     return next;
   }
+}
+
+/** Why what FreeSWITCH offers by itself cannot go on to a party, who would be asked for what the other has not. */
+function whyNoOffer({ dialog }: Mrf.Endpoint): Failure | undefined {
+  const text = dialog.remote.sdp;
+  const sdp = readSdp(text);
+  const audio = typeof sdp === 'string' ? sdp : carriedAudio(sdp, text);
+  if (typeof audio !== 'string') return undefined;
+  return new Failure('ANCHOR_REFUSED', `FreeSWITCH offers what cannot go on to a party: ${audio}. Has its dialplan rtp_secure_media=forbidden, and its profile enable-3pcc=proxy?`);
 }
 
 const endOf = (endpoint: Mrf.Endpoint): End => ({ endpoint, sdp: endpoint.dialog.remote.sdp, went: undefined, version: 0 });

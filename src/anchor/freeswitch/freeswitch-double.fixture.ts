@@ -1,6 +1,5 @@
 /**
- * For tests: a double of a FreeSWITCH that has mod_audio_fork. It is none: it was written from the event socket's
- * description, from what drachtio-fsmrf asks, and from the sources of mod_audio_fork and uuid_displace.
+ * For tests: a double of a FreeSWITCH that has mod_audio_fork. It is none: it does what FreeSWITCH 1.10.12 was seen to do.
  *
  * It has an event socket, answers INVITEs with drachtio-srf on an edge of its own, connects back as the dialplan would
  * have it, relays RTP between bridged channels, and sends samples over a WebSocket. Unlike FreeSWITCH it knows PCMU
@@ -14,7 +13,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { decodePcmu, isRtcp, parseRtp } from '../../media/index.js';
-import { connectSip, hangUp, readSdp, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../../sip/index.js';
+import { connectSip, hangUp, readSdp, requestInDialog, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../../sip/index.js';
 import { freePort } from '../../udp/free-port.fixture.js';
 
 const loopback = '127.0.0.1';
@@ -30,6 +29,10 @@ export interface DoubleOptions {
   readonly modules?: readonly string[];
   /** False: a firewall is between its channels and who asked for them. */
   readonly connectsBack?: boolean;
+  /** True: its dialplan does not forbid SRTP, so what it offers by itself has a line with and one without. */
+  readonly offersSrtp?: boolean;
+  /** How many re-INVITEs cross one of its own, and are refused for it (RFC 3261 §14.2). */
+  readonly crossings?: number;
 }
 
 export interface FreeswitchDouble {
@@ -61,6 +64,8 @@ class Double implements FreeswitchDouble {
   readonly #profile: string;
   readonly #modules: readonly string[];
   readonly #connectsBack: boolean;
+  readonly #offersSrtp: boolean;
+  #crossings: number;
   readonly #channels = new Map<string, DoubleChannel>();
   readonly #sockets = new Set<Socket>();
   /** Of them, those that others opened. */
@@ -73,8 +78,10 @@ class Double implements FreeswitchDouble {
   #dead = false;
   port = 0;
 
-  constructor({ secret = 'known-to-both', profile = 'drachtio_mrf', modules = ['mod_audio_fork'], connectsBack = true }: DoubleOptions) {
+  constructor({ secret = 'known-to-both', profile = 'drachtio_mrf', modules = ['mod_audio_fork'], connectsBack = true, offersSrtp = false, crossings = 0 }: DoubleOptions) {
     this.#connectsBack = connectsBack;
+    this.#offersSrtp = offersSrtp;
+    this.#crossings = crossings;
     this.secret = secret;
     this.#profile = profile;
     this.#modules = modules;
@@ -141,11 +148,16 @@ class Double implements FreeswitchDouble {
     const channel = new DoubleChannel(await openRtp(), () => this.#told());
     this.#channels.set(channel.uuid, channel);
     channel.pointAt(request.body);
-    const dialog = await this.#sip?.srf.createUAS(request, response, { localSdp: channel.sdp });
+    const offersSrtp = offer === undefined && this.#offersSrtp;
+    const dialog = await this.#sip?.srf.createUAS(request, response, { localSdp: offersSrtp ? withSrtp(channel.sdp) : channel.sdp });
     if (dialog === undefined) return;
+    channel.held = offer === undefined || (audio !== undefined && audio.direction !== 'sendrecv');
     channel.dialog = dialog;
     dialog.on('modify', (change: SipRequest, answer: SipResponse) => {
-      if (channel.pointAt(change.body)) answer.send(200, { body: channel.sdp, headers: { 'Content-Type': 'application/sdp' } });
+      if (this.#crossings > 0) {
+        this.#crossings -= 1;
+        answer.send(491);
+      } else if (channel.pointAt(change.body)) answer.send(200, { body: channel.sdp, headers: { 'Content-Type': 'application/sdp' } });
       else answer.send(488);
     });
     dialog.on('destroy', () => {
@@ -198,6 +210,7 @@ class Double implements FreeswitchDouble {
         if (channel === undefined || other === undefined) return '-ERR Invalid uuid\n';
         channel.other = other;
         other.other = channel;
+        for (const one of [channel, other]) void one.offerAnew();
         return '+OK\n';
       }
       case 'uuid_audio_fork':
@@ -261,6 +274,8 @@ export class DoubleChannel {
   #version = 0;
   #remote: { address: string; port: number } | undefined;
   other: DoubleChannel | undefined;
+  /** Its party was not said to send and hear. */
+  held = false;
   dialog: SipDialog | undefined;
   control: Socket | undefined;
 
@@ -292,6 +307,19 @@ export class DoubleChannel {
     if (audio === undefined || !audio.codecs.some(({ name }) => name === 'PCMU')) return false;
     this.#remote = { address: audio.address, port: audio.port };
     return true;
+  }
+
+  /**
+   * When it is bridged and takes its party for held, it makes an offer of its own. An endpoint that made an offer first is
+   * held by the ACK, and free again when a re-INVITE has been taken in, which it here never is before the bridge.
+   */
+  async offerAnew(): Promise<void> {
+    const { dialog } = this;
+    if (!this.held || dialog === undefined) return;
+    this.held = false;
+    const answer = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: this.sdp });
+    // An answer without SDP costs the call.
+    if (answer.status < 300 && !this.pointAt(answer.body === '' ? 'none' : answer.body)) await hangUp(dialog);
   }
 
   send(packet: Buffer): void {
@@ -366,6 +394,12 @@ export class DoubleChannel {
     }
   }
 }
+
+/** The line is offered with keys of its own first, and once more without, at the same port. */
+const withSrtp = (sdp: string): string => {
+  const [head = '', line = ''] = sdp.split(/(?=m=)/u);
+  return `${head}${line.replace('RTP/AVP', 'RTP/SAVP')}a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${'A'.repeat(40)}\r\n${line}`;
+};
 
 async function openRtp(): Promise<UdpSocket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4e6 }).bind(0, loopback);

@@ -123,6 +123,40 @@ t.test('an answer that another branch of the callee gives goes to the same endpo
   t.strictSame(early.came, []);
 });
 
+t.test('FreeSWITCH makes an offer of its own when it bridges: it has the answer that the party gave, and both are still there', async (t) => {
+  const { anchor, double, caller, callee } = await openCall(t);
+  for (const direction of ['sendrecv', 'sendonly', 'recvonly']) {
+    const call = anchor.openCall(direction);
+    const { forCaller, forCallee } = await callBetween(call, caller, callee, [`a=${direction}`]);
+    await double.until(() => double.channels.every(({ held }) => !held));
+    caller.send('hello', forCaller.port);
+    await callee.heard(callee.came.length + 1);
+    callee.send('hello', forCallee.port);
+    await caller.heard(caller.came.length + 1);
+    t.equal(double.channels.length, 2, direction);
+    await call.close();
+    await double.until(() => double.channels.length === 0);
+  }
+});
+
+t.test('a re-INVITE that crosses one of FreeSWITCH is sent again', async (t) => {
+  const double = await startDouble(t, { crossings: 2 });
+  const { anchor } = await open(t, [double]);
+  const call = anchor.openCall('s');
+  const [caller, callee] = [await mediaPeer(t), await mediaPeer(t)];
+  const { forCaller } = await callBetween(call, caller, callee);
+  caller.send('hello', forCaller.port);
+  await callee.heard(1);
+});
+
+t.test('what FreeSWITCH offers by itself goes on to nobody where it has SRTP, which its dialplan should forbid', async (t) => {
+  const double = await startDouble(t, { offersSrtp: true });
+  const { anchor } = await open(t, [double]);
+  await t.rejects(anchor.openCall('s').exchange('caller', sdpOf(4_000)), { code: 'ANCHOR_REFUSED', message: /2 audio lines.*rtp_secure_media=forbidden/u });
+  await double.until(() => double.channels.length === 0);
+  t.equal(anchor.health().ok, true, 'it answers');
+});
+
 t.test('keys that a party presses are told by FreeSWITCH', async (t) => {
   let tell: (pressed: string) => void = () => undefined;
   const pressed = new Promise<string>((resolve) => (tell = resolve));
