@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
@@ -39,7 +39,7 @@ export interface FreeswitchDouble {
   readonly host: string;
   readonly port: number;
   readonly secret: string;
-  /** What it was ordered beside what every call needs: `uuid_displace …`, `uuid_audio_fork …`. Without tokens. */
+  /** What it was ordered beside what every call needs: `uuid_displace …`, `uuid_audio …`, `uuid_audio_fork …`. Without tokens. */
   readonly orders: readonly string[];
   readonly channels: readonly DoubleChannel[];
   /** Resolves when `holds` does, looked at whenever something was ordered or a channel came or went. */
@@ -191,7 +191,7 @@ class Double implements FreeswitchDouble {
     const [command = '', ...rest] = line.split(' ');
     // FreeSWITCH's own way to say what parts the arguments.
     const args = rest[0]?.startsWith('^^|') === true ? separated(rest.join(' ').slice(3)) : rest;
-    if (['uuid_displace', 'uuid_audio_fork'].includes(command)) this.orders.push([command, ...args].filter((arg) => !/^wss?:/u.test(arg)).join(' '));
+    if (['uuid_displace', 'uuid_audio', 'uuid_audio_fork'].includes(command)) this.orders.push([command, ...args].filter((arg) => !/^wss?:/u.test(arg)).join(' '));
     const body = this.#do(command, args);
     socket.write(`Content-Type: api/response\nContent-Length: ${Buffer.byteLength(body)}\n\n${body}`);
     if (channel !== undefined) this.#told();
@@ -217,15 +217,15 @@ class Double implements FreeswitchDouble {
         if (channel === undefined) return '-ERR Operation Failed\n';
         return (second === 'start' ? channel.fork(third, fourth, bug, metadata) : channel.unfork(third)) ? '+OK Success\n' : '-ERR Operation Failed\n';
       case 'uuid_displace':
-        if (channel === undefined) return '-ERR No such channel!\n';
-        // What cannot be opened costs the call.
-        if (second === 'start' && !existsSync(third)) {
-          if (channel.dialog !== undefined) void hangUp(channel.dialog);
-          return '-ERR\n';
-        }
-        if (second === 'start') channel.displaced.set(third, readFileSync(third));
-        else if (!channel.displaced.delete(third)) return '-ERR Operation Failed\n';
+        if (channel === undefined) return '-ERR Cannot locate session!\n';
+        if (second === 'start' && (!existsSync(third) || channel.displaced.has(third))) return '-ERR Cannot displace session!\n';
+        if (second === 'start') channel.displaced.set(third, { mixed: args[4]?.includes('m') === true });
+        else if (!channel.displaced.delete(third)) return '-ERR Cannot stop displace session!\n';
         return '+OK Success\n';
+      case 'uuid_audio':
+        if (channel === undefined) return '-ERR No such channel!\n';
+        channel.muted = second === 'start';
+        return '+OK\n';
       default: return '-ERR command not found\n';
     }
   }
@@ -269,11 +269,13 @@ class JitterBuffer {
 
 export class DoubleChannel {
   readonly uuid = randomUUID();
-  readonly displaced = new Map<string, Buffer>();
+  readonly displaced = new Map<string, { readonly mixed: boolean }>();
   readonly #forks = new Map<string, Fork>();
   #version = 0;
   #remote: { address: string; port: number } | undefined;
   other: DoubleChannel | undefined;
+  /** Its party is not to hear the other one. */
+  muted = false;
   /** Its party was not said to send and hear. */
   held = false;
   dialog: SipDialog | undefined;
@@ -282,8 +284,9 @@ export class DoubleChannel {
   constructor(readonly rtp: UdpSocket, private readonly onChange: () => void) {
     rtp.on('message', (packet) => {
       const { other } = this;
-      if (other === undefined) return;
-      other.send(packet);
+      // What displaces without being mixed silences its own party too.
+      if (other === undefined || [...this.displaced.values()].some(({ mixed }) => !mixed)) return;
+      if (!other.muted) other.send(packet);
       const read = isRtcp(packet) ? 'malformed' : parseRtp(packet);
       if (typeof read === 'string' || read.payloadType !== 0) return;
       const samples = new Int16Array(read.payload.length);

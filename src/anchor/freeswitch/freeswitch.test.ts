@@ -231,9 +231,28 @@ t.test('announcements are files that FreeSWITCH plays: to whom, how, and in whos
   t.match(wav, { sampleRate: 16_000, channels: 1, bitsPerSample: 16, format: 'pcm' });
   t.equal(typeof wav === 'string' ? 0 : wav.data.length, 2 * 1_600);
   t.strictSame(await call.play({ sound: short, to: ['callee'], over: 'replace', meanwhile: 'silence' }).ended, { callee: 'played' });
-  await double.until(() => double.orders.length === 6);
-  t.strictSame(named(2).sort(), ['uuid_displace CALLEE start FILE 0', 'uuid_displace CALLEE stop FILE', 'uuid_displace CALLER start FILE 0', 'uuid_displace CALLER stop FILE']);
-  t.equal(new Set(double.orders.slice(2).map((order) => order.split(' ')[3])).size, 2, 'the other hears a file of silence');
+  await double.until(() => double.orders.length === 8);
+  const orders = named(2);
+  t.strictSame(
+    orders.filter((order) => order.includes('CALLEE')),
+    ['uuid_audio CALLEE start write mute 1', 'uuid_displace CALLEE start FILE 0 mux', 'uuid_displace CALLEE stop FILE', 'uuid_audio CALLEE stop'],
+    'what is added after the silence stays',
+  );
+  t.strictSame(orders.filter((order) => order.includes('CALLER')), ['uuid_audio CALLER start write mute 1', 'uuid_audio CALLER stop']);
+});
+
+t.test('who hears a sound in place of the other party is heard all the while', async (t) => {
+  const { call, double, caller, callee } = await openCall(t, { sounds: { dir: join(t.testdir(), 'sounds') } });
+  const { forCaller, forCallee } = await callBetween(call, caller, callee);
+  const playing = call.play({ sound: sound(60_000), to: ['caller'], over: 'replace' });
+  await double.until(() => double.orders.length === 2);
+  callee.send('unheard', forCallee.port);
+  caller.send('heard', forCaller.port);
+  t.strictSame(await callee.heard(1), ['heard']);
+  playing.stop();
+  await double.until(() => double.orders.length === 4);
+  callee.send('heard again', forCallee.port);
+  t.strictSame(await caller.heard(1), ['heard again']);
 });
 
 t.test('a sound that is stopped, and one that another takes the place of, are cut', async (t) => {
@@ -250,7 +269,7 @@ t.test('a sound that is stopped, and one that another takes the place of, are cu
   await double.until(() => double.channels.every(({ displaced }) => displaced.size === 0));
 });
 
-t.test('a file that FreeSWITCH does not see is not played, for that would cost the call', async (t) => {
+t.test('a file that FreeSWITCH does not see is not played, which could cost the call', async (t) => {
   const { call, double, caller, callee } = await openCall(t, { sounds: { dir: join(t.testdir(), 'sounds'), seenAs: '/nowhere' } });
   const { forCaller } = await callBetween(call, caller, callee);
   t.strictSame(await call.play({ sound: sound(100), to: ['caller'], over: 'mix' }).ended, { caller: 'failed' });

@@ -6,7 +6,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { clip, encodeWavHeader, Sound } from '../../media/index.js';
+import { encodeWavHeader, type Sound } from '../../media/index.js';
 
 /** Enough for G.722; FreeSWITCH brings it to the rate of a call. */
 const sampleRate = 16_000;
@@ -21,7 +21,6 @@ export interface SoundFolder {
 export class SoundFiles {
   readonly #folder: SoundFolder;
   readonly #paths = new WeakMap<Sound, Promise<string>>();
-  readonly #silences = new Map<number, Sound>();
 
   constructor(folder: SoundFolder) {
     this.#folder = folder;
@@ -37,17 +36,6 @@ export class SoundFiles {
       path.catch(() => this.#paths.delete(sound));
     }
     return path;
-  }
-
-  /** As long as another sound, so that there are no more of them than sounds. */
-  silence({ audio: { durationMs } }: Sound): Sound {
-    const ms = Math.ceil(durationMs);
-    let silence = this.#silences.get(ms);
-    if (silence === undefined) {
-      silence = new Sound(clip(new Int16Array((ms * sampleRate) / 1_000), sampleRate));
-      this.#silences.set(ms, silence);
-    }
-    return silence;
   }
 
   async #write({ audio }: Sound): Promise<string> {

@@ -1,8 +1,9 @@
 /**
- * What is played in one call: uuid_displace puts a file's samples into what an endpoint sends, with the other party's
- * audio or in its place.
+ * What is played in one call: uuid_displace adds a file's samples to what an endpoint sends, and uuid_audio silences
+ * the other party in it before, where a sound is to be in its place. uuid_displace alone (without "mux") would also
+ * silence what the party itself says, for the other party and in the copies.
  *
- * FreeSWITCH hangs up a call that is to play a file which it cannot open, so it is asked before whether it sees it.
+ * A file that FreeSWITCH cannot open may cost the call (DISPLACE_HANGUP_ON_ERROR), so it is asked before whether it sees it.
  * That a sound has been heard it does not say: it has when its time is over.
  *
  * Owns       who is played what, and when it is over.
@@ -24,6 +25,8 @@ export interface SoundsOptions {
   readonly client: () => MediaServerClient | undefined;
 }
 
+type Order = readonly [command: 'uuid_audio' | 'uuid_displace', ...args: string[]];
+
 interface Sounding {
   readonly cut: () => void;
 }
@@ -44,7 +47,7 @@ export class SoundsInCall {
     if (files === undefined) return playsNothing(play);
     const parts = to.map((side) => ({ side, ...this.#playTo(side, files.path(sound), sound.audio.durationMs, over === 'mix') }));
     // A side that is not played to is to hear nothing.
-    const silenced = meanwhile !== 'silence' ? [] : sides.filter((side) => !to.includes(side) && to.includes(otherSide(side))).map((side) => this.#playTo(side, files.path(files.silence(sound)), sound.audio.durationMs, false));
+    const silenced = meanwhile !== 'silence' ? [] : sides.filter((side) => !to.includes(side) && to.includes(otherSide(side))).map((side) => this.#playTo(side, undefined, sound.audio.durationMs, false));
     const ended = Promise.all(parts.map(async ({ side, ended }) => [side, await ended] as const)).then((all) => Object.fromEntries(all) as PlayEnd);
     const stop = (): void => {
       for (const { cut } of [...parts, ...silenced]) cut();
@@ -58,12 +61,13 @@ export class SoundsInCall {
     for (const side of sides) this.#now[side]?.cut();
   }
 
-  #playTo(side: Side, path: Promise<string>, durationMs: number, mixed: boolean): Sounding & { readonly ended: Promise<PlayOutcome> } {
+  /** @param path of what is played; undefined: silence */
+  #playTo(side: Side, path: Promise<string> | undefined, durationMs: number, mixed: boolean): Sounding & { readonly ended: Promise<PlayOutcome> } {
     this.#now[side]?.cut();
     let outcome: PlayOutcome | undefined;
     const over = (): boolean => outcome !== undefined;
     let timer: NodeJS.Timeout | undefined;
-    let begun: string | undefined;
+    const undo: Order[] = [];
     let tell: (outcome: PlayOutcome) => void = () => undefined;
     const ended = new Promise<PlayOutcome>((resolve) => (tell = resolve));
     const finish = (came: PlayOutcome): void => {
@@ -71,12 +75,12 @@ export class SoundsInCall {
       outcome = came;
       clearTimeout(timer);
       if (this.#now[side] === sounding) this.#now[side] = undefined;
-      if (begun !== undefined) this.#order(side, 'stop', begun);
+      for (const order of undo) this.#order(side, order);
       tell(came);
     };
     const sounding: Sounding = { cut: () => finish('cut') };
     this.#now[side] = sounding;
-    path.catch(() => undefined);
+    path?.catch(() => undefined);
     this.#inTurn(side, async () => {
       const [endpoint, client] = [this.#options.endpoint(side), this.#options.client()];
       if (over()) return;
@@ -85,24 +89,31 @@ export class SoundsInCall {
         return;
       }
       const file = await path;
-      if (!(await client.sees(file))) throw new Error('FreeSWITCH does not see the file');
+      if (file !== undefined && !(await client.sees(file))) throw new Error('FreeSWITCH does not see the file');
       if (over()) return;
-      begun = file;
-      await this.#command(endpoint, client, ['start', file, '0', ...(mixed ? ['mux'] : [])]);
+      // Silence comes first: what is added after it stays.
+      if (!mixed) {
+        undo.push(['uuid_audio', 'stop']);
+        await this.#command(endpoint, client, ['uuid_audio', 'start', 'write', 'mute', '1']);
+      }
+      if (file !== undefined && !over()) {
+        undo.unshift(['uuid_displace', 'stop', file]);
+        await this.#command(endpoint, client, ['uuid_displace', 'start', file, '0', 'mux']);
+      }
       if (!over()) timer = setTimeout(() => finish('played'), durationMs + lastPacketsMs);
     }).catch(() => finish('failed'));
     return { cut: sounding.cut, ended };
   }
 
-  #order(side: Side, what: 'stop', file: string): void {
+  #order(side: Side, order: Order): void {
     const [endpoint, client] = [this.#options.endpoint(side), this.#options.client()];
     if (endpoint === undefined || client === undefined) return;
     // One that has come to its end is gone already.
-    this.#inTurn(side, () => this.#command(endpoint, client, [what, file])).catch(() => undefined);
+    this.#inTurn(side, () => this.#command(endpoint, client, order)).catch(() => undefined);
   }
 
-  async #command(endpoint: Mrf.Endpoint, client: MediaServerClient, args: readonly string[]): Promise<void> {
-    const answer = await client.within(endpoint.api('uuid_displace', [endpoint.uuid, ...args]), 'uuid_displace');
+  async #command(endpoint: Mrf.Endpoint, client: MediaServerClient, [command, ...args]: Order): Promise<void> {
+    const answer = await client.within(endpoint.api(command, [endpoint.uuid, ...args]), command);
     if (!answer.getBody().startsWith('+OK')) throw new Error('FreeSWITCH does not play it');
   }
 
