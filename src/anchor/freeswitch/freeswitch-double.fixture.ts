@@ -31,6 +31,8 @@ export interface DoubleOptions {
   readonly connectsBack?: boolean;
   /** True: its dialplan does not forbid SRTP, so what it offers by itself has a line with and one without. */
   readonly offersSrtp?: boolean;
+  /** More are refused for now. */
+  readonly mostChannels?: number;
   /** How many re-INVITEs cross one of its own, and are refused for it (RFC 3261 §14.2). */
   readonly crossings?: number;
 }
@@ -65,6 +67,7 @@ class Double implements FreeswitchDouble {
   readonly #modules: readonly string[];
   readonly #connectsBack: boolean;
   readonly #offersSrtp: boolean;
+  readonly #mostChannels: number;
   #crossings: number;
   readonly #channels = new Map<string, DoubleChannel>();
   readonly #sockets = new Set<Socket>();
@@ -78,9 +81,10 @@ class Double implements FreeswitchDouble {
   #dead = false;
   port = 0;
 
-  constructor({ secret = 'known-to-both', profile = 'drachtio_mrf', modules = ['mod_audio_fork'], connectsBack = true, offersSrtp = false, crossings = 0 }: DoubleOptions) {
+  constructor({ secret = 'known-to-both', profile = 'drachtio_mrf', modules = ['mod_audio_fork'], connectsBack = true, offersSrtp = false, mostChannels = Infinity, crossings = 0 }: DoubleOptions) {
     this.#connectsBack = connectsBack;
     this.#offersSrtp = offersSrtp;
+    this.#mostChannels = mostChannels;
     this.#crossings = crossings;
     this.secret = secret;
     this.#profile = profile;
@@ -143,6 +147,10 @@ class Double implements FreeswitchDouble {
     const audio = offer === undefined || typeof offer === 'string' ? undefined : offer.media[0];
     if (offer !== undefined && audio?.codecs.some(({ name }) => name === 'PCMU') !== true) {
       response.send(488);
+      return;
+    }
+    if (this.#channels.size >= this.#mostChannels) {
+      response.send(503, 'Maximum Calls In Progress', { headers: { 'Retry-After': '300' } });
       return;
     }
     const channel = new DoubleChannel(await openRtp(), () => this.#told());

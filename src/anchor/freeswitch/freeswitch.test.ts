@@ -303,6 +303,26 @@ t.test('of two FreeSWITCHes one dies: new calls go to the other, and it is told'
   t.match(anchor.health(), { ok: true, detail: '1 of 2 FreeSWITCHes answer' });
 });
 
+t.test('one that takes no more calls is there all the same: the next is asked, and it is not told as lost', async (t) => {
+  const [full, other] = [await startDouble(t, { mostChannels: 0 }), await startDouble(t)];
+  const { anchor, changes } = await open(t, [full, other]);
+  await anchor.openCall('a').exchange('caller', sdpOf(4_000));
+  t.equal(other.channels.length, 2);
+  await other.kill();
+  await t.rejects(anchor.openCall('b').exchange('caller', sdpOf(4_000)), { code: /ANCHOR_/u });
+  t.strictSame(changes, [`127.0.0.1:${other.port} down`]);
+});
+
+t.test('many calls that begin at once are no leak', async (t) => {
+  const warnings: string[] = [];
+  const note = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', note);
+  t.teardown(() => process.off('warning', note));
+  const { anchor } = await open(t, [await startDouble(t)]);
+  await Promise.all(Array.from({ length: 12 }, (_, n) => anchor.openCall(`call ${n}`).exchange('caller', sdpOf(4_000 + 2 * n))));
+  t.strictSame(warnings, []);
+});
+
 t.test('where none answers a call is told so in time; pings find one that comes', async (t) => {
   const port = await freePort();
   const { anchor, changes, changed } = await open(t, [{ host: loopback, port, secret: 'known-to-both' }], { pingMs: 100 });

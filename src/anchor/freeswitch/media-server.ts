@@ -12,6 +12,7 @@ import { createServer, type Socket } from 'node:net';
 import Mrf from 'drachtio-fsmrf';
 import type Srf from 'drachtio-srf';
 import { Failure, messageOf } from '../../errors/index.js';
+import type { SipResponse } from '../../sip/index.js';
 import type { ServerClient } from '../server-pool.js';
 import { checkEventSocket, type EventSocketAddress } from './event-socket-check.js';
 import { PendingEndpoint } from './pending-endpoint.js';
@@ -140,6 +141,8 @@ export class MediaServerClient implements ServerClient {
         throw this.#unreachable('is not asked any more');
       }
       this.#server = server;
+      // Each endpoint that is being made listens, and many may be at once.
+      server.setMaxListeners(0);
       server.once('end', () => {
         if (this.#server === server) this.#server = undefined;
         release(server);
@@ -174,8 +177,10 @@ export class MediaServerClient implements ServerClient {
 
   #failureOf(error: unknown, what: string): Failure {
     if (error instanceof Failure) return error;
-    const { status } = error as { status?: unknown };
+    const { status, res } = error as { status?: unknown; res?: SipResponse };
     if (typeof status === 'number' && sdpStatuses.has(status)) return new Failure('SDP_UNUSABLE', `FreeSWITCH cannot take that SDP: ${status}`, { cause: error, facts: { status } });
+    // With Retry-After it is FreeSWITCH's own (RFC 3261 §21.5.4), which is there: its sessions-per-second or max-sessions is reached.
+    if (status === 503 && res?.has('Retry-After') === true) return new Failure('ANCHOR_REFUSED', `${this.#where} takes no more calls now: see sessions-per-second and max-sessions in its switch.conf.xml`, { cause: error });
     // 503 of the edge: nobody answers at that address.
     if (status === 408 || status === 503 || /timeout|too early|no longer active/iu.test(messageOf(error))) return this.#unreachable(`did not take ${what}: ${messageOf(error)}`, error);
     return new Failure('ANCHOR_REFUSED', `${this.#where} refused ${what}: ${typeof status === 'number' ? status : messageOf(error).trim()}`, { cause: error });
