@@ -14,7 +14,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Mrf from 'drachtio-fsmrf';
 import { Failure } from '../../errors/index.js';
 import { hangUp, readSdp, requestInDialog, type DialogResponse, type SdpDirection, type SdpMedia } from '../../sip/index.js';
-import { otherSide, sides, type AnchoredCall, type CallFork, type DigitListener, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
+import { otherSide, sides, type AnchoredCall, type DigitListener, type Play, type Playing, type Side } from '../door.js';
+import { InTurn } from '../in-turn.js';
+import { OrderedForks } from '../ordered-forks.js';
 import type { Seat, ServerPool } from '../server-pool.js';
 import { FreeswitchFork } from './freeswitch-fork.js';
 import { carriedAudio, passedOn } from './media-description.js';
@@ -49,7 +51,7 @@ const byeWithinMs = 2_000;
 const glareMs = 50;
 const glaresMost = 10;
 
-export class FreeswitchCall implements AnchoredCall {
+export class FreeswitchCall extends OrderedForks<FreeswitchFork> implements AnchoredCall {
   readonly #options: FreeswitchCallOptions;
   #seat: Seat<MediaServerClient> | undefined;
   #client: MediaServerClient | undefined;
@@ -57,15 +59,14 @@ export class FreeswitchCall implements AnchoredCall {
   /** What a side said last: what is repeated changes nothing. */
   readonly #passed: Partial<Record<Side, { readonly sdp: string; readonly audio: SdpMedia }>> = {};
   #bridged = false;
-  readonly #forks: FreeswitchFork[] = [];
   readonly #sounds: SoundsInCall;
-  #paused = false;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
   #closing: Promise<void> | undefined;
 
   constructor(options: FreeswitchCallOptions) {
+    super();
     this.#options = options;
-    this.#addFork(sides);
+    this.openFork(sides);
     this.#sounds = new SoundsInCall({
       files: options.soundFiles,
       endpoint: (side) => (this.#closing === undefined ? this.#ends?.[side].endpoint : undefined),
@@ -80,7 +81,7 @@ export class FreeswitchCall implements AnchoredCall {
     if (typeof sdp === 'string') throw new Failure('SDP_UNUSABLE', `the SDP of the ${from} cannot be read: ${sdp}`, { facts: { reason: sdp } });
     const audio = carriedAudio(sdp, text);
     if (typeof audio === 'string') throw new Failure('SDP_UNUSABLE', `the SDP of the ${from} cannot be anchored: ${audio}`);
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       this.#checkRuns();
       if (this.#ends === undefined) await this.#open(from, text);
       else if (this.#passed[from]?.sdp !== text) await this.#tell(from, text);
@@ -88,34 +89,6 @@ export class FreeswitchCall implements AnchoredCall {
       await this.#bridge();
       return this.#goesOn(otherSide(from), audio.direction);
     });
-  }
-
-  recordingOffer(): Promise<RecordingOffer | undefined> {
-    return this.#own.recordingOffer();
-  }
-
-  startFork(answer: string): Promise<void> {
-    return this.#own.startFork(answer);
-  }
-
-  stopFork(): Promise<void> {
-    return this.#own.stopFork();
-  }
-
-  openFork(of: readonly Side[]): CallFork {
-    return this.#addFork(of);
-  }
-
-  async pauseFork(): Promise<void> {
-    if (this.#paused) return;
-    this.#paused = true;
-    await Promise.all(this.#forks.map((fork) => fork.stopFork()));
-  }
-
-  /** Copies go on with the next recording offer and its answer. */
-  resumeFork(): Promise<void> {
-    this.#paused = false;
-    return Promise.resolve();
   }
 
   play(play: Play): Playing {
@@ -131,7 +104,7 @@ export class FreeswitchCall implements AnchoredCall {
     this.#sounds.end();
     try {
       // FreeSWITCH ends copies and sounds with their channel.
-      await this.#inTurn(() => this.#hangUp(Object.values(this.#ends ?? {}).map(({ endpoint }) => endpoint)));
+      await this.#turns.run(() => this.#hangUp(Object.values(this.#ends ?? {}).map(({ endpoint }) => endpoint)));
     } finally {
       this.#seat?.leave();
       this.#options.onClosed();
@@ -212,29 +185,21 @@ export class FreeswitchCall implements AnchoredCall {
     await Promise.race([Promise.allSettled(endpoints.map(({ dialog }) => hangUp(dialog))), delay(byeWithinMs, undefined, { ref: false })]);
   }
 
-  get #own(): FreeswitchFork {
-    const [own] = this.#forks;
-    assert(own !== undefined, 'each call has one from its beginning');
-    return own;
-  }
-
-  #addFork(of: readonly Side[]): FreeswitchFork {
-    const fork = new FreeswitchFork(
+  protected makeFork(of: readonly Side[], number: number): FreeswitchFork {
+    return new FreeswitchFork(
       {
         sessionId: this.#options.sessionId,
         origin: this.#options.origin,
         withinMs: this.#options.withinMs,
         audio: () => this.#audio(),
-        paused: () => this.#paused,
+        paused: () => this.paused,
         endpoint: (side) => this.#ends?.[side].endpoint,
         client: () => this.#client,
-        inTurn: (act) => this.#inTurn(act),
+        inTurn: this.#turns.run,
       },
       of,
-      this.#forks.length,
+      number,
     );
-    this.#forks.push(fork);
-    return fork;
   }
 
   /** What both parties said of their audio last; undefined while one has not, and after the end. */
@@ -244,11 +209,6 @@ export class FreeswitchCall implements AnchoredCall {
     return { caller: caller.audio, callee: callee.audio };
   }
 
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(act, act);
-    this.#last = next.catch(() => undefined);
-    return next;
-  }
 }
 
 /** Why what FreeSWITCH offers by itself cannot go on to a party, who would be asked for what the other has not. */

@@ -11,6 +11,7 @@
  */
 import type Mrf from 'drachtio-fsmrf';
 import { otherSide, sides, type Play, type PlayEnd, type Playing, type PlayOutcome, type Side } from '../door.js';
+import { InTurn } from '../in-turn.js';
 import { playsNothing } from '../plays-nothing.js';
 import type { MediaServerClient } from './media-server.js';
 import type { SoundFiles } from './sound-files.js';
@@ -35,7 +36,7 @@ export class SoundsInCall {
   readonly #options: SoundsOptions;
   readonly #now: Record<Side, Sounding | undefined> = { caller: undefined, callee: undefined };
   /** Commands to an endpoint go one after the other. */
-  readonly #last: Record<Side, Promise<unknown>> = { caller: Promise.resolve(), callee: Promise.resolve() };
+  readonly #turns: Readonly<Record<Side, InTurn>> = { caller: new InTurn(), callee: new InTurn() };
 
   constructor(options: SoundsOptions) {
     this.#options = options;
@@ -81,7 +82,7 @@ export class SoundsInCall {
     const sounding: Sounding = { cut: () => finish('cut') };
     this.#now[side] = sounding;
     path?.catch(() => undefined);
-    this.#inTurn(side, async () => {
+    this.#turns[side].run(async () => {
       const [endpoint, client] = [this.#options.endpoint(side), this.#options.client()];
       if (over()) return;
       if (endpoint === undefined || client === undefined) {
@@ -109,17 +110,11 @@ export class SoundsInCall {
     const [endpoint, client] = [this.#options.endpoint(side), this.#options.client()];
     if (endpoint === undefined || client === undefined) return;
     // One that has come to its end is gone already.
-    this.#inTurn(side, () => this.#command(endpoint, client, order)).catch(() => undefined);
+    this.#turns[side].run(() => this.#command(endpoint, client, order)).catch(() => undefined);
   }
 
   async #command(endpoint: Mrf.Endpoint, client: MediaServerClient, [command, ...args]: Order): Promise<void> {
     const answer = await client.within(endpoint.api(command, [endpoint.uuid, ...args]), command);
     if (!answer.getBody().startsWith('+OK')) throw new Error('FreeSWITCH does not play it');
-  }
-
-  #inTurn(side: Side, act: () => Promise<void>): Promise<void> {
-    const next = this.#last[side].then(act, act);
-    this.#last[side] = next.catch(() => undefined);
-    return next;
   }
 }

@@ -5,10 +5,11 @@
  *
  * Unlike the relay, rtpengine keeps no packets: copies begin when the recorder has answered, and again after a pause.
  */
-import assert from 'node:assert/strict';
 import { Failure } from '../../errors/index.js';
 import { readSdp, type Sdp } from '../../sip/index.js';
-import { otherSide, sides, type AnchoredCall, type CallFork, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
+import { otherSide, sides, type AnchoredCall, type Play, type Playing, type Side } from '../door.js';
+import { InTurn } from '../in-turn.js';
+import { OrderedForks } from '../ordered-forks.js';
 import { playsNothing } from '../plays-nothing.js';
 import type { Seat, ServerPool } from '../server-pool.js';
 import type { NgClient } from './ng-client.js';
@@ -26,24 +27,22 @@ export interface RtpengineCallOptions {
   readonly onClosed: () => void;
 }
 
-export class RtpengineCall implements AnchoredCall {
+export class RtpengineCall extends OrderedForks<RtpengineFork> implements AnchoredCall {
   readonly #options: RtpengineCallOptions;
   #seat: Seat<NgClient> | undefined;
   /** Whose offer has no answer yet. */
   #offerer: Side | undefined;
   /** What a side said last, and how it went on: a repeated answer is no new offer. */
   readonly #passed: Partial<Record<Side, { readonly sdp: string; readonly went: string }>> = {};
-  /** One for each recorder; the first is the call's own. */
-  readonly #forks: RtpengineFork[] = [];
   /** That the parties have agreed on; undefined where they speak in clear. */
   #suite: string | undefined;
-  #paused = false;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
   #closing: Promise<void> | undefined;
 
   constructor(options: RtpengineCallOptions) {
+    super();
     this.#options = options;
-    this.#addFork(sides);
+    this.openFork(sides);
   }
 
   async exchange(from: Side, sdp: string): Promise<string> {
@@ -51,7 +50,7 @@ export class RtpengineCall implements AnchoredCall {
     const read = readSdp(sdp);
     if (read === 'no-media') return sdp;
     if (typeof read === 'string') throw new Failure('SDP_UNUSABLE', `the SDP of the ${from} cannot be read: ${read}`, { facts: { reason: read } });
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const before = this.#passed[from];
       if (before?.sdp === sdp && this.#offerer === undefined) return before.went;
       const answers = this.#offerer === otherSide(from);
@@ -61,37 +60,9 @@ export class RtpengineCall implements AnchoredCall {
       this.#offerer = answers ? undefined : from;
       if (answers) this.#suite = suiteOf(read);
       this.#passed[from] = { sdp, went };
-      for (const fork of this.#forks) fork.changed();
+      for (const fork of this.forks) fork.changed();
       return went;
     });
-  }
-
-  recordingOffer(): Promise<RecordingOffer | undefined> {
-    return this.#own.recordingOffer();
-  }
-
-  startFork(answer: string): Promise<void> {
-    return this.#own.startFork(answer);
-  }
-
-  stopFork(): Promise<void> {
-    return this.#own.stopFork();
-  }
-
-  openFork(of: readonly Side[]): CallFork {
-    return this.#addFork(of);
-  }
-
-  async pauseFork(): Promise<void> {
-    if (this.#paused) return;
-    this.#paused = true;
-    await Promise.all(this.#forks.map((fork) => fork.stopFork()));
-  }
-
-  /** Copies go on with the next recording offer and its answer. */
-  resumeFork(): Promise<void> {
-    this.#paused = false;
-    return Promise.resolve();
   }
 
   /** rtpengine plays beside what the other party says, or keeps that from the copies too: not a way to be had. It is told. */
@@ -106,7 +77,7 @@ export class RtpengineCall implements AnchoredCall {
 
   async #close(): Promise<void> {
     try {
-      await this.#inTurn(async () => {
+      await this.#turns.run(async () => {
         if (this.#seat !== undefined) await this.#ask({ command: 'delete' });
       });
     } catch {
@@ -117,28 +88,20 @@ export class RtpengineCall implements AnchoredCall {
     }
   }
 
-  get #own(): RtpengineFork {
-    const [own] = this.#forks;
-    assert(own !== undefined, 'each call has one from its beginning');
-    return own;
-  }
-
-  #addFork(of: readonly Side[]): RtpengineFork {
-    const fork = new RtpengineFork(
+  protected makeFork(of: readonly Side[], number: number): RtpengineFork {
+    return new RtpengineFork(
       {
         isOpen: () => sides.every((side) => this.#passed[side] !== undefined) && this.#closing === undefined,
-        paused: () => this.#paused,
+        paused: () => this.paused,
         suite: () => this.#suite,
         ask: (command) => this.#ask(command),
-        inTurn: (act) => this.#inTurn(act),
+        inTurn: this.#turns.run,
         origin: this.#options.origin,
         decrypt: this.#options.decrypt,
       },
       of,
-      this.#forks.length,
+      number,
     );
-    this.#forks.push(fork);
-    return fork;
   }
 
   async #ask(command: NgCommand): Promise<NgAnswer> {
@@ -149,11 +112,6 @@ export class RtpengineCall implements AnchoredCall {
     return answer;
   }
 
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(act, act);
-    this.#last = next.catch(() => undefined);
-    return next;
-  }
 }
 
 const suiteOf = ({ media }: Sdp): string | undefined => suiteIn(media.find(({ kind, port }) => kind === 'audio' && port !== 0));

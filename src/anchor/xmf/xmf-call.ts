@@ -10,6 +10,7 @@
 import { Failure } from '../../errors/index.js';
 import { encodeRecordingOffer, readSdp, type SdpMedia } from '../../sip/index.js';
 import { sides, type AnchoredCall, type CallFork, type Play, type Playing, type RecordingOffer, type Side } from '../door.js';
+import { InTurn } from '../in-turn.js';
 import { offeredStreams } from '../offered-streams.js';
 import { playsNothing } from '../plays-nothing.js';
 import type { Connection, Connections } from './connections.js';
@@ -50,7 +51,7 @@ export class XmfCall implements AnchoredCall {
   #paused = false;
   #closed = false;
   #running: { readonly connection: Connection; readonly places: string } | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(options: XmfCallOptions) {
     this.#options = options;
@@ -91,11 +92,11 @@ export class XmfCall implements AnchoredCall {
     });
     if (ofCaller === undefined || ofCallee === undefined) throw new Failure('SIPREC_UNUSABLE', 'the recorder does not take both parties, and a Cisco gateway copies both or none');
     if ([ofCaller, ofCallee].some(({ address }) => !/^\d+\.\d+\.\d+\.\d+$/u.test(address))) throw new Failure('SIPREC_UNUSABLE', 'the recorder takes media on IPv6, and a Cisco gateway copies to IPv4 only');
-    await this.#inTurn(() => this.#start(ofCaller, ofCallee));
+    await this.#turns.run(() => this.#start(ofCaller, ofCallee));
   }
 
   stopFork(): Promise<void> {
-    return this.#inTurn(() => this.#stop());
+    return this.#turns.run(() => this.#stop());
   }
 
   openFork(): CallFork {
@@ -157,11 +158,5 @@ export class XmfCall implements AnchoredCall {
     this.#running = undefined;
     if (running === undefined) return;
     await this.#options.gateway(running.connection.gateway)?.endFork(running.connection);
-  }
-
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(act, act);
-    this.#last = next.catch(() => undefined);
-    return next;
   }
 }
