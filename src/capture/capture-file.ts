@@ -4,6 +4,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { diskThread } from './disk-thread.js';
 
 /** What a writer needs of a file; errors are those of node's fs. */
 export interface CaptureFile {
@@ -23,13 +24,12 @@ export async function createCaptureFile(path: string): Promise<CaptureFile> {
 /** A capture file on a handle that is now its own, in `folder`. */
 export function captureFileOn(handle: FileHandle, folder: string): CaptureFile {
   let named = false;
+  let writing: Promise<unknown> = Promise.resolve();
   return {
-    async write(bytes) {
-      // One write(2) as a rule; a disk about to be full may take fewer bytes.
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
-        done += bytesWritten;
-      }
+    write(bytes) {
+      const written = diskThread.write(handle.fd, bytes);
+      writing = written.catch(() => undefined);
+      return written;
     },
     async sync() {
       await handle.datasync();
@@ -42,6 +42,10 @@ export function captureFileOn(handle: FileHandle, folder: string): CaptureFile {
       }
       named = true;
     },
-    close: () => handle.close(),
+    async close() {
+      // Another file may come by its descriptor.
+      await writing;
+      await handle.close();
+    },
   };
 }

@@ -1,4 +1,5 @@
 export type { CaptureCodec, CaptureControl, CaptureEvent, CaptureStream } from './event.js';
+export { diskThread } from './disk-thread.js';
 export type { CaptureRecord } from './format.js';
 export { readCapture, type CaptureOutcome, type CaptureReading, type CutCause } from './reader.js';
 export {

@@ -5,6 +5,7 @@
  * Leaves to  RecordingSession each session; recover.ts what a recorder that died has left.
  */
 import { mkdir } from 'node:fs/promises';
+import { diskThread } from '../capture/index.js';
 import { messageOf } from '../errors/index.js';
 import { SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openDatagrams, PortPool } from '../udp/index.js';
@@ -25,6 +26,7 @@ export interface Recorder {
 export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
   const { settings, sip, log, metrics } = options;
   await mkdir(options.captureDir, { recursive: true, mode: 0o700 });
+  diskThread.start();
   const context: RecorderContext = {
     ...options,
     ports: new PortPool(settings.media.ports[0], settings.media.ports[1]),

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { DiskThread } from './disk-thread.js';
+
+t.test('what many files are given is in each of them, whole and in order', async (t) => {
+  const dir = t.testdir();
+  const disk = new DiskThread();
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 6 }), { minLength: 1, maxLength: 20 }), async (files) => {
+      run += 1;
+      const paths = files.map((_, n) => join(dir, `${run}-${n}`));
+      await Promise.all(
+        files.map(async (parts, n) => {
+          const handle = await open(paths[n] ?? '', 'ax');
+          for (const part of parts) await disk.write(handle.fd, part);
+          await handle.close();
+        }),
+      );
+      return files.every((parts, n) => readFileSync(paths[n] ?? '').equals(Buffer.concat(parts)));
+    }),
+    { numRuns: 25 },
+  );
+  await disk.worker?.terminate();
+});
+
+t.test('what is given is copied before its owner has it again', async (t) => {
+  const disk = new DiskThread();
+  const path = join(t.testdir(), 'f');
+  const handle = await open(path, 'ax');
+  const bytes = Buffer.from('one');
+  const written = disk.write(handle.fd, bytes);
+  await Promise.resolve();
+  bytes.fill('x');
+  await written;
+  t.equal(readFileSync(path, 'latin1'), 'one');
+  await handle.close();
+  await disk.worker?.terminate();
+});
+
+t.test('a file that cannot be written fails alone, with what the system said', async (t) => {
+  const disk = new DiskThread();
+  const path = join(t.testdir(), 'f');
+  const [full, fine] = [await open('/dev/full', 'w'), await open(path, 'ax')];
+  const outcomes = await Promise.allSettled([disk.write(full.fd, Buffer.from('lost')), disk.write(fine.fd, Buffer.from('kept')), disk.write(-1, Buffer.from('x'))]);
+  t.match(outcomes, [{ status: 'rejected', reason: { code: 'ENOSPC', syscall: 'write' } }, { status: 'fulfilled' }, { status: 'rejected' }]);
+  t.equal(readFileSync(path, 'latin1'), 'kept');
+  await Promise.all([full.close(), fine.close()]);
+  await disk.worker?.terminate();
+});
+
+t.test('when the thread dies what is under way has failed, and the next write starts another', async (t) => {
+  const disk = new DiskThread();
+  const path = join(t.testdir(), 'f');
+  const handle = await open(path, 'ax');
+  await disk.write(handle.fd, Buffer.from('one'));
+  const first = disk.worker;
+  const lost = disk.write(handle.fd, Buffer.from('two'));
+  const died = first?.terminate();
+  await Promise.allSettled([lost, died]);
+  await disk.write(handle.fd, Buffer.from('three'));
+  t.not(disk.worker, first);
+  t.match(readFileSync(path, 'latin1'), /^one(two)?three$/);
+  await handle.close();
+  await disk.worker?.terminate();
+});
