@@ -217,7 +217,7 @@ function whyNoOffer({ dialog }: Mrf.Endpoint): Failure | undefined {
   const sdp = readSdp(text);
   const audio = typeof sdp === 'string' ? sdp : carriedAudio(sdp, text);
   if (typeof audio !== 'string') return undefined;
-  return new Failure('ANCHOR_REFUSED', `FreeSWITCH offers what cannot go on to a party: ${audio}. Has its dialplan rtp_secure_media=forbidden, and its profile enable-3pcc=proxy?`);
+  return new Failure('ANCHOR_REFUSED', `FreeSWITCH offers what cannot go on to a party: ${audio}. Has its SIP profile enable-3pcc=proxy?`);
 }
 
 const endOf = (endpoint: Mrf.Endpoint): End => ({ endpoint, sdp: endpoint.dialog.remote.sdp, went: undefined, version: 0 });

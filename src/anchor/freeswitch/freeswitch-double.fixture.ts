@@ -29,7 +29,7 @@ export interface DoubleOptions {
   readonly modules?: readonly string[];
   /** False: a firewall is between its channels and who asked for them. */
   readonly connectsBack?: boolean;
-  /** True: its dialplan does not forbid SRTP, so what it offers by itself has a line with and one without. */
+  /** True: its profile has `enable-3pcc` true, not `proxy`, so what it offers by itself has a line with SRTP and one without. */
   readonly offersSrtp?: boolean;
   /** More are refused for now. */
   readonly mostChannels?: number;
