@@ -9,7 +9,7 @@ import { noAnchor, openFreeswitch, openRelay, openRtpengine, openXmf, type Ancho
 import { localLibrary, openHttp } from '../api/index.js';
 import type { Config } from '../config/index.js';
 import { Failure, messageOf } from '../errors/index.js';
-import { openSsl, useOpenSsl } from '../media/index.js';
+import { srtpBy, useOpenSsl } from '../media/index.js';
 import { createHealth, createMetrics, type Health, type Log, type Metrics, type SipRejectReason, type TlsFailureReason } from '../ops/index.js';
 import { Policy } from '../policy/index.js';
 import { openPolicyService, type PolicyService } from '../policy-service/index.js';
@@ -111,7 +111,7 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
   if (roles.includes('recorder')) addresses.push(...(await openRecorderRole(parts, () => stitcher?.poke())));
   if (roles.includes('stitcher')) {
     useOpenSsl(config.recorder.media.accelerator === 'auto');
-    log.info({ role: 'stitcher', by: openSsl() === undefined ? 'JavaScript' : 'OpenSSL' }, 'how SRTP is decrypted');
+    log.info({ role: 'stitcher', by: srtpBy() }, 'how SRTP is decrypted');
     stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics });
     owe(() => stitcher?.close());
   }

@@ -23,7 +23,7 @@ export const mediaSettings = z.strictObject({
   accelerator: z
     .enum(accelerators)
     .default('auto')
-    .describe("auto: packets by the system's own calls where the optional package koffi is installed and this is 64-bit Linux; off: by Node's"),
+    .describe("auto: packets by the system's own calls where the optional package koffi is installed and this is 64-bit Linux, and SRTP by the OpenSSL of the process; off: by Node's, and by JavaScript"),
 });
 
 /** What the SDP names. */

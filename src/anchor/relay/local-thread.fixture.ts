@@ -1,4 +1,5 @@
 /** For tests: a media thread that is none. Orders hold when they are given, and the clock of its looks is the test's. */
+import { srtpBy } from '../../media/index.js';
 import { nodeDatagrams, openDatagrams, type Datagrams } from '../../udp/index.js';
 import { MediaCalls } from './media-calls.js';
 import type { CallListener, CallSeats } from './media-thread.js';
@@ -9,6 +10,7 @@ export class LocalThread implements CallSeats {
   readonly counts = newCounts();
   isUp = true;
   readonly datagrams: Datagrams['kind'];
+  readonly srtp = srtpBy();
   readonly #listeners = new Map<number, CallListener>();
   readonly #calls: MediaCalls;
 

@@ -9,6 +9,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Failure, messageOf } from '../../errors/index.js';
+import type { SrtpBy } from '../../media/index.js';
 import { closeDescriptors, newDescriptorList, type Datagrams } from '../../udp/index.js';
 import type { PlayEnd, Side } from '../door.js';
 import type { FromThread, Order, ThreadData, ToThread } from './orders.js';
@@ -38,6 +39,8 @@ export interface CallSeats {
   readonly isUp: boolean;
   /** How packets travel. */
   readonly datagrams: Datagrams['kind'];
+  /** What SRTP is tried by where it has to authenticate. */
+  readonly srtp: SrtpBy;
   /** See packet-counts.ts. */
   readonly counts: SharedArrayBuffer;
   seat(call: number, listener: CallListener): void;
@@ -96,6 +99,7 @@ export class MediaThread implements CallSeats {
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
   #datagrams: Datagrams['kind'] = 'node';
+  #srtp: SrtpBy = 'JavaScript';
   #replies = 0;
   #closed = false;
   #delayMs = firstRestartMs;
@@ -124,6 +128,10 @@ export class MediaThread implements CallSeats {
 
   get datagrams(): Datagrams['kind'] {
     return this.#datagrams;
+  }
+
+  get srtp(): SrtpBy {
+    return this.#srtp;
   }
 
   /** Ended from outside only by tests. */
@@ -191,6 +199,7 @@ export class MediaThread implements CallSeats {
         }
         clearTimeout(late);
         this.#datagrams = message.datagrams;
+        this.#srtp = message.srtp;
         this.#startedAtMs = performance.now();
         this.#worker = worker;
         resolve();

@@ -1,7 +1,7 @@
 /** A media thread: the packets of the calls that were given to it. What it is told and tells is in orders.ts. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
-import { useOpenSsl } from '../../media/index.js';
+import { srtpBy, useOpenSsl } from '../../media/index.js';
 import { openDatagrams } from '../../udp/index.js';
 import { MediaCalls } from './media-calls.js';
 import type { FromThread, ThreadData, ToThread } from './orders.js';
@@ -27,4 +27,4 @@ port.on('message', ({ call, order, reply }: ToThread) => {
   );
 });
 setInterval(() => calls.look(performance.now()), lookEveryMs);
-tell({ kind: 'ready', datagrams: datagrams.kind });
+tell({ kind: 'ready', datagrams: datagrams.kind, srtp: srtpBy() });

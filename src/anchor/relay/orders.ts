@@ -1,7 +1,7 @@
 /**
  * What the relay's main side orders its media threads to do for a call, and what those tell. One channel a thread, in order.
  */
-import type { AudioSource } from '../../media/index.js';
+import type { AudioSource, SrtpBy } from '../../media/index.js';
 import type { SdpMedia } from '../../sip/index.js';
 import type { Endpoint } from '../../udp/index.js';
 import type { Play, PlayEnd, Side } from '../door.js';
@@ -44,7 +44,7 @@ export interface Refusal {
 }
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly datagrams: 'node' | 'native' }
+  | { readonly kind: 'ready'; readonly datagrams: 'node' | 'native'; readonly srtp: SrtpBy }
   | { readonly kind: 'done'; readonly reply: number; readonly refused?: Refusal }
   | { readonly kind: 'key'; readonly call: number; readonly from: Side; readonly key: string }
   | { readonly kind: 'silent'; readonly call: number }

@@ -7,11 +7,12 @@
 import { packetHash, type PacketHash } from './ghash.js';
 import { galoisPrefix, Keystream, lay, layWords } from './keystream.js';
 import { encryptedFlag, rtcpHeaderBytes, type Layout } from './layout.js';
+import { inNetworkOrder } from './network-order.js';
 import type { DerivedKeys, SessionKeys } from './session-keys.js';
 import { slab } from './slab.js';
 import type { Transform } from './transform.js';
 
-const tagBytes = 16;
+const tagWords = 4;
 /** SP 800-38D §7.1: the first counter block hides the tag, the others the data. */
 const firstBlock = 1;
 const dataAt = 16;
@@ -106,13 +107,13 @@ export class AesGcm implements Transform {
   }
 }
 
-function putTag(hash: PacketHash, { octets, from }: Keystream, out: Buffer, at: number): void {
-  for (let n = 0; n < tagBytes; n += 1) out[at + n] = hash.octet(n) ^ (octets[from + n] ?? 0);
+function putTag(hash: PacketHash, { words, from }: Keystream, out: Buffer, at: number): void {
+  for (let n = 0; n < tagWords; n += 1) out.writeInt32BE(hash.word(n) ^ inNetworkOrder(words[(from >> 2) + n] as number), at + 4 * n);
 }
 
 /** In a time that does not depend on where the two differ. */
-function hasTag(hash: PacketHash, { octets, from }: Keystream, packet: Buffer, at: number): boolean {
+function hasTag(hash: PacketHash, { words, from }: Keystream, packet: Buffer, at: number): boolean {
   let difference = 0;
-  for (let n = 0; n < tagBytes; n += 1) difference |= hash.octet(n) ^ (octets[from + n] ?? 0) ^ (packet[at + n] ?? 0);
+  for (let n = 0; n < tagWords; n += 1) difference |= hash.word(n) ^ inNetworkOrder(words[(from >> 2) + n] as number) ^ packet.readInt32BE(at + 4 * n);
   return difference === 0;
 }

@@ -13,8 +13,8 @@ import { newHolder, openSsl, type GhashBlocks, type KeyHolder } from './openssl.
 export interface PacketHash {
   /** Hashes the first octets of `associated`, then those of `body` from `start` to `end`, and both lengths. */
   hash(associated: Buffer, associatedBytes: number, body: Buffer, start: number, end: number): void;
-  /** Octet `n` of the hash, 0 to 15. */
-  octet(n: number): number;
+  /** Word `n` of the hash, 0 to 3; its highest octet is the first. */
+  word(n: number): number;
   /** Where there is a copy of that body, from word `at` on, until the next packet of any key. Undefined where there is none. */
   readonly taken: { readonly words: Int32Array; readonly at: number } | undefined;
 }
@@ -60,8 +60,8 @@ class OpenSslGhash implements PacketHash {
     this.taken.at = bodyAt >> 2;
   }
 
-  octet(n: number): number {
-    return this.blocks.memory[this.#result + n] as number;
+  word(n: number): number {
+    return inNetworkOrder(this.blocks.words[(this.#result >> 2) + n] as number);
   }
 }
 const blockBytes = 16;
@@ -127,10 +127,8 @@ export class Ghash implements PacketHash {
     this.#block(0, associatedBytes * 8, 0, encryptedBytes * 8);
   }
 
-  /** Octet `n` of the hash, 0 to 15. */
-  octet(n: number): number {
-    const word = n < 4 ? this.#z0 : n < 8 ? this.#z1 : n < 12 ? this.#z2 : this.#z3;
-    return (word >>> (24 - 8 * (n & 3))) & 0xff;
+  word(n: number): number {
+    return n === 0 ? this.#z0 : n === 1 ? this.#z1 : n === 2 ? this.#z2 : this.#z3;
   }
 
   #block(x0: number, x1: number, x2: number, x3: number): void {

@@ -53,17 +53,18 @@ for (const kind of ['counter', 'galois'] as const) {
 
 t.test('packets in order are made twenty-five at a time, once two of them were confirmed; nothing is kept for what was not', (t) => {
   const keystream = makers.counter();
-  const buffers = (count: number, confirm: boolean, ssrc: number): number => {
-    const all = new Set<Buffer>();
+  const timesMade = (count: number, confirm: boolean, ssrc: number): number => {
+    let times = 0;
     for (let index = 0; index < count; index += 1) {
       found(keystream, 160, ssrc, index);
-      all.add(keystream.octets);
+      // What is made anew is used from its beginning.
+      if (keystream.from === 0) times += 1;
       if (confirm) keystream.confirm(ssrc, 0, index);
     }
-    return all.size;
+    return times;
   };
-  t.equal(buffers(51, true, 7), 3, 'one alone, then two times 25');
-  t.equal(buffers(51, false, 8), 51);
+  t.equal(timesMade(51, true, 7), 3, 'one alone, then two times 25');
+  t.equal(timesMade(51, false, 8), 51);
   t.end();
 });
 

@@ -66,8 +66,7 @@ export class Keystream {
   #ssrc = -1;
   #lastIndex = -1;
   /** For packets that follow it. */
-  #ahead: Buffer = Buffer.alloc(0);
-  #aheadWords: Int32Array = new Int32Array(0);
+  #ahead: Blocks = noBlocks;
   #firstIndex = 0;
   #packets = 0;
   #blocksEach = 0;
@@ -80,7 +79,7 @@ export class Keystream {
   }
 
   /**
-   * Finds `bytes` octets of keystream, or more, for one packet; they stand until the next call.
+   * Finds `bytes` octets of keystream, or more, for one packet; they stand until the next call, for whatever key.
    *
    * @param indexHigh the upper 32 bits of the 48-bit packet index: the roll-over counter
    * @param indexLow the lower 16: the sequence number
@@ -94,14 +93,15 @@ export class Keystream {
       const isAhead = index >= this.#firstIndex && index < this.#firstIndex + this.#packets && blocks <= this.#blocksEach;
       if (!isAhead && step > 0 && step <= gapPackets) this.#makeAhead(index, Math.max(blocks, this.#blocksEach));
       if (isAhead || (index === this.#firstIndex && blocks <= this.#blocksEach)) {
-        this.octets = this.#ahead;
-        this.words = this.#aheadWords;
+        this.octets = this.#ahead.octets;
+        this.words = this.#ahead.words;
         this.from = (index - this.#firstIndex) * this.#blocksEach * blockBytes;
         return;
       }
     }
-    this.words = this.#made(ssrc, index, blocks, 1);
-    this.octets = octetsOf(this.words);
+    const { words, octets } = this.#made(ssrc, index, blocks, 1);
+    this.words = words;
+    this.octets = octets;
     this.from = 0;
   }
 
@@ -117,14 +117,13 @@ export class Keystream {
 
   #makeAhead(firstIndex: number, blocksEach: number): void {
     const packets = Math.max(1, Math.min(aheadPackets, Math.floor(aheadBytes / (blocksEach * blockBytes))));
-    this.#aheadWords = this.#made(this.#ssrc, firstIndex, blocksEach, packets);
-    this.#ahead = octetsOf(this.#aheadWords);
+    this.#ahead = this.#made(this.#ssrc, firstIndex, blocksEach, packets, this.#ahead);
     this.#firstIndex = firstIndex;
     this.#packets = packets;
     this.#blocksEach = blocksEach;
   }
 
-  #made(ssrc: number, firstIndex: number, blocksEach: number, packets: number): Int32Array {
+  #made(ssrc: number, firstIndex: number, blocksEach: number, packets: number, keptIn?: Blocks): Blocks {
     const wordsWanted = packets * blocksEach * (blockBytes / 4);
     const counters = this.#encrypt.room(wordsWanted);
     let at = 0;
@@ -140,16 +139,24 @@ export class Keystream {
         counters[at + 3] = inNetworkOrder(last | (this.#firstBlock + block));
       }
     }
-    return this.#encrypt.take(wordsWanted);
+    return this.#encrypt.take(wordsWanted, keptIn);
   }
 }
 
-const octetsOf = ({ buffer, byteOffset, byteLength }: Int32Array): Buffer => Buffer.from(buffer, byteOffset, byteLength);
+/** The same memory, seen twice. */
+interface Blocks {
+  readonly words: Int32Array;
+  readonly octets: Buffer;
+}
 
-/** Encrypts counter blocks, which are put where it has room for them; what comes of them is the caller's. */
+const blocksOf = (words: Int32Array): Blocks => ({ words, octets: Buffer.from(words.buffer, words.byteOffset, words.byteLength) });
+const noBlocks = blocksOf(new Int32Array(0));
+
+/** Encrypts counter blocks, which are put where it has room for them. */
 interface EncryptBlocks {
   room(words: number): Int32Array;
-  take(words: number): Int32Array;
+  /** Without `keptIn` what comes of them stands until the next call, for whatever key; with it it is the caller's, and may be where `keptIn` was. */
+  take(words: number, keptIn?: Blocks): Blocks;
 }
 
 function encryptBlocks(key: Buffer): EncryptBlocks {
@@ -158,9 +165,13 @@ function encryptBlocks(key: Buffer): EncryptBlocks {
   const holder = newHolder(key);
   return {
     room: () => aes.words,
-    take: (words) => {
+    take: (words, keptIn) => {
       aes.encrypt(holder, 4 * words);
-      return aes.words.slice(0, words);
+      if (keptIn === undefined) return aes;
+      const { length } = keptIn.words;
+      if (length < words || length > aheadBytes / 4) return blocksOf(aes.words.slice(0, words));
+      keptIn.words.set(aes.words.subarray(0, words));
+      return keptIn;
     },
   };
 }
@@ -180,10 +191,10 @@ class NodeBlocks implements EncryptBlocks {
     return counters;
   }
 
-  take(words: number): Int32Array {
+  take(words: number): Blocks {
     const made = this.#cipher.update(new Uint8Array(counters.buffer, 0, 4 * words));
     const aligned = made.byteOffset % 4 === 0 ? made : new Uint8Array(made);
-    return new Int32Array(aligned.buffer, aligned.byteOffset, words);
+    return blocksOf(new Int32Array(aligned.buffer, aligned.byteOffset, words));
   }
 }
 

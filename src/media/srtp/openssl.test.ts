@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { encodeRtp } from '../rtp.js';
-import { keySaltBytes, openSsl, SrtpReceiver, SrtpSender, srtpSuites, useOpenSsl, type CryptoLine } from './index.js';
-import { newHolder } from './openssl.js';
+import { keySaltBytes, SrtpReceiver, SrtpSender, srtpSuites, useOpenSsl, type CryptoLine } from './index.js';
+import { newHolder, openSsl } from './openssl.js';
 
 const skip = openSsl() === undefined && process.env['TWINTRACK_REQUIRE_PEERS'] !== '1' ? 'koffi is not installed, or this is no 64-bit Linux' : false;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Runs the same by OpenSSL, and without. */
 function bothWays<T>(act: () => T): readonly [T, T] {
@@ -89,18 +94,18 @@ t.test('the longest datagram there is; and what was opened before stays as it wa
 t.test('nothing is written or read beyond the arena', { skip }, (t) => {
   const ssl = openSsl();
   if (ssl === undefined) throw new Error('it is there');
-  const holder = newHolder(Buffer.alloc(16, 1));
+  const [aesHolder, ghashHolder] = [newHolder(Buffer.alloc(16, 1)), newHolder(Buffer.alloc(16, 1))];
   t.throws(() => ssl.sha1.run(0, 64, 4_096));
   t.throws(() => ssl.sha1.run(-4, 64, 1));
   t.throws(() => ssl.sha1.run(131_072 - 16, 0, 1));
   for (const bytes of [-16, 15, 131_072 + 16]) {
-    t.throws(() => ssl.aes.encrypt(holder, bytes), String(bytes));
-    t.throws(() => ssl.ghash.hash(holder, bytes), String(bytes));
+    t.throws(() => ssl.aes.encrypt(aesHolder, bytes), String(bytes));
+    t.throws(() => ssl.ghash.hash(ghashHolder, bytes), String(bytes));
   }
   t.throws(() => ssl.aes.encrypt(newHolder(Buffer.alloc(17)), 16));
   t.throws(() => ssl.ghash.hash(newHolder(Buffer.alloc(17)), 16));
-  ssl.aes.encrypt(holder, 131_072);
-  ssl.ghash.hash(holder, 131_072);
+  ssl.aes.encrypt(aesHolder, 131_072);
+  ssl.ghash.hash(ghashHolder, 131_072);
   t.end();
 });
 
@@ -113,4 +118,32 @@ t.test('no key is left where blocks go', { skip }, (t) => {
   // An AES key schedule begins with the key itself: of what is outside the contexts none has it.
   t.equal(ssl.ghash.memory.subarray(0, 3 * 131_072 + 4_096).indexOf(key), -1);
   t.end();
+});
+
+t.test('the context of a key that was dropped is wiped, and so is that of one that gave way to others', { skip }, async (t) => {
+  const ssl = openSsl();
+  if (ssl === undefined) throw new Error('it is there');
+  const { memory } = ssl.ghash;
+  // A key schedule begins with the key, and that of AES-256 is longer: nothing of it may show behind another's.
+  const keyOf = (n: number, bytes: number): Buffer => Buffer.from(Array.from({ length: bytes }, (_, octet) => (octet * 37 + n * 11) & 0xff));
+  const known = (key: Buffer): boolean => memory.includes(key) || memory.includes(Buffer.from(key).swap32());
+  const use = (key: Buffer): ReturnType<typeof newHolder> => {
+    const holder = newHolder(key);
+    ssl.ghash.hash(holder, 16);
+    return holder;
+  };
+  const kept = use(keyOf(1, 32));
+  (() => use(keyOf(2, 32)))();
+  t.ok(known(keyOf(1, 32)) && known(keyOf(2, 32)), 'both are in use');
+  for (let turn = 0; turn < 100 && known(keyOf(2, 32)); turn += 1) {
+    collectGarbage();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.notOk(known(keyOf(2, 32)), 'dropped');
+  t.ok(known(keyOf(1, 32)), 'kept');
+  const others = Array.from({ length: 512 }, (_, n) => use(keyOf(1_000 + n, 16)));
+  t.notOk(known(keyOf(1, 32)), 'it gave way');
+  ssl.ghash.hash(kept, 16);
+  t.ok(known(keyOf(1, 32)), 'and has a context again when it is used');
+  t.equal(others.length, 512);
 });

@@ -8,7 +8,8 @@
  *
  * Pointers are plain numbers into one arena, which is mapped once and never given back; every offset is checked.
  *
- * Owns       the arena, and contexts of keys in it: a bounded number, so that who needs one when all are taken gets another's.
+ * Owns       the arena, and contexts of keys: a bounded number, so that who needs one when all are taken gets another's. Those
+ *            of keys that were dropped, as garbage is collected, and of keys that gave way to others are wiped.
  * Leaves to  keystream.ts, ghash.ts and sha1/ what they are for. Nothing that fails here says what it was given.
  */
 import assert from 'node:assert/strict';
@@ -32,19 +33,24 @@ export interface OpenSsl {
   readonly ghash: GhashBlocks;
 }
 
-/** Whose key a context has; whoever holds it says nothing about it but this. */
+/** Whoever has a key for AES, or for GHASH: one of them. When it is dropped, its context is wiped. */
 export interface KeyHolder {
   readonly key: Buffer;
-  /** Written here only. */
-  context: number;
+  readonly place: Place;
 }
 
-export const newHolder = (key: Buffer): KeyHolder => ({ key, context: -1 });
+/** Which context that is, if it still has that key. Written here only; knows nothing of the key, so that it keeps no holder. */
+interface Place {
+  slot: number;
+}
+
+export const newHolder = (key: Buffer): KeyHolder => ({ key, place: { slot: -1 } });
 
 /** AES of whole blocks, each by itself. */
 export interface AesBlocks {
   /** Blocks lie here, 128 kB of them; they are encrypted where they are. */
   readonly words: Int32Array;
+  readonly octets: Buffer;
   /** @param bytes whole blocks from the beginning of `words` */
   readonly encrypt: (holder: KeyHolder, bytes: number) => void;
 }
@@ -83,6 +89,11 @@ export function openSsl(): OpenSsl | undefined {
   if (found === undefined) found = probe();
   return found ?? undefined;
 }
+
+export type SrtpBy = 'OpenSSL' | 'JavaScript';
+
+/** What opens the SRTP of this thread from now on: for people who ask. */
+export const srtpBy = (): SrtpBy => (openSsl() === undefined ? 'JavaScript' : 'OpenSSL');
 
 /** Of this thread: whether what is made from now on may use it. */
 export const useOpenSsl = (may: boolean): void => {
@@ -138,23 +149,49 @@ function sha1Run(library: Library): CFunction {
   }
 }
 
-/** Gives each holder a context and has it keyed, in turn. */
+/** How one sort of contexts is given a key, and made to forget it. */
+interface Keying {
+  key(slot: number, key: Buffer): void;
+  wipe(slot: number): void;
+}
+
+/** Gives each holder a context: one that is free, or else another's, in turn. */
 class Contexts {
-  readonly #holders: (KeyHolder | undefined)[] = [];
+  readonly #places: (Place | undefined)[] = [];
+  readonly #free = Array.from({ length: contexts }, (_, n) => contexts - 1 - n);
+  readonly #dropped = new FinalizationRegistry<Place>((place) => {
+    if (this.#places[place.slot] === place) this.#empty(place.slot);
+  });
   #next = 0;
 
-  constructor(private readonly key: (slot: number, holder: KeyHolder) => void) {}
+  constructor(private readonly keying: Keying) {}
 
   of(holder: KeyHolder): number {
-    const had = holder.context;
-    if (had >= 0 && this.#holders[had] === holder) return had;
-    const slot = this.#next;
-    this.#next = (slot + 1) % contexts;
-    this.#holders[slot] = undefined;
-    this.key(slot, holder);
-    this.#holders[slot] = holder;
-    holder.context = slot;
+    const { place } = holder;
+    return place.slot >= 0 && this.#places[place.slot] === place ? place.slot : this.#take(holder);
+  }
+
+  #take(holder: KeyHolder): number {
+    const { key, place } = holder;
+    if (this.#free.length === 0) {
+      this.#empty(this.#next);
+      this.#next = (this.#next + 1) % contexts;
+    }
+    const slot = this.#free.at(-1);
+    assert(slot !== undefined);
+    this.keying.key(slot, key);
+    this.#free.pop();
+    // Once a holder, however often it loses its context.
+    if (place.slot < 0) this.#dropped.register(holder, place);
+    this.#places[slot] = place;
+    place.slot = slot;
     return slot;
+  }
+
+  #empty(slot: number): void {
+    this.#places[slot] = undefined;
+    this.#free.push(slot);
+    this.keying.wipe(slot);
   }
 }
 
@@ -163,19 +200,25 @@ function aesOf(library: Library, { base, buffer }: Arena): AesBlocks {
   const ciphers = new Map([16, 24, 32].map((bytes) => [bytes, library.func(`int64_t EVP_aes_${bytes * 8}_ecb()`)()]));
   const init = library.func('int EVP_EncryptInit_ex(int64_t context, int64_t cipher, int64_t engine, int64_t key, int64_t nonce)');
   const pad = library.func('int EVP_CIPHER_CTX_set_padding(int64_t context, int pads)');
+  // Wipes what it frees of the key.
+  const reset = library.func('int EVP_CIPHER_CTX_reset(int64_t context)');
   const update = library.func('int EVP_EncryptUpdate(int64_t context, int64_t out, int64_t length, int64_t bytes, int count)');
   const memory = Buffer.from(buffer, scratchAt, pageBytes);
   const made: number[] = [];
-  const keyed = new Contexts((slot, { key }) => {
-    const context = (made[slot] ??= make());
-    assert(context > 0 && ciphers.has(key.length));
-    memory.set(key);
-    const done = init(context, ciphers.get(key.length) ?? 0, 0, base + scratchAt, 0) === 1 && pad(context, 0) === 1;
-    memory.fill(0, 0, key.length);
-    assert(done);
+  const keyed = new Contexts({
+    key: (slot, key) => {
+      const context = (made[slot] ??= make());
+      assert(context > 0 && ciphers.has(key.length));
+      memory.set(key);
+      const done = init(context, ciphers.get(key.length) ?? 0, 0, base + scratchAt, 0) === 1 && pad(context, 0) === 1;
+      memory.fill(0, 0, key.length);
+      assert(done);
+    },
+    wipe: (slot) => reset(made[slot] ?? 0),
   });
   return {
     words: new Int32Array(buffer, aesAt, regionBytes / 4),
+    octets: Buffer.from(buffer, aesAt, regionBytes),
     encrypt: (holder, bytes) => {
       assert(bytes >= 0 && bytes % 16 === 0 && bytes <= regionBytes);
       const context = made[keyed.of(holder)] ?? 0;
@@ -195,13 +238,17 @@ function ghashOf(library: Library, { base, buffer }: Arena): GhashBlocks {
   const encrypt = library.func('int64_t dlsym(int64_t library, int64_t name)')(0, base + scratchAt);
   assert(encrypt !== 0);
   const contextAt = (slot: number): number => contextsAt + slot * (gcmContextBytes + aesKeyBytes);
-  const keyed = new Contexts((slot, { key }) => {
-    const context = contextAt(slot);
-    memory.set(key, scratchAt);
-    const done = schedule(base + scratchAt, key.length * 8, base + context + gcmContextBytes) === 0;
-    memory.fill(0, scratchAt, scratchAt + key.length);
-    assert(done);
-    init(base + context, base + context + gcmContextBytes, encrypt);
+  const keyed = new Contexts({
+    key: (slot, key) => {
+      assert(key.length === 16 || key.length === 32);
+      const context = contextAt(slot);
+      memory.set(key, scratchAt);
+      const done = schedule(base + scratchAt, key.length * 8, base + context + gcmContextBytes) === 0;
+      memory.fill(0, scratchAt, scratchAt + key.length);
+      assert(done);
+      init(base + context, base + context + gcmContextBytes, encrypt);
+    },
+    wipe: (slot) => memory.fill(0, contextAt(slot), contextAt(slot + 1)),
   });
   return {
     memory,

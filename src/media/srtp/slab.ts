@@ -7,17 +7,18 @@ const pieceBytes = 16_384;
 
 export class Slab {
   /** Of the piece that the last buffer is in, and where in it that begins, in words. */
-  words = new Int32Array(pieceBytes / 4);
+  words: Int32Array = new Int32Array(0);
   at = 0;
-  #bytes: Buffer = Buffer.from(this.words.buffer);
+  #bytes: Buffer = Buffer.alloc(0);
   #used = 0;
 
   /** A new buffer; octets to the end of its last word are its own too. */
   take(bytes: number): Buffer {
     const room = (bytes + 3) & -4;
     if (this.#used + room > this.#bytes.length) {
-      this.words = new Int32Array(Math.max(pieceBytes, room) / 4);
-      this.#bytes = Buffer.from(this.words.buffer);
+      // Of its own, and not zeroed: each buffer is written whole.
+      this.#bytes = Buffer.allocUnsafeSlow(Math.max(pieceBytes, room));
+      this.words = new Int32Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length / 4);
       this.#used = 0;
     }
     const from = this.#used;

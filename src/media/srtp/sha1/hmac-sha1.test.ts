@@ -2,11 +2,13 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
 import { HmacSha1 } from './hmac-sha1.js';
-import { loadSha1Blocks } from './sha1-blocks.js';
+import { openSsl } from '../openssl.js';
+import { loadSha1Blocks, type Sha1Blocks } from './sha1-blocks.js';
 import { signed, unsigned } from './wasm-module.js';
 
 const blocks = loadSha1Blocks();
-const ways = [['in WebAssembly', blocks], ['by node:crypto', null]] as const;
+const byOpenSsl = openSsl()?.sha1;
+const ways: readonly (readonly [string, Sha1Blocks | null])[] = [['in WebAssembly', blocks], ['by node:crypto', null], ...(byOpenSsl === undefined ? [] : [['by OpenSSL', byOpenSsl] as const])];
 t.ok(blocks !== null, 'this Node runs WebAssembly');
 
 for (const [name, way] of ways) {
