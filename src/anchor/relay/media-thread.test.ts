@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { clip, Sound } from '../../media/index.js';
+import { clip, Sound, srtpBy } from '../../media/index.js';
 import { PortPool } from '../../udp/index.js';
 import { callBetween, loopback, mediaPeer, openRecorderPeer, rtp, sequenceOf } from '../media-peer.fixture.js';
 import { relayIn } from './index.js';
@@ -91,6 +91,16 @@ t.test('calls go to the thread that has the fewest of them and is there; health 
   t.strictSame(threads.map(({ calls }) => calls), [2, 4]);
   t.match(anchor.health(), { ok: false, detail: /2 media threads, 1 of them being started anew/ });
   t.end();
+});
+
+t.test('a thread tries SRTP by OpenSSL where that is to be had, and with the accelerator off by JavaScript', async (t) => {
+  for (const [accelerator, by] of [['auto', srtpBy()], ['off', 'JavaScript']] as const) {
+    const thread = await MediaThread.start(accelerator, (error) => t.error(error));
+    t.teardown(() => thread.close());
+    t.equal(thread.srtp, by, accelerator);
+    const anchor = relayIn([thread], { address: loopback, ports: [firstPort, firstPort + 19], accelerator });
+    t.match(anchor.health(), { ok: true, detail: new RegExp(`, SRTP tried by ${by}$`, 'u') });
+  }
 });
 
 t.test('after its close a thread takes no orders', async (t) => {
