@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
 import { DiskThread } from './disk-thread.js';
@@ -66,4 +68,17 @@ t.test('when the thread dies what is under way has failed, and the next write st
   t.match(readFileSync(path, 'latin1'), /^one(two)?three$/);
   await handle.close();
   await disk.worker?.terminate();
+});
+
+t.test('it does not keep the process from ending, whether it has written anything or not; what is under way is written before', async (t) => {
+  const path = join(t.testdir(), 'f');
+  const script = (act: string): string => `
+    import { openSync } from 'node:fs';
+    import { diskThread } from ${JSON.stringify(new URL('./disk-thread.js', import.meta.url).href)};
+    ${act}`;
+  const write = `void diskThread.write(openSync(${JSON.stringify(path)}, 'ax'), Buffer.from('kept'));`;
+  for (const act of ['diskThread.start();', write]) {
+    await promisify(execFile)('env', ['-u', 'NODE_OPTIONS', process.execPath, '--input-type=module', '-e', script(act)], { timeout: 20_000 });
+  }
+  t.equal(readFileSync(path, 'latin1'), 'kept');
 });

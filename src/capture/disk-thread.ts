@@ -78,13 +78,14 @@ export class DiskThread {
 
   #started(): Worker {
     const worker = new Worker(new URL('./disk-worker.js', import.meta.url), { execArgv: [], name: 'captures' });
-    worker.unref();
     worker.on('message', ({ ticket, failed }: Written) => this.#written(ticket, failed));
     // What comes of it is told by its exit.
     worker.on('error', () => undefined);
     worker.on('exit', () => {
       if (this.#worker === worker) this.#died();
     });
+    // After its listeners: they would hold the process again.
+    worker.unref();
     return worker;
   }
 
