@@ -5,6 +5,7 @@ import { startDouble, type FreeswitchDouble } from '../../src/anchor/freeswitch/
 import { placeTestCall, tune, type TestCallResult } from '../../src/testcall/index.js';
 import { freePort } from '../../src/udp/free-port.fixture.js';
 import { heldAboutMiddle } from '../support/audio.js';
+import { isHeardWhole } from '../support/heard.js';
 import { healthOf, listed, startProduct, until, type RunningProduct } from '../support/product.js';
 import { listedOnce, recordingOf } from '../support/recordings.js';
 import { openWorkspace, type Workspace } from '../support/workspace.js';
@@ -31,11 +32,6 @@ const callThrough = ({ nextHopPort, sipPort }: Workspace, seconds: number, srtp?
     to: `sip:callee@127.0.0.1:${nextHopPort}`, answerAt: `sip:127.0.0.1:${nextHopPort}`, via: `sip:127.0.0.1:${sipPort}`,
     codec: 'PCMU', voices: { caller: tune('caller'), callee: tune('callee') }, seconds, srtp,
   });
-
-function isHeardWhole(t: Test, { caller, callee }: TestCallResult): void {
-  t.strictSame([caller.heardPackets, caller.heardDamaged], [callee.sentPackets, 0]);
-  t.strictSame([callee.heardPackets, callee.heardDamaged], [caller.sentPackets, 0]);
-}
 
 t.test('calls through it are heard whole and recorded sample for sample, each party in its place', { timeout: 120_000 }, async (t) => {
   const double = await startDouble(t);

@@ -9,6 +9,7 @@ import { srtpSuites, type SrtpSuite } from '../../src/media/index.js';
 import { placeTestCall, tune, type TestCallResult } from '../../src/testcall/index.js';
 import { freePort } from '../../src/udp/free-port.fixture.js';
 import { compare, heldAboutMiddle } from '../support/audio.js';
+import { isHeardWhole } from '../support/heard.js';
 import { startProduct } from '../support/product.js';
 import { listedOnce, recordingOf } from '../support/recordings.js';
 import { openWorkspace, type Workspace } from '../support/workspace.js';
@@ -22,11 +23,6 @@ const callThrough = (workspace: Workspace, srtp: SrtpSuite, seconds: number): Pr
     voices: { caller: tune('caller'), callee: tune('callee') },
     seconds, srtp,
   });
-
-function isHeardWhole(t: Test, { caller, callee }: TestCallResult): void {
-  t.strictSame([caller.heardPackets, caller.heardDamaged], [callee.sentPackets, 0]);
-  t.strictSame([callee.heardPackets, callee.heardDamaged], [caller.sentPackets, 0]);
-}
 
 async function openSite(t: Test, change: (config: string) => string = (config) => config): Promise<Workspace> {
   const workspace = await openWorkspace();
