@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import type { DatagramSocket } from '../../src/udp/index.js';
 import { loadLibc, type Libc, type Memory } from '../../src/udp/native/libc.js';
 import { NativeDatagrams } from '../../src/udp/native/native-datagrams.js';
+import { RingWay } from '../../src/udp/native/ring-way.js';
 import { encodeAddress } from '../../src/udp/native/socket-address.js';
 import { loopback, type CallPorts } from './calls.js';
 import type { FromLoad, LoadResult, ToLoad } from './messages.js';
@@ -33,7 +34,7 @@ assert(found !== undefined, 'the load needs koffi');
 const libc: Libc = found;
 const koffi = createRequire(import.meta.url)('koffi') as { load(path: null): { func(definition: string): (...args: readonly number[]) => number } };
 const sendmmsg = koffi.load(null).func('int sendmmsg(int fd, uintptr_t messages, uint32_t count, int flags)');
-const datagrams = new NativeDatagrams(libc);
+const datagrams = new NativeDatagrams(libc, new RingWay(libc, undefined));
 const tell = (message: FromLoad): void => void process.send?.(message);
 
 async function open(): Promise<DatagramSocket & { readonly fd: number }> {

@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import t from 'tap';
 import { openDatagrams } from './accelerator.js';
 import type { Datagrams, DatagramSocket, Endpoint } from './datagrams.js';
-import { loadLibc } from './native/libc.js';
+import { EpollWay } from './native/epoll-way.js';
+import { loadLibc, type Libc } from './native/libc.js';
+import { NativeDatagrams } from './native/native-datagrams.js';
+import { RingWay } from './native/ring-way.js';
 import { nodeDatagrams } from './node-datagrams.js';
 
 const loopbacks = ['127.0.0.1', '::1'] as const;
@@ -163,12 +166,25 @@ function testDatagrams(name: string, datagrams: Datagrams): void {
   });
 }
 
-const native = await openDatagrams('auto');
+const libc = loadLibc();
 testDatagrams("by Node's sockets", nodeDatagrams);
-if (native.kind === 'native') testDatagrams('by native calls', native);
+if (libc !== undefined) testDatagrams('by epoll', new NativeDatagrams(libc, new EpollWay(libc, undefined)));
+const ring = libc === undefined ? undefined : ringWay(libc);
+if (libc !== undefined && ring !== undefined) testDatagrams('by io_uring', new NativeDatagrams(libc, ring));
+
+/** Undefined where the kernel has none that serves, or does not let us, as in many containers. */
+function ringWay(libc: Libc): RingWay | undefined {
+  try {
+    return new RingWay(libc, undefined);
+  } catch {
+    return undefined;
+  }
+}
+
+const native = await openDatagrams('auto');
 
 t.test('native calls are what is taken where they are to be had, and Node\'s sockets where they are not wanted', async (t) => {
-  t.equal(native.kind, loadLibc() === undefined ? 'node' : 'native');
+  t.equal(native.kind, libc === undefined ? 'node' : ring === undefined ? 'epoll' : 'io_uring');
   t.equal((await openDatagrams('off')).kind, 'node');
 });
 

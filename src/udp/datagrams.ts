@@ -38,7 +38,8 @@ export interface SocketOptions {
 }
 
 export interface Datagrams {
-  readonly kind: 'node' | 'native';
+  /** By which of the system's calls. */
+  readonly kind: 'node' | 'epoll' | 'io_uring';
   /** @throws Error whose `code` is the system's (EADDRINUSE, EADDRNOTAVAIL, EMFILE, …). */
   open(address: string, port: number, options?: SocketOptions): Promise<DatagramSocket>;
 }

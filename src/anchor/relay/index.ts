@@ -55,7 +55,7 @@ export function relayIn(threads: readonly [CallSeats, ...CallSeats[]], settings:
     packets: () => sumOf(threads.map(({ counts }) => counts)),
     health: () => {
       const [exhausted, down] = [placeOf.exhausted(), threads.filter(({ isUp }) => !isUp).length];
-      const carried = `${threads.length} media threads${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'native' ? 'native calls' : 'Node'}, SRTP tried by ${threads[0].srtp}`;
+      const carried = `${threads.length} media threads${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'node' ? 'Node' : threads[0].datagrams}, SRTP tried by ${threads[0].srtp}`;
       return { ok: exhausted === undefined && down === 0, detail: `${exhausted ?? `${placeOf.free()} port pairs are free`}; ${carried}` };
     },
     async close() {

@@ -7,6 +7,7 @@
  * What a crash costs: the packets until the thread is there again, the latches (found anew with the first packet), what
  * was kept for a recorder that had not answered, and sounds that were played.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Failure, messageOf } from '../../errors/index.js';
 import type { SrtpBy } from '../../media/index.js';
@@ -19,6 +20,8 @@ import { newCounts } from './packet-counts.js';
 const firstRestartMs = 20;
 const lastRestartMs = 5_000;
 const quietMs = 60_000;
+/** Waits before a port is tried once more. */
+const bindAgainMs = [1, 4, 16, 64, 256];
 /** How long a thread may take to start, and to do what it is told. */
 const patienceMs = 10_000;
 
@@ -58,6 +61,8 @@ interface SeatedCall {
   readonly listener: CallListener;
   /** By what it is about: the last word on each, in the order of the first. Done again by a thread that takes its place. */
   readonly orders: Map<string, Order>;
+  /** Until a thread that took another's place has been told all that was ordered before. */
+  furnishing: Promise<void> | undefined;
 }
 
 /** What an order is about; undefined where it is nothing that lasts. */
@@ -140,7 +145,7 @@ export class MediaThread implements CallSeats {
   }
 
   seat(call: number, listener: CallListener): void {
-    this.#calls.set(call, { listener, orders: new Map() });
+    this.#calls.set(call, { listener, orders: new Map(), furnishing: undefined });
   }
 
   leave(call: number): void {
@@ -149,6 +154,7 @@ export class MediaThread implements CallSeats {
 
   async order(call: number, order: Order): Promise<void> {
     const seated = this.#calls.get(call);
+    while (seated?.furnishing !== undefined) await seated.furnishing;
     const subject = subjectOf(order);
     if (order.kind === 'unbind') seated?.orders.delete(`pair ${order.pair}`);
     if (subject !== undefined) seated?.orders.set(subject, order);
@@ -239,10 +245,35 @@ export class MediaThread implements CallSeats {
       this.#startLater();
       return;
     }
-    for (const [call, { orders, listener }] of this.#calls) {
+    for (const [call, seated] of this.#calls) {
+      const furnishing: Promise<void> = this.#furnish(call, seated).finally(() => {
+        if (seated.furnishing === furnishing) seated.furnishing = undefined;
+      });
+      seated.furnishing = furnishing;
+    }
+  }
+
+  /** Has a thread that is new do all that makes a call what it is. */
+  async #furnish(call: number, { orders, listener }: SeatedCall): Promise<void> {
+    const worker = this.#worker;
+    for (const order of orders.values()) {
+      if (!this.#calls.has(call) || this.#worker !== worker) return;
       // A port that somebody has taken meanwhile leaves that side mute: it shows in the call's silence.
-      for (const order of orders.values()) void this.#post(call, order).catch(() => undefined);
-      listener.restarted();
+      await (order.kind === 'bind' ? this.#bindAgain(call, order) : this.#post(call, order)).catch(() => undefined);
+    }
+    listener.restarted();
+  }
+
+  /** The kernel may need a moment to free a port of a thread that has ended. */
+  async #bindAgain(call: number, order: Order): Promise<void> {
+    for (const waitMs of bindAgainMs) {
+      try {
+        await this.#post(call, order);
+        return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+        await delay(waitMs);
+      }
     }
   }
 

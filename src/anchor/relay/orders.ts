@@ -3,7 +3,7 @@
  */
 import type { AudioSource, SrtpBy } from '../../media/index.js';
 import type { SdpMedia } from '../../sip/index.js';
-import type { Endpoint } from '../../udp/index.js';
+import type { Datagrams, Endpoint } from '../../udp/index.js';
 import type { Play, PlayEnd, Side } from '../door.js';
 import type { ForkTarget } from './fork.js';
 
@@ -44,7 +44,7 @@ export interface Refusal {
 }
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly datagrams: 'node' | 'native'; readonly srtp: SrtpBy }
+  | { readonly kind: 'ready'; readonly datagrams: Datagrams['kind']; readonly srtp: SrtpBy }
   | { readonly kind: 'done'; readonly reply: number; readonly refused?: Refusal }
   | { readonly kind: 'key'; readonly call: number; readonly from: Side; readonly key: string }
   | { readonly kind: 'silent'; readonly call: number }

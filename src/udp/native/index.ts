@@ -3,9 +3,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Endpoint } from '../datagrams.js';
-import { loadLibc } from './libc.js';
+import { EpollWay } from './epoll-way.js';
+import { loadLibc, type Libc } from './libc.js';
 import { NativeDatagrams } from './native-datagrams.js';
 import { closeLeft, newDescriptorList, OpenDescriptors } from './open-descriptors.js';
+import type { PacketWay } from './packet-way.js';
+import { RingWay } from './ring-way.js';
 
 export { newDescriptorList };
 
@@ -25,15 +28,22 @@ export function closeDescriptors(descriptors: SharedArrayBuffer): void {
   if (libc !== undefined) closeLeft(descriptors, libc);
 }
 
-async function probe(descriptors: SharedArrayBuffer | undefined): Promise<NativeDatagrams | undefined> {
-  try {
-    const libc = loadLibc();
-    if (libc === undefined) return undefined;
-    const datagrams = new NativeDatagrams(libc, descriptors === undefined ? undefined : new OpenDescriptors(descriptors));
-    return (await comesBack(datagrams)) ? datagrams : undefined;
-  } catch {
-    return undefined;
+/** In the order of what a packet costs. */
+const ways: readonly (new (libc: Libc, descriptors: OpenDescriptors | undefined) => PacketWay)[] = [RingWay, EpollWay];
+
+async function probe(shared: SharedArrayBuffer | undefined): Promise<NativeDatagrams | undefined> {
+  const libc = loadLibc();
+  if (libc === undefined) return undefined;
+  const descriptors = shared === undefined ? undefined : new OpenDescriptors(shared);
+  for (const Way of ways) {
+    try {
+      const datagrams = new NativeDatagrams(libc, new Way(libc, descriptors), descriptors);
+      if (await comesBack(datagrams)) return datagrams;
+    } catch {
+      // The next one is asked.
+    }
   }
+  return undefined;
 }
 
 async function comesBack(datagrams: NativeDatagrams): Promise<boolean> {

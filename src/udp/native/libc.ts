@@ -2,8 +2,8 @@
  * The few calls of the C library that native datagrams need, through koffi: the only file in which a wrong number is a
  * crash and not an exception.
  *
- * Pointers are plain numbers. They come from `alloc` alone, whose memory is mapped once and never given back, so that
- * none of them can dangle; `at` checks every offset into it.
+ * Pointers are plain numbers. They come from `alloc` and `map` alone, whose memory is mapped once and never given back, so
+ * that none of them can dangle; `at` checks every offset into it.
  *
  * Layouts are those of 64-bit little-endian Linux (struct mmsghdr, msghdr, iovec, sockaddr_in, sockaddr_in6,
  * epoll_event), the same with glibc and musl.
@@ -25,8 +25,13 @@ export interface Libc {
   readonly epollCreate: CFunction;
   readonly epollControl: CFunction;
   readonly epollWait: CFunction;
+  readonly syscall: CFunction;
+  /** For the memory of a thread that has ended. */
+  readonly munmap: CFunction;
   /** Zeroed memory that JavaScript and the kernel both see. */
   alloc(bytes: number): Memory;
+  /** What the kernel shares of a file descriptor, from `offset` on. */
+  map(fd: number, bytes: number, offset: number): Memory;
   /** Of the call that has just failed, as `EADDRINUSE`. */
   errorName(): string;
 }
@@ -51,7 +56,7 @@ interface Koffi {
 export const msgDontwait = 0x40;
 
 const pageBytes = 4_096;
-const [protReadWrite, mapPrivateAnonymous] = [0x3, 0x22];
+const [protReadWrite, mapShared, mapPrivateAnonymous] = [0x3, 0x1, 0x22];
 
 const errorNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
@@ -66,6 +71,22 @@ export function loadLibc(): Libc | undefined {
   }
   const library = koffi.load(null);
   const mmap = library.func('uintptr_t mmap(uintptr_t address, size_t bytes, int protection, int flags, int fd, int64_t offset)');
+  const mapped = (wanted: number, flags: number, fd: number, offset: number): Memory => {
+    const size = Math.ceil(wanted / pageBytes) * pageBytes;
+    const base = mmap(0, size, protReadWrite, flags, fd, offset);
+    if (!Number.isSafeInteger(base) || base < pageBytes || base % pageBytes !== 0) throw new Error(`no memory for ${size} bytes`);
+    const buffer = koffi.view(BigInt(base), size);
+    return {
+      buffer,
+      bytes: Buffer.from(buffer),
+      view: new DataView(buffer),
+      words: new Uint32Array(buffer),
+      at(from, count) {
+        if (!(from >= 0 && count >= 0 && from + count <= size)) throw new RangeError(`${count} bytes at ${from} are not within ${size}`);
+        return base + from;
+      },
+    };
+  };
   return {
     socket: library.func('int socket(int domain, int type, int protocol)'),
     bind: library.func('int bind(int fd, uintptr_t address, uint32_t bytes)'),
@@ -78,22 +99,10 @@ export function loadLibc(): Libc | undefined {
     epollCreate: library.func('int epoll_create1(int flags)'),
     epollControl: library.func('int epoll_ctl(int epoll, int operation, int fd, uintptr_t event)'),
     epollWait: library.func('int epoll_wait(int epoll, uintptr_t events, int count, int timeoutMs)'),
-    alloc(wanted) {
-      const size = Math.ceil(wanted / pageBytes) * pageBytes;
-      const base = mmap(0, size, protReadWrite, mapPrivateAnonymous, -1, 0);
-      if (!Number.isSafeInteger(base) || base < pageBytes || base % pageBytes !== 0) throw new Error(`no memory for ${size} bytes`);
-      const buffer = koffi.view(BigInt(base), size);
-      return {
-        buffer,
-        bytes: Buffer.from(buffer),
-        view: new DataView(buffer),
-        words: new Uint32Array(buffer),
-        at(offset, count) {
-          if (!(offset >= 0 && count >= 0 && offset + count <= size)) throw new RangeError(`${count} bytes at ${offset} are not within ${size}`);
-          return base + offset;
-        },
-      };
-    },
+    syscall: library.func('int64_t syscall(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f)'),
+    munmap: library.func('int munmap(uintptr_t address, size_t bytes)'),
+    alloc: (bytes) => mapped(bytes, mapPrivateAnonymous, -1, 0),
+    map: (fd, bytes, offset) => mapped(bytes, mapShared, fd, offset),
     errorName: () => errorNames.get(koffi.errno()) ?? `errno ${koffi.errno()}`,
   };
 }

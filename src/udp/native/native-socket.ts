@@ -1,18 +1,18 @@
 /**
  * One socket of native datagrams: whom it hears and where it sends.
  *
- * Leaves to  native-datagrams.ts when it has something to take.
+ * Leaves to  the way of the packets (packet-way.ts) when it has something to take.
  */
 import type { DatagramSocket, Endpoint } from '../datagrams.js';
 import type { AddressPlace, AddressShelf } from './address-shelf.js';
-import { msgDontwait, type Libc, type Memory } from './libc.js';
-import type { SendBuffer } from './send-buffer.js';
+import type { Libc, Memory } from './libc.js';
+import type { PacketWay } from './packet-way.js';
 import { addressBytes, addressRoom, decodeAddress, encodeAddress, familyOf, familyV4 } from './socket-address.js';
 
 /** What all sockets share. */
 export interface SocketHost {
   readonly libc: Libc;
-  readonly sending: SendBuffer;
+  readonly way: PacketWay;
   readonly addresses: AddressShelf;
   closed(socket: NativeSocket): void;
 }
@@ -22,8 +22,10 @@ export class NativeSocket implements DatagramSocket {
   readonly #family: number;
   handler: ((bytes: Buffer, from: Endpoint) => void) | undefined;
   open = true;
-  /** At which it was last taken from. */
+  /** Of the way of the packets: what it knows this socket by, the look at which it was last taken from, and who is told of what could not be sent. */
+  id = -1;
   look = -1;
+  failed: (() => void) | undefined;
   /** The source of the last packet, as it stands in memory and as text. */
   #sourceWords = new Uint32Array(addressRoom / 4);
   #source: Endpoint | undefined;
@@ -35,7 +37,6 @@ export class NativeSocket implements DatagramSocket {
   constructor(
     host: SocketHost,
     readonly fd: number,
-    readonly id: number,
     readonly port: number,
     family: number,
     /** In the list of open descriptors. */
@@ -51,18 +52,10 @@ export class NativeSocket implements DatagramSocket {
 
   send(bytes: Buffer, to: Endpoint, failed?: () => void): void {
     if (!this.open) return;
-    const { libc, sending } = this.#host;
-    if (to === this.#connectedTo) {
-      const address = sending.addressOf(bytes);
-      if (address === 0 || libc.sendto(this.fd, address, bytes.length, msgDontwait, 0, 0) < 0) failed?.();
-      return;
-    }
-    if (to !== this.#to && !this.#aim(to)) {
-      failed?.();
-      return;
-    }
-    const address = sending.addressOf(bytes);
-    if (address === 0 || libc.sendto(this.fd, address, bytes.length, msgDontwait, this.#place?.pointer ?? 0, addressBytes(this.#family)) < 0) failed?.();
+    const { way } = this.#host;
+    if (to === this.#connectedTo) way.send(this, bytes, 0, 0, failed);
+    else if (to === this.#to || this.#aim(to)) way.send(this, bytes, this.#place?.pointer ?? 0, addressBytes(this.#family), failed);
+    else failed?.();
   }
 
   connect(to: Endpoint): void {
@@ -76,7 +69,8 @@ export class NativeSocket implements DatagramSocket {
     if (this.open) {
       this.open = false;
       this.#host.closed(this);
-      if (this.#place !== undefined) this.#host.addresses.giveBack(this.#place);
+      if (this.#place === undefined) return Promise.resolve();
+      if (this.#host.way.settle()) this.#host.addresses.giveBack(this.#place);
     }
     return Promise.resolve();
   }
@@ -99,6 +93,8 @@ export class NativeSocket implements DatagramSocket {
   /** False where this socket cannot send there. */
   #aim(to: Endpoint): boolean {
     if (familyOf(to.address) !== this.#family) return false;
+    // What was sent to the place's last address, and by the last connection, goes there.
+    if (!this.#host.way.settle()) return false;
     this.#place ??= this.#host.addresses.take();
     // Should it be no literal, nothing is sent to half of it.
     this.#to = undefined;

@@ -1,0 +1,27 @@
+import type { NativeSocket } from './native-socket.js';
+
+/** The sockets by the numbers that the kernel knows them by. A number is used again only after `free`. */
+export class SocketTable {
+  readonly #sockets: (NativeSocket | undefined)[] = [];
+  readonly #free: number[] = [];
+
+  add(socket: NativeSocket): number {
+    const id = this.#free.pop() ?? this.#sockets.length;
+    this.#sockets[id] = socket;
+    socket.id = id;
+    return id;
+  }
+
+  at(id: number): NativeSocket | undefined {
+    return this.#sockets[id];
+  }
+
+  /** What the kernel still tells of this number is nobody's. */
+  remove(id: number): void {
+    this.#sockets[id] = undefined;
+  }
+
+  free(id: number): void {
+    this.#free.push(id);
+  }
+}
