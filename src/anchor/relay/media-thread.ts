@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Failure, messageOf } from '../../errors/index.js';
 import type { SrtpBy } from '../../media/index.js';
-import { closeDescriptors, newDescriptorList, type Datagrams } from '../../udp/index.js';
+import { closeDatagrams, shareDatagrams, unshareDatagrams, type Datagrams } from '../../udp/index.js';
 import type { PlayEnd, Side } from '../door.js';
 import type { FromThread, Order, ThreadData, ToThread } from './orders.js';
 import { newCounts } from './packet-counts.js';
@@ -97,7 +97,7 @@ interface Pending {
 
 export class MediaThread implements CallSeats {
   readonly counts = newCounts();
-  readonly #descriptors = newDescriptorList();
+  readonly #share = shareDatagrams();
   readonly #accelerator: ThreadData['accelerator'];
   readonly #onCrash: (error: Error) => void;
   readonly #calls = new Map<number, SeatedCall>();
@@ -171,6 +171,7 @@ export class MediaThread implements CallSeats {
     clearTimeout(this.#timer);
     this.#fail(new Failure('ANCHOR_UNREACHABLE', 'the relay is closed'));
     await this.#worker?.terminate();
+    unshareDatagrams(this.#share);
   }
 
   #post(call: number, order: Order): Promise<void> {
@@ -190,7 +191,7 @@ export class MediaThread implements CallSeats {
   }
 
   async #start(): Promise<void> {
-    const data: ThreadData = { accelerator: this.#accelerator, counts: this.counts, descriptors: this.#descriptors };
+    const data: ThreadData = { accelerator: this.#accelerator, counts: this.counts, share: this.#share };
     const worker = new Worker(new URL('./media-worker.js', import.meta.url), { workerData: data, execArgv: [] });
     let cause: Error | undefined;
     await new Promise<void>((resolve, reject) => {
@@ -213,7 +214,7 @@ export class MediaThread implements CallSeats {
       worker.on('error', (thrown) => (cause = thrown instanceof Error ? thrown : new Error(messageOf(thrown))));
       worker.on('exit', (code) => {
         clearTimeout(late);
-        closeDescriptors(this.#descriptors);
+        closeDatagrams(this.#share);
         const error = cause ?? new Error(`a media thread ended with code ${code}`);
         reject(new Failure('ANCHOR_UNREACHABLE', `a media thread could not be started: ${error.message}`, { cause: error }));
         if (this.#worker === worker) this.#crashed(error);

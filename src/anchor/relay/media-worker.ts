@@ -11,9 +11,9 @@ const lookEveryMs = 1_000;
 assert(parentPort !== null);
 const port = parentPort;
 const tell = (message: FromThread): void => port.postMessage(message);
-const { accelerator, counts, descriptors } = workerData as ThreadData;
+const { accelerator, counts, share } = workerData as ThreadData;
 useOpenSsl(accelerator === 'auto');
-const datagrams = await openDatagrams(accelerator, descriptors);
+const datagrams = await openDatagrams(accelerator, share);
 const calls = new MediaCalls({ datagrams, counts, tell });
 
 port.on('message', ({ call, order, reply }: ToThread) => {

@@ -3,7 +3,7 @@
  */
 import type { AudioSource, SrtpBy } from '../../media/index.js';
 import type { SdpMedia } from '../../sip/index.js';
-import type { Datagrams, Endpoint } from '../../udp/index.js';
+import type { Datagrams, DatagramShare, Endpoint } from '../../udp/index.js';
 import type { Play, PlayEnd, Side } from '../door.js';
 import type { ForkTarget } from './fork.js';
 
@@ -54,6 +54,5 @@ export interface ThreadData {
   readonly accelerator: 'auto' | 'off';
   /** See packet-counts.ts. */
   readonly counts: SharedArrayBuffer;
-  /** What is left open when it dies. */
-  readonly descriptors: SharedArrayBuffer;
+  readonly share: DatagramShare;
 }

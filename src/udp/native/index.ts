@@ -4,26 +4,40 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Endpoint } from '../datagrams.js';
 import { EpollWay } from './epoll-way.js';
+import { Inbox, Outlet, type LaneShare } from './inbox.js';
 import { loadLibc, type Libc } from './libc.js';
 import { NativeDatagrams } from './native-datagrams.js';
 import { closeLeft, newDescriptorList, OpenDescriptors } from './open-descriptors.js';
 import type { PacketWay } from './packet-way.js';
 import { RingWay } from './ring-way.js';
 
-export { newDescriptorList };
-
 const probeLooks = 100;
 
 let asked: Promise<NativeDatagrams | undefined> | undefined;
 
-/** `descriptors`: of a thread that may die; see closeDescriptors. Undefined where koffi is missing, the system is another than 64-bit Linux, or a datagram to oneself does not come back. */
-export function nativeDatagrams(descriptors?: SharedArrayBuffer): Promise<NativeDatagrams | undefined> {
-  asked ??= probe(descriptors);
+/** Of this thread. */
+const inbox = new Inbox();
+
+/** What a thread with native datagrams shares with the one that starts it. */
+export interface DatagramShare {
+  readonly descriptors: SharedArrayBuffer;
+  readonly toStarter: LaneShare;
+}
+
+/** For a thread that is to be started from here: what it sends to sockets of this thread need not pass the kernel. */
+export const shareDatagrams = (): DatagramShare => ({ descriptors: newDescriptorList(), toStarter: inbox.newLane() });
+
+/** For whoever shared them, when no thread has part in them any more. */
+export const unshareDatagrams = ({ toStarter }: DatagramShare): void => inbox.dropLane(toStarter);
+
+/** `share`: of whoever started this thread. Undefined where koffi is missing, the system is another than 64-bit Linux, or a datagram to oneself does not come back. */
+export function nativeDatagrams(share?: DatagramShare): Promise<NativeDatagrams | undefined> {
+  asked ??= probe(share);
   return asked;
 }
 
 /** Closes what a thread that has ended left open. */
-export function closeDescriptors(descriptors: SharedArrayBuffer): void {
+export function closeDatagrams({ descriptors }: DatagramShare): void {
   const libc = loadLibc();
   if (libc !== undefined) closeLeft(descriptors, libc);
 }
@@ -31,13 +45,14 @@ export function closeDescriptors(descriptors: SharedArrayBuffer): void {
 /** In the order of what a packet costs. */
 const ways: readonly (new (libc: Libc, descriptors: OpenDescriptors | undefined) => PacketWay)[] = [RingWay, EpollWay];
 
-async function probe(shared: SharedArrayBuffer | undefined): Promise<NativeDatagrams | undefined> {
+async function probe(share: DatagramShare | undefined): Promise<NativeDatagrams | undefined> {
   const libc = loadLibc();
   if (libc === undefined) return undefined;
-  const descriptors = shared === undefined ? undefined : new OpenDescriptors(shared);
+  const descriptors = share === undefined ? undefined : new OpenDescriptors(share.descriptors);
+  const beside = share === undefined ? { inbox } : { inbox, descriptors, outlet: new Outlet(share.toStarter) };
   for (const Way of ways) {
     try {
-      const datagrams = new NativeDatagrams(libc, new Way(libc, descriptors), descriptors);
+      const datagrams = new NativeDatagrams(libc, new Way(libc, descriptors), beside);
       if (await comesBack(datagrams)) return datagrams;
     } catch {
       // The next one is asked.

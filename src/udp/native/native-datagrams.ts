@@ -8,6 +8,7 @@
  */
 import type { Datagrams, DatagramSocket, SocketOptions } from '../datagrams.js';
 import { AddressShelf } from './address-shelf.js';
+import type { Inbox, Outlet } from './inbox.js';
 import type { Libc, Memory } from './libc.js';
 import { NativeSocket, type SocketHost } from './native-socket.js';
 import type { OpenDescriptors } from './open-descriptors.js';
@@ -21,19 +22,32 @@ const [sockDgram, sockNonblock, sockCloexec] = [2, 0o4000, 0o2000000];
 const [ipprotoIp, ipTos] = [0, 1];
 const [ipprotoIpv6, ipv6Tclass, ipv6V6only] = [41, 67, 26];
 
+/** What packets have to do with beside the kernel. */
+export interface BesideKernel {
+  /** Of a thread that may die and whose process goes on. */
+  readonly descriptors?: OpenDescriptors | undefined;
+  /** Through which other threads reach these sockets. */
+  readonly inbox?: Inbox | undefined;
+  /** To the sockets of another thread. */
+  readonly outlet?: Outlet | undefined;
+}
+
 export class NativeDatagrams implements Datagrams, SocketHost {
   readonly libc: Libc;
   readonly way: PacketWay;
   readonly addresses: AddressShelf;
   readonly #descriptors: OpenDescriptors | undefined;
+  readonly outlet: Outlet | undefined;
+  readonly #inbox: Inbox | undefined;
   readonly #scratch: Memory;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `descriptors`: for a thread that may die and whose process goes on. */
-  constructor(libc: Libc, way: PacketWay, descriptors?: OpenDescriptors) {
+  constructor(libc: Libc, way: PacketWay, { descriptors, inbox, outlet }: BesideKernel = {}) {
     this.libc = libc;
     this.way = way;
+    this.outlet = outlet;
+    this.#inbox = inbox;
     this.#descriptors = descriptors;
     this.#scratch = libc.alloc(4_096);
     this.addresses = new AddressShelf(libc);
@@ -49,11 +63,13 @@ export class NativeDatagrams implements Datagrams, SocketHost {
 
   /** Takes what has come, and hands it on; a timer does so while there are sockets. */
   drain(): void {
+    this.#inbox?.take();
     this.way.look();
   }
 
   closed(socket: NativeSocket): void {
     this.#count -= 1;
+    this.#inbox?.remove(socket);
     this.way.unwatch(socket);
     this.#descriptors?.remove(socket.place);
     this.libc.close(socket.fd);
@@ -83,13 +99,14 @@ export class NativeDatagrams implements Datagrams, SocketHost {
       scratch.view.setUint32(64, addressRoom, true);
       if (libc.getsockname(fd, scratch.at(0, addressRoom), scratch.at(64, 4)) !== 0) throw this.#error('getsockname', address, port);
       const bound = decodeAddress(scratch.view, 0).port;
-      const socket = new NativeSocket(this, fd, bound, family, this.#descriptors?.add(fd));
+      const socket = new NativeSocket(this, fd, address, bound, family, this.#descriptors?.add(fd));
       try {
         this.way.watch(socket);
       } catch (error) {
         this.#descriptors?.remove(socket.place);
         throw error;
       }
+      this.#inbox?.add(socket);
       this.#count += 1;
       this.#timer ??= setInterval(() => this.drain(), tickMs);
       return socket;

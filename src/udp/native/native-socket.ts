@@ -5,14 +5,17 @@
  */
 import type { DatagramSocket, Endpoint } from '../datagrams.js';
 import type { AddressPlace, AddressShelf } from './address-shelf.js';
+import type { Outlet } from './inbox.js';
 import type { Libc, Memory } from './libc.js';
 import type { PacketWay } from './packet-way.js';
-import { addressBytes, addressRoom, decodeAddress, encodeAddress, familyOf, familyV4 } from './socket-address.js';
+import { addressBytes, addressRoom, decodeAddress, encodeAddress, familyOf, familyV4, v4Of } from './socket-address.js';
 
 /** What all sockets share. */
 export interface SocketHost {
   readonly libc: Libc;
   readonly way: PacketWay;
+  /** To sockets of another thread. */
+  readonly outlet: Outlet | undefined;
   readonly addresses: AddressShelf;
   closed(socket: NativeSocket): void;
 }
@@ -33,10 +36,17 @@ export class NativeSocket implements DatagramSocket {
   #place: AddressPlace | undefined;
   /** Where the kernel sends to without being told. */
   #connectedTo: Endpoint | undefined;
+  /** Its port, where that may be a socket of another thread (inbox.ts); else 0. */
+  #neighbourPort = 0;
+  /** The last one that sent from there. */
+  #neighbour: Endpoint | undefined;
+  /** Its address as a number; 0 for another than an IPv4 one, and for all of them. */
+  readonly v4: number;
 
   constructor(
     host: SocketHost,
     readonly fd: number,
+    readonly address: string,
     readonly port: number,
     family: number,
     /** In the list of open descriptors. */
@@ -44,6 +54,7 @@ export class NativeSocket implements DatagramSocket {
   ) {
     this.#host = host;
     this.#family = family;
+    this.v4 = v4Of(address);
   }
 
   receive(handler: (bytes: Buffer, from: Endpoint) => void): void {
@@ -52,17 +63,21 @@ export class NativeSocket implements DatagramSocket {
 
   send(bytes: Buffer, to: Endpoint, failed?: () => void): void {
     if (!this.open) return;
-    const { way } = this.#host;
-    if (to === this.#connectedTo) way.send(this, bytes, 0, 0, failed);
-    else if (to === this.#to || this.#aim(to)) way.send(this, bytes, this.#place?.pointer ?? 0, addressBytes(this.#family), failed);
+    const { way, outlet } = this.#host;
+    if (to === this.#connectedTo) {
+      if (this.#neighbourPort === 0 || outlet?.send(bytes, this, this.#neighbourPort) !== true) way.send(this, bytes, 0, 0, failed);
+    } else if (to === this.#to || this.#aim(to)) way.send(this, bytes, this.#place?.pointer ?? 0, addressBytes(this.#family), failed);
     else failed?.();
   }
 
   connect(to: Endpoint): void {
     this.#connectedTo = undefined;
+    this.#neighbourPort = 0;
     if (!this.open || !this.#aim(to)) return;
     const length = addressBytes(this.#family);
-    if (this.#host.libc.connect(this.fd, this.#place?.pointer ?? 0, length) === 0) this.#connectedTo = to;
+    if (this.#host.libc.connect(this.fd, this.#place?.pointer ?? 0, length) !== 0) return;
+    this.#connectedTo = to;
+    if (this.v4 !== 0 && to.address === this.address) this.#neighbourPort = to.port;
   }
 
   close(): Promise<void> {
@@ -88,6 +103,12 @@ export class NativeSocket implements DatagramSocket {
       this.#source = decodeAddress(memory.view, offset);
     }
     return this.#source as Endpoint;
+  }
+
+  /** Who sends from that port of the same address. */
+  neighbour(port: number): Endpoint {
+    if (this.#neighbour?.port !== port) this.#neighbour = { address: this.address, port };
+    return this.#neighbour;
   }
 
   /** False where this socket cannot send there. */

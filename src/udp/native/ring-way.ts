@@ -76,12 +76,13 @@ export class RingWay implements PacketWay, Tellings {
     }
     this.#looking = true;
     for (let turns = 0; turns < mostTurns; turns += 1) {
-      ring.submit(true);
+      // What the turn before has sent on is handed over by the same call.
+      if (ring.submit(true)) this.#reuse();
       ring.hear(this);
+      this.#current = undefined;
       if (!ring.hasMore) break;
     }
     this.#looking = false;
-    this.#current = undefined;
     this.settle();
   }
 
@@ -124,16 +125,21 @@ export class RingWay implements PacketWay, Tellings {
   settle(): boolean {
     const ring = this.#ring;
     if (!ring.submit(false) && !ring.submit(true)) return false;
-    this.#roomUsed = 0;
-    if (this.#used.length > 0) {
-      // The packet that is being handed on may be sent once more.
-      const last = this.#current === undefined ? undefined : this.#used.pop();
-      for (const buffer of this.#used) ring.give(buffer);
-      this.#used.length = 0;
-      if (last !== undefined) this.#used.push(last);
-      ring.publish();
-    }
+    this.#reuse();
     return true;
+  }
+
+  /** All is sent: what it lay in may be written to again. */
+  #reuse(): void {
+    this.#roomUsed = 0;
+    const used = this.#used;
+    if (used.length === 0) return;
+    // The packet that is being handed on may be sent once more.
+    const last = this.#current === undefined ? undefined : used.pop();
+    for (const buffer of used) this.#ring.give(buffer);
+    used.length = 0;
+    if (last !== undefined) used.push(last);
+    this.#ring.publish();
   }
 
   #arm(socket: NativeSocket): void {

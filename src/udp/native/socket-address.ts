@@ -1,5 +1,5 @@
 /** struct sockaddr_in and sockaddr_in6 of Linux, to and from text. Pure. */
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import type { Endpoint } from '../datagrams.js';
 
 export const [familyV4, familyV6] = [2, 10] as const;
@@ -8,6 +8,11 @@ export const addressBytes = (family: number): number => (family === familyV6 ? 2
 export const addressRoom = 32;
 
 export const familyOf = (address: string): number => (isIPv6(address) ? familyV6 : familyV4);
+
+/** The number that an IPv4 address is; 0 for any other, as for 0.0.0.0. */
+export function v4Of(address: string): number {
+  return isIPv4(address) ? address.split('.').reduce((number, octet) => number * 256 + Number(octet), 0) : 0;
+}
 
 /** Writes 28 bytes at most; returns how many. @throws Error when the address is no literal. */
 export function encodeAddress({ address, port }: Endpoint, view: DataView, offset: number): number {
