@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openRelay } from '../../src/anchor/index.js';
-import { openCaptureWriter, type CaptureWriter } from '../../src/capture/index.js';
+import { CaptureJournal, openCaptureWriter, type CaptureWriter } from '../../src/capture/index.js';
 import { Intake } from '../../src/recorder/intake.js';
 import { openDatagrams, openMediaSockets, PortPool } from '../../src/udp/index.js';
 import { loadOrCreateKeys } from '../../src/vault/index.js';
@@ -20,10 +20,11 @@ const writers: CaptureWriter[] = [];
 async function recorderIn(dir: string, accelerator: SubjectSetup['accelerator']): Promise<RecorderPorts> {
   const keys = await loadOrCreateKeys(join(dir, 'keys'));
   const pool = new PortPool(46_000, 65_000);
+  const journal = new CaptureJournal(dir);
   const datagrams = await openDatagrams(accelerator);
   const observer = { received: () => void (recorded += 1), rejected: () => undefined };
   return async (call) => {
-    const writer = await openCaptureWriter(join(dir, `${call}.capture`), keys.public, { captureId: String(call), sessionId: String(call), recorder: 'bench', metadata: {} });
+    const writer = await openCaptureWriter(join(dir, `${call}.capture`), keys.public, { captureId: String(call), sessionId: String(call), recorder: 'bench', metadata: {} }, { journal });
     writers.push(writer);
     const [caller, callee] = [await openMediaSockets(loopback, pool, datagrams), await openMediaSockets(loopback, pool, datagrams)];
     return [new Intake(caller, writer, 0, observer).port, new Intake(callee, writer, 1, observer).port];

@@ -74,7 +74,7 @@ const relaySettings = mediaSettings.extend({
     .refine((networks) => new Set(networks.map(({ name }) => name)).size === networks.length, 'two networks have one name')
     .optional()
     .describe('further local addresses, for parties that are reached by them; all others, and the recorders, by the address above'),
-  threads: z.int().min(1).max(64).optional().describe('over which calls are spread; left out: one less than there are cores, one at least and eight at most'),
+  threads: z.int().min(1).max(64).optional().describe('over which calls are spread; left out: one less than there are cores, but two at least where there are two, and eight at most'),
   dscp: z.int().min(0).max(63).optional().describe('differentiated services code point of the packets sent (46: expedited forwarding); needs native calls, see accelerator'),
 });
 

@@ -5,6 +5,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { diskThread } from './disk-thread.js';
+import { Turnstile } from './turnstile.js';
 
 /** What a writer needs of a file; errors are those of node's fs. */
 export interface CaptureFile {
@@ -17,9 +18,27 @@ export interface CaptureFile {
 
 /** Makes a new file at `path` for this user alone; there must be none (EEXIST). Its owner closes it. */
 export async function createCaptureFile(path: string): Promise<CaptureFile> {
-  const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
-  return captureFileOn(await open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0o600), dirname(path));
+  return captureFileOn(await createCaptureHandle(path), dirname(path));
 }
+
+/** The same, as a handle that only appends. */
+export function createCaptureHandle(path: string): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
+  return open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0o600);
+}
+
+/** Syncs a folder's list of names. */
+export async function syncFolder(folder: string): Promise<void> {
+  const list = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await list.sync();
+  } finally {
+    await list.close();
+  }
+}
+
+/** Of all captures of the process. */
+const syncs = new Turnstile(2);
 
 /** A capture file on a handle that is now its own, in `folder`. */
 export function captureFileOn(handle: FileHandle, folder: string): CaptureFile {
@@ -31,17 +50,12 @@ export function captureFileOn(handle: FileHandle, folder: string): CaptureFile {
       writing = written.catch(() => undefined);
       return written;
     },
-    async sync() {
-      await handle.datasync();
-      if (named) return;
-      const list = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-      try {
-        await list.sync();
-      } finally {
-        await list.close();
-      }
-      named = true;
-    },
+    sync: () =>
+      syncs.pass(async () => {
+        await handle.datasync();
+        if (!named) await syncFolder(folder);
+        named = true;
+      }),
     async close() {
       // Another file may come by its descriptor.
       await writing;

@@ -56,19 +56,29 @@ export class DiskThread {
     });
   }
 
+  /** The same, of bytes that have memory of their own and are the thread's from now on. */
+  give(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    // In their order, should others be waiting.
+    if (this.#waiting.length > 0) this.#send();
+    return new Promise((done, failed) => this.#post([{ fd, bytes, done, failed }], bytes));
+  }
+
   #send(): void {
     const entries = this.#waiting;
     this.#waiting = [];
+    if (entries.length === 0) return;
     const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
-    const descriptors = new Int32Array(entries.length);
-    const lengths = new Int32Array(entries.length);
     let at = 0;
-    for (const [n, entry] of entries.entries()) {
-      descriptors[n] = entry.fd;
-      lengths[n] = entry.bytes.length;
+    for (const entry of entries) {
       bytes.set(entry.bytes, at);
       at += entry.bytes.length;
     }
+    this.#post(entries, bytes);
+  }
+
+  #post(entries: readonly Entry[], bytes: Uint8Array<ArrayBuffer>): void {
+    const descriptors = Int32Array.from(entries, ({ fd }) => fd);
+    const lengths = Int32Array.from(entries, (entry) => entry.bytes.length);
     const ticket = (this.#tickets += 1);
     this.start();
     this.#under.set(ticket, entries);

@@ -1,5 +1,7 @@
 export type { CaptureCodec, CaptureControl, CaptureEvent, CaptureStream } from './event.js';
 export { diskThread } from './disk-thread.js';
+export { CaptureJournal, type JournalOptions } from './journal.js';
+export { replayJournals } from './replay-journals.js';
 export type { CaptureRecord } from './format.js';
 export { readCapture, type CaptureOutcome, type CaptureReading, type CutCause } from './reader.js';
 export {

@@ -17,11 +17,11 @@ import { Failure } from '../errors/index.js';
 import { createSealer, diskAdvice, errnoOf, type Sealer, type VaultPublic } from '../vault/index.js';
 import { createCaptureFile, type CaptureFile } from './capture-file.js';
 import { encodeEvent, type CaptureEvent } from './event.js';
+import type { CaptureJournal } from './journal.js';
 import { frameChunk, magic, maxEventBytes } from './file-layout.js';
 import { flushWheel } from './flush-wheel.js';
 import { encodeEventRecord, encodePacket, maxPacketBytes, maxStream, recordHeadBytes } from './format.js';
 import { PendingChunks } from './pending-chunks.js';
-import { Turnstile } from './turnstile.js';
 
 export interface CaptureStats {
   /** Packets that are in the file or on their way to it. */
@@ -63,19 +63,19 @@ export interface CaptureWriterOptions {
   readonly maxPendingBytes?: number;
   /** How long opening and closing wait for the disk, sharing it with all other captures. */
   readonly diskTimeoutMs?: number;
+  /** Through which the file is written; without one it is written to by itself. */
+  readonly journal?: CaptureJournal;
   /** Unix time in ms, for the instants of events. */
   readonly now?: () => number;
   /** Told once, with CAPTURE_WRITE, when a capture fails after it was opened; it must not throw. */
   readonly onFailure?: (failure: Failure) => void;
 }
 
-type SetOptions = Required<Omit<CaptureWriterOptions, 'onFailure'>> & Pick<CaptureWriterOptions, 'onFailure'>;
+type SetOptions = Required<Omit<CaptureWriterOptions, 'onFailure' | 'journal'>> & Pick<CaptureWriterOptions, 'onFailure'>;
 
 const defaults = { flushMs: 100, syncMs: 1000, maxPendingBytes: 8 * 1024 * 1024, diskTimeoutMs: 30_000, now: Date.now };
 
 export type CaptureBegin = Omit<Extract<CaptureEvent, { type: 'begin' }>, 'type'>;
-
-const syncs = new Turnstile(2);
 
 /**
  * Begins a capture in a new file at `path`, in a folder that exists; resolves when the `begin` event is in the file.
@@ -88,7 +88,7 @@ export function openCaptureWriter(
   begin: CaptureBegin,
   options: CaptureWriterOptions = {},
 ): Promise<CaptureWriter> {
-  return writeCapture(createCaptureFile(path), path, to, begin, options);
+  return writeCapture(options.journal?.createFile(path) ?? createCaptureFile(path), path, to, begin, options);
 }
 
 /** The same on any file; `path` is for messages. The file is closed in every case. */
@@ -246,19 +246,19 @@ class SealedCaptureWriter implements CaptureWriter {
     }
   }
 
-  /** Syncs when it is this capture's turn; joins a sync under way. */
+  /** Joins a sync under way. */
   #sync(): Promise<void> {
-    this.#syncing ??= syncs
-      .pass(async () => {
-        if (this.#failure !== undefined) return;
-        this.#unsynced = false;
-        this.#periodsSinceSync = 0;
-        await this.#file.sync().catch((cause: unknown) => this.#fail(cause));
-      })
-      .finally(() => {
-        this.#syncing = undefined;
-      });
+    this.#syncing ??= this.#syncFile().finally(() => {
+      this.#syncing = undefined;
+    });
     return this.#syncing;
+  }
+
+  async #syncFile(): Promise<void> {
+    if (this.#failure !== undefined) return;
+    this.#unsynced = false;
+    this.#periodsSinceSync = 0;
+    await this.#file.sync().catch((cause: unknown) => this.#fail(cause));
   }
 
   async #finish(reason: string): Promise<void> {

@@ -1,3 +1,4 @@
+import type { CaptureJournal } from '../capture/index.js';
 import type { Failure } from '../errors/index.js';
 import type { Ledger } from '../ledger/index.js';
 import type { Log, Metrics } from '../ops/index.js';
@@ -28,6 +29,8 @@ export interface RecorderOptions {
 export interface RecorderContext extends RecorderOptions {
   readonly ports: PortPool;
   readonly datagrams: Datagrams;
+  /** Through which all captures are written. */
+  readonly journal: CaptureJournal;
   /** Undefined where no audio is taken over WebSocket. */
   readonly audioSockets: AudioSockets | undefined;
   readonly onCaptureFailure: (failure: Failure, sessionId: string) => void;

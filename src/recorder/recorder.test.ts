@@ -1,10 +1,11 @@
 /** The recorder as a recording client meets it: real SIP, real media, real captures. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
+import { capturesAfterKill } from '../capture/after-kill.fixture.js';
 import { limitFiles } from '../capture/full-disk.fixture.js';
 import { readCapture, type CaptureRecord } from '../capture/index.js';
 import type { CaptureEnd, NewCapture } from '../ledger/index.js';
@@ -113,9 +114,10 @@ async function send(port: number, packets: readonly Buffer[]): Promise<void> {
 }
 
 async function recordsOf(bed: Bed): Promise<CaptureRecord[]> {
-  const [name = ''] = await readdir(bed.captureDir);
+  const copy = await mkdtemp(join(bed.captureDir, '..', 'copy-'));
+  const [name = ''] = await capturesAfterKill(bed.captureDir, copy);
   const records: CaptureRecord[] = [];
-  for await (const record of readCapture(join(bed.captureDir, name), bed.keys)) records.push(record);
+  for await (const record of readCapture(join(copy, name), bed.keys)) records.push(record);
   return records;
 }
 

@@ -5,7 +5,7 @@
  * Leaves to  RecordingSession each session; recover.ts what a recorder that died has left.
  */
 import { mkdir } from 'node:fs/promises';
-import { diskThread } from '../capture/index.js';
+import { CaptureJournal, diskThread } from '../capture/index.js';
 import { messageOf } from '../errors/index.js';
 import { SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openDatagrams, PortPool } from '../udp/index.js';
@@ -30,6 +30,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
   const context: RecorderContext = {
     ...options,
     ports: new PortPool(settings.media.ports[0], settings.media.ports[1]),
+    journal: new CaptureJournal(options.captureDir),
     datagrams: await openDatagrams(settings.media.accelerator),
     audioSockets:
       settings.webSocket === undefined ? undefined : await openAudioSockets({ settings: settings.webSocket, onReject: (reason) => options.observer.rejected(reason) }),
@@ -94,6 +95,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     async close() {
       await Promise.all([...running].map((session) => session.end('the recorder is closing')));
       await context.audioSockets?.close();
+      await context.journal.close();
     },
   };
 }

@@ -63,6 +63,7 @@ export class RecordingSession {
       {
         flushMs: context.settings.flushMs,
         syncMs: context.settings.syncMs,
+        journal: context.journal,
         onFailure: (failure) => {
           context.onCaptureFailure(failure, offer.sessionId);
           failed(failure);

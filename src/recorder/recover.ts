@@ -2,12 +2,15 @@
  * What a recorder that died has left: captures without an end.
  *
  * A capture is found by the ledger's open entries and by the files themselves, so nothing is missed
- * when the recorder died before the ledger knew of it. The files are not changed: the stitcher reads
- * them up to their last whole chunk.
+ * when the recorder died before the ledger knew of it. What is in the journal only is put into the files; the stitcher
+ * reads them up to their last whole chunk.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replayJournals } from '../capture/index.js';
+import { Failure } from '../errors/index.js';
 import type { Ledger } from '../ledger/index.js';
+import { diskAdvice, errnoOf } from '../vault/index.js';
 import { readCaptureFileName } from './capture-name.js';
 
 export interface Recovered {
@@ -21,8 +24,18 @@ export interface RecoverOptions {
   readonly ledger: Pick<Ledger, 'captureOpened' | 'captureClosed' | 'capturesLeftOpen' | 'find'>;
 }
 
-/** To be called before the first session opens. Returns the captures that were recovered. */
+/**
+ * To be called before the first session opens. Returns the captures that were recovered.
+ *
+ * @throws Failure CAPTURE_WRITE where the disk does not take what is in the journal: nothing is lost, and it may be tried again.
+ */
 export async function recoverCaptures({ recorder, captureDir, ledger }: RecoverOptions): Promise<readonly Recovered[]> {
+  await replayJournals(captureDir).catch((cause: unknown) => {
+    throw new Failure('CAPTURE_WRITE', `what a recorder that died had taken in cannot be put into its captures in ${captureDir}: ${diskAdvice(cause)}.`, {
+      cause,
+      facts: { path: captureDir, errno: errnoOf(cause) },
+    });
+  });
   const recovered: Recovered[] = [];
   for (const capture of await ledger.capturesLeftOpen(recorder)) {
     const bytes = await sizeOf(capture.path);

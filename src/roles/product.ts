@@ -17,6 +17,7 @@ import { asksForIdentity, loadAnnouncements, openProxy, watchForCaptures, type P
 import { openRecorder, recoverCaptures } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
+import { useNativeStreams } from '../vault/index.js';
 import { openPacketCounters, type PacketCounters } from './packet-counters.js';
 import { makeToken, openSite, type Site } from './site.js';
 
@@ -106,11 +107,12 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
   for (let n = 0; n < interrupted; n += 1) metrics.callEnded('interrupted');
   if (interrupted > 0) log.warn({ calls: interrupted }, 'calls were cut off when this node died');
 
+  useOpenSsl(config.recorder.media.accelerator === 'auto');
+  useNativeStreams(config.recorder.media.accelerator === 'auto');
   const addresses: { what: string; where: string }[] = [];
   let stitcher: Stitcher | undefined;
   if (roles.includes('recorder')) addresses.push(...(await openRecorderRole(parts, () => stitcher?.poke())));
   if (roles.includes('stitcher')) {
-    useOpenSsl(config.recorder.media.accelerator === 'auto');
     log.info({ role: 'stitcher', by: srtpBy() }, 'how SRTP is decrypted');
     stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics });
     owe(() => stitcher?.close());
@@ -132,7 +134,12 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
 async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Promise<Product['addresses']> {
   const { config, log, metrics, counters, site, owe } = parts;
   const settings = config.recorder;
-  const recovered = await recoverCaptures({ recorder: settings.name, captureDir: site.paths.captures, ledger: site.ledger });
+  // A disk that is full keeps nobody from carrying calls: the captures are found again at the next start.
+  const recovered = await recoverCaptures({ recorder: settings.name, captureDir: site.paths.captures, ledger: site.ledger }).catch((error: unknown) => {
+    if (!(error instanceof Failure && error.code === 'CAPTURE_WRITE')) throw error;
+    log.error({ code: error.code }, error.message);
+    return [];
+  });
   for (const _ of recovered) metrics.captureEnded('cut');
   if (recovered.length > 0) log.warn({ captures: recovered.length }, 'captures were cut off when this recorder died; what they hold is stitched');
   const sip = await openSip(parts, 'recorder', settings.sip, { sources: settings.sources, answersOthers: true });

@@ -11,5 +11,6 @@ export {
   type Sealer,
   type Unsealer,
 } from './sealed-stream.js';
+export { useNativeStreams } from './native-streams.js';
 export { openSecret, sealSecret } from './secret.js';
 export { openSessionKey, sealedKeyBytes, sealSessionKey, type SessionKey, type SessionKeyReject } from './session-key.js';

@@ -39,14 +39,25 @@ export async function openSodium(): Promise<Sodium> {
   return sodium;
 }
 
+/** The bytes of a streaming state, copied. */
+export function readState(library: Sodium, state: StateAddress, bytes: number): Uint8Array {
+  const [{ HEAPU8 }, address] = placeOf(library, state);
+  return HEAPU8.slice(address, address + bytes);
+}
+
 /** Wipes a streaming state, which holds a key, and gives its memory back. It must not be used again. */
 export function freeState(library: Sodium, state: StateAddress, stateBytes: number): void {
+  const [heap, address] = placeOf(library, state);
+  heap.HEAPU8.fill(0, address, address + stateBytes);
+  heap._free(address);
+}
+
+function placeOf(library: Sodium, state: StateAddress): readonly [SodiumHeap, number] {
   const heap: unknown = 'libsodium' in library ? library.libsodium : undefined;
   // Declared as an object, the address is a plain number: https://github.com/jedisct1/libsodium.js/issues/380.
   const address: unknown = state;
   assert(isHeap(heap) && typeof address === 'number', 'this build of libsodium keeps its states elsewhere');
-  heap.HEAPU8.fill(0, address, address + stateBytes);
-  heap._free(address);
+  return [heap, address];
 }
 
 /** The same bytes as a Buffer, without a copy. */

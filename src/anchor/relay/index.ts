@@ -23,8 +23,11 @@ export type Relay = Anchor & Required<Pick<Anchor, 'packets'>>;
 
 /** @throws Failure ANCHOR_UNREACHABLE when its threads do not start, CONFIG_INVALID when it cannot do what the settings ask. */
 export async function openRelay({ settings, onCrash }: RelayOptions): Promise<Relay> {
-  return relayIn(await startThreads(settings.threads ?? Math.max(1, Math.min(mostThreads, availableParallelism() - 1)), settings, onCrash), settings);
+  return relayIn(await startThreads(settings.threads ?? threadsFor(availableParallelism()), settings, onCrash), settings);
 }
+
+/** One core is for the rest; but two threads wait for each other's packets less than one for its own. */
+const threadsFor = (cores: number): number => (cores === 1 ? 1 : Math.max(2, Math.min(mostThreads, cores - 1)));
 
 /** For openRelay, and for tests with threads of their own. */
 export function relayIn(threads: readonly [CallSeats, ...CallSeats[]], settings: RelaySettings): Relay {

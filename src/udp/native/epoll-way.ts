@@ -4,9 +4,8 @@
  * Invariant  The kernel writes into memory of `alloc` alone, and no further than a slot.
  */
 import { msgDontwait, type Libc, type Memory } from './libc.js';
-import type { NativeSocket } from './native-socket.js';
 import type { OpenDescriptors } from './open-descriptors.js';
-import type { PacketWay } from './packet-way.js';
+import type { PacketSocket, PacketWay } from './packet-way.js';
 import { datagramRoom as slotBytes, SendBuffer } from './send-buffer.js';
 import { addressRoom } from './socket-address.js';
 import { SocketTable } from './socket-table.js';
@@ -62,7 +61,7 @@ export class EpollWay implements PacketWay {
     this.#describeMessages();
   }
 
-  watch(socket: NativeSocket): void {
+  watch(socket: PacketSocket): void {
     const scratch = this.#scratch;
     const id = this.#sockets.add(socket);
     scratch.view.setUint32(0, epollIn, true);
@@ -75,24 +74,26 @@ export class EpollWay implements PacketWay {
   }
 
   /** Closing its descriptor takes a socket out of the epoll. */
-  unwatch(socket: NativeSocket): void {
+  unwatch(socket: PacketSocket): void {
     this.#sockets.remove(socket.id);
     this.#closedIds.push(socket.id);
   }
 
-  look(): void {
+  look(): boolean {
     this.#looks += 1;
     const ready = this.#libc.epollWait(this.#epoll, this.#eventsAt, eventsAtOnce, 0);
     for (let n = 0; n < ready; n += 1) {
       const socket = this.#sockets.at(this.#events.words[(n * eventBytes + eventDataAt) >> 2] ?? 0);
       if (socket !== undefined) this.#take(socket);
     }
-    if (this.#closedIds.length === 0) return;
-    for (const id of this.#closedIds) this.#sockets.free(id);
-    this.#closedIds = [];
+    if (this.#closedIds.length > 0) {
+      for (const id of this.#closedIds) this.#sockets.free(id);
+      this.#closedIds = [];
+    }
+    return ready > 0;
   }
 
-  send(socket: NativeSocket, bytes: Buffer, address: number, addressBytes: number, failed: (() => void) | undefined): void {
+  send(socket: PacketSocket, bytes: Buffer, address: number, addressBytes: number, failed: (() => void) | undefined): void {
     const at = this.#sending.addressOf(bytes);
     if (at === 0 || this.#libc.sendto(socket.fd, at, bytes.length, msgDontwait, address, addressBytes) < 0) failed?.();
   }
@@ -106,7 +107,7 @@ export class EpollWay implements PacketWay {
    * One packet, for as a rule there is one, and to ask for more costs a third as much again; up to eight of a socket that
    * had one at the look before. What is left is told again by the next look, so that no socket keeps the others waiting.
    */
-  #take(socket: NativeSocket): void {
+  #take(socket: PacketSocket): void {
     const wanted = socket.look === this.#looks - 1 ? packetsAtOnce : 1;
     socket.look = this.#looks;
     const came = this.#libc.recvmmsg(socket.fd, this.#messagesAt, wanted, msgDontwait, 0);

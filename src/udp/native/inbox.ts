@@ -6,10 +6,20 @@
  *
  * Invariant  A port is in the list only while its socket is open.
  */
+import type { Endpoint } from '../datagrams.js';
 import { LaneReceiver, LaneSender, newLaneMemory } from './lane.js';
-import type { NativeSocket } from './native-socket.js';
 
 const ports = 0x1_0000;
+
+/** What lanes know of a socket. */
+export interface ReachedSocket {
+  readonly port: number;
+  /** Its address as a number; 0 for another than an IPv4 one, and for all of them. */
+  readonly v4: number;
+  readonly handler: ((bytes: Buffer, from: Endpoint) => void) | undefined;
+  /** Who sends from that port of the same address. */
+  neighbour(port: number): Endpoint;
+}
 
 /** What a thread needs to send to those sockets. */
 export interface LaneShare {
@@ -21,7 +31,8 @@ export interface LaneShare {
 export class Inbox {
   readonly #reached = new SharedArrayBuffer(ports * Uint32Array.BYTES_PER_ELEMENT);
   readonly #addresses = new Uint32Array(this.#reached);
-  readonly #sockets = new Map<number, NativeSocket>();
+  /** By port. */
+  readonly #sockets: (ReachedSocket | undefined)[] = Array.from({ length: ports });
   readonly #lanes = new Map<SharedArrayBuffer, LaneReceiver>();
 
   /** For one other thread. */
@@ -36,26 +47,28 @@ export class Inbox {
     this.#lanes.delete(lane);
   }
 
-  add(socket: NativeSocket): void {
+  add(socket: ReachedSocket): void {
     // Another socket may have that port at another address: the one that came first is reached.
-    if (socket.v4 === 0 || this.#sockets.has(socket.port)) return;
-    this.#sockets.set(socket.port, socket);
+    if (socket.v4 === 0 || this.#sockets[socket.port] !== undefined) return;
+    this.#sockets[socket.port] = socket;
     Atomics.store(this.#addresses, socket.port, socket.v4);
   }
 
-  remove(socket: NativeSocket): void {
-    if (this.#sockets.get(socket.port) !== socket) return;
+  remove(socket: ReachedSocket): void {
+    if (this.#sockets[socket.port] !== socket) return;
     Atomics.store(this.#addresses, socket.port, 0);
-    this.#sockets.delete(socket.port);
+    this.#sockets[socket.port] = undefined;
   }
 
-  /** Hands on what has come. */
-  take(): void {
-    for (const lane of this.#lanes.values()) lane.take(this.#handOn);
+  /** Hands on what has come; false when nothing had. */
+  take(): boolean {
+    let came = false;
+    for (const lane of this.#lanes.values()) if (lane.take(this.#handOn)) came = true;
+    return came;
   }
 
   readonly #handOn = (bytes: Buffer, toPort: number, fromPort: number): void => {
-    const socket = this.#sockets.get(toPort);
+    const socket = this.#sockets[toPort];
     socket?.handler?.(bytes, socket.neighbour(fromPort));
   };
 }
@@ -71,7 +84,7 @@ export class Outlet {
   }
 
   /** False where that port is not reached so, or there is no room. */
-  send(bytes: Buffer, from: NativeSocket, toPort: number): boolean {
+  send(bytes: Buffer, from: ReachedSocket, toPort: number): boolean {
     return this.#addresses[toPort] === from.v4 && this.#lane.put(bytes, toPort, from.port);
   }
 }

@@ -49,10 +49,11 @@ async function probe(share: DatagramShare | undefined): Promise<NativeDatagrams 
   const libc = loadLibc();
   if (libc === undefined) return undefined;
   const descriptors = share === undefined ? undefined : new OpenDescriptors(share.descriptors);
-  const beside = share === undefined ? { inbox } : { inbox, descriptors, outlet: new Outlet(share.toStarter) };
+  // A thread of its own is for packets that somebody waits for.
+  const options = share === undefined ? { inbox } : { inbox, descriptors, outlet: new Outlet(share.toStarter), looks: { busyMs: 1, idleMs: 3 } };
   for (const Way of ways) {
     try {
-      const datagrams = new NativeDatagrams(libc, new Way(libc, descriptors), beside);
+      const datagrams = new NativeDatagrams(libc, new Way(libc, descriptors), options);
       if (await comesBack(datagrams)) return datagrams;
     } catch {
       // The next one is asked.

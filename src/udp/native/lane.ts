@@ -62,11 +62,12 @@ export class LaneReceiver {
     this.#words = new Uint32Array(memory);
   }
 
-  /** Hands on what has been sent until now. */
-  take(packet: (bytes: Buffer, toPort: number, fromPort: number) => void): void {
+  /** Hands on what has been sent until now; false when nothing was. */
+  take(packet: (bytes: Buffer, toPort: number, fromPort: number) => void): boolean {
     const words = this.#words;
     const written = Atomics.load(words, writtenAt);
     let read = words[readAt] ?? 0;
+    if (read === written) return false;
     while (read !== written) {
       const at = read % roomBytes;
       let word = recordsAt + (at >> 2);
@@ -84,6 +85,7 @@ export class LaneReceiver {
       packet(this.#view(length), ports & 0xffff, ports >>> 16);
     }
     Atomics.store(words, readAt, read);
+    return true;
   }
 
   #view(length: number): Buffer {

@@ -1,5 +1,5 @@
 /**
- * Datagrams by the system's own calls: one look at all sockets every few milliseconds, no object for a packet.
+ * Datagrams by the system's own calls: a look at all sockets every few milliseconds, no object for a packet.
  *
  * Owns       its sockets, and memory that lasts as long as the process.
  * Leaves to  the way of the packets (packet-way.ts) their passing; libc.ts the calls; whoever opens a socket to close it.
@@ -15,15 +15,19 @@ import type { OpenDescriptors } from './open-descriptors.js';
 import type { PacketWay } from './packet-way.js';
 import { addressRoom, decodeAddress, encodeAddress, familyOf, familyV6 } from './socket-address.js';
 
-/** A packet waits so long at most, and half of it on the average. */
-const tickMs = 3;
+/** Between two looks when the last one found something, and else: a packet waits so long at most, and half of it on the average. */
+export interface Looks {
+  readonly busyMs: number;
+  readonly idleMs: number;
+}
+const seldom: Looks = { busyMs: 3, idleMs: 3 };
 
 const [sockDgram, sockNonblock, sockCloexec] = [2, 0o4000, 0o2000000];
 const [ipprotoIp, ipTos] = [0, 1];
 const [ipprotoIpv6, ipv6Tclass, ipv6V6only] = [41, 67, 26];
 
-/** What packets have to do with beside the kernel. */
-export interface BesideKernel {
+export interface NativeOptions {
+  readonly looks?: Looks;
   /** Of a thread that may die and whose process goes on. */
   readonly descriptors?: OpenDescriptors | undefined;
   /** Through which other threads reach these sockets. */
@@ -41,14 +45,17 @@ export class NativeDatagrams implements Datagrams, SocketHost {
   readonly #inbox: Inbox | undefined;
   readonly #scratch: Memory;
   #count = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #looks: Looks;
+  /** Two of them, as making one costs more than winding it up. */
+  #timers: { readonly busy: NodeJS.Timeout; readonly idle: NodeJS.Timeout } | undefined;
 
-  constructor(libc: Libc, way: PacketWay, { descriptors, inbox, outlet }: BesideKernel = {}) {
+  constructor(libc: Libc, way: PacketWay, { descriptors, inbox, outlet, looks = seldom }: NativeOptions = {}) {
     this.libc = libc;
     this.way = way;
     this.outlet = outlet;
     this.#inbox = inbox;
     this.#descriptors = descriptors;
+    this.#looks = looks;
     this.#scratch = libc.alloc(4_096);
     this.addresses = new AddressShelf(libc);
   }
@@ -61,10 +68,10 @@ export class NativeDatagrams implements Datagrams, SocketHost {
     return new Promise((resolve) => resolve(this.#open(address, port, options)));
   }
 
-  /** Takes what has come, and hands it on; a timer does so while there are sockets. */
-  drain(): void {
-    this.#inbox?.take();
-    this.way.look();
+  /** Takes what has come, and hands it on; a timer does so while there are sockets. False when nothing had. */
+  drain(): boolean {
+    const byLane = this.#inbox?.take() === true;
+    return this.way.look() || byLane;
   }
 
   closed(socket: NativeSocket): void {
@@ -74,8 +81,9 @@ export class NativeDatagrams implements Datagrams, SocketHost {
     this.#descriptors?.remove(socket.place);
     this.libc.close(socket.fd);
     if (this.#count > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#timers?.busy);
+    clearTimeout(this.#timers?.idle);
+    this.#timers = undefined;
   }
 
   #open(address: string, port: number, { dscp }: SocketOptions): NativeSocket {
@@ -108,12 +116,21 @@ export class NativeDatagrams implements Datagrams, SocketHost {
       }
       this.#inbox?.add(socket);
       this.#count += 1;
-      this.#timer ??= setInterval(() => this.drain(), tickMs);
+      if (this.#timers === undefined) this.#startLooking();
       return socket;
     } catch (error) {
       libc.close(fd);
       throw error;
     }
+  }
+
+  #startLooking(): void {
+    const look = (): void => {
+      const next = this.drain() ? this.#timers?.busy : this.#timers?.idle;
+      next?.refresh();
+    };
+    // Both at first: whichever comes second only winds up the one that is running. One that was cleared could not be wound up.
+    this.#timers = { busy: setTimeout(look, this.#looks.busyMs), idle: setTimeout(look, this.#looks.idleMs) };
   }
 
   #error(call: string, address: string, port: number): Error {

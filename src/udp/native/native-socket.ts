@@ -5,9 +5,9 @@
  */
 import type { DatagramSocket, Endpoint } from '../datagrams.js';
 import type { AddressPlace, AddressShelf } from './address-shelf.js';
-import type { Outlet } from './inbox.js';
+import type { Outlet, ReachedSocket } from './inbox.js';
 import type { Libc, Memory } from './libc.js';
-import type { PacketWay } from './packet-way.js';
+import type { PacketSocket, PacketWay } from './packet-way.js';
 import { addressBytes, addressRoom, decodeAddress, encodeAddress, familyOf, familyV4, v4Of } from './socket-address.js';
 
 /** What all sockets share. */
@@ -20,12 +20,11 @@ export interface SocketHost {
   closed(socket: NativeSocket): void;
 }
 
-export class NativeSocket implements DatagramSocket {
+export class NativeSocket implements DatagramSocket, PacketSocket, ReachedSocket {
   readonly #host: SocketHost;
   readonly #family: number;
   handler: ((bytes: Buffer, from: Endpoint) => void) | undefined;
   open = true;
-  /** Of the way of the packets: what it knows this socket by, the look at which it was last taken from, and who is told of what could not be sent. */
   id = -1;
   look = -1;
   failed: (() => void) | undefined;
@@ -90,7 +89,6 @@ export class NativeSocket implements DatagramSocket {
     return Promise.resolve();
   }
 
-  /** Who sent the packet whose source lies there. */
   source(memory: Memory, offset: number): Endpoint {
     const first = offset >> 2;
     const { words } = memory;
@@ -105,7 +103,6 @@ export class NativeSocket implements DatagramSocket {
     return this.#source as Endpoint;
   }
 
-  /** Who sends from that port of the same address. */
   neighbour(port: number): Endpoint {
     if (this.#neighbour?.port !== port) this.#neighbour = { address: this.address, port };
     return this.#neighbour;

@@ -5,9 +5,8 @@
  * been.
  */
 import type { Libc, Memory } from './libc.js';
-import type { NativeSocket } from './native-socket.js';
 import type { OpenDescriptors } from './open-descriptors.js';
-import type { PacketWay } from './packet-way.js';
+import type { PacketSocket, PacketWay } from './packet-way.js';
 import { bufferBytes, bufferCount, payloadAt, Ring, sourceAt, type Tellings } from './ring.js';
 import { datagramRoom } from './send-buffer.js';
 import { SocketTable } from './socket-table.js';
@@ -24,7 +23,7 @@ export class RingWay implements PacketWay, Tellings {
   readonly #ring: Ring;
   readonly #sockets = new SocketTable();
   /** Open, and receiving nothing until the next look. */
-  #unarmed: NativeSocket[] = [];
+  #unarmed: PacketSocket[] = [];
   /** Packets that were handed on, and may be on their way out. */
   readonly #used: number[] = [];
   /** By buffer, for packets of the length that the last one had. */
@@ -36,6 +35,8 @@ export class RingWay implements PacketWay, Tellings {
   #currentAt = 0;
   readonly #buffersAt: number;
   #looking = false;
+  /** Something, in this look. */
+  #came = false;
 
   /** @throws Error where the kernel has no such ring, or does not let us. */
   constructor(libc: Libc, descriptors: OpenDescriptors | undefined) {
@@ -46,13 +47,13 @@ export class RingWay implements PacketWay, Tellings {
     this.#buffersAt = this.#ring.buffers.at(0, bufferCount * bufferBytes);
   }
 
-  watch(socket: NativeSocket): void {
+  watch(socket: PacketSocket): void {
     this.#sockets.add(socket);
     this.#arm(socket);
     this.settle();
   }
 
-  unwatch(socket: NativeSocket): void {
+  unwatch(socket: PacketSocket): void {
     const { id } = socket;
     this.#sockets.remove(id);
     const at = this.#unarmed.indexOf(socket);
@@ -67,7 +68,7 @@ export class RingWay implements PacketWay, Tellings {
     this.#ring.submit(true);
   }
 
-  look(): void {
+  look(): boolean {
     const ring = this.#ring;
     const unarmed = this.#unarmed;
     if (unarmed.length > 0) {
@@ -75,6 +76,7 @@ export class RingWay implements PacketWay, Tellings {
       for (const socket of unarmed) this.#arm(socket);
     }
     this.#looking = true;
+    this.#came = false;
     for (let turns = 0; turns < mostTurns; turns += 1) {
       // What the turn before has sent on is handed over by the same call.
       if (ring.submit(true)) this.#reuse();
@@ -84,10 +86,12 @@ export class RingWay implements PacketWay, Tellings {
     }
     this.#looking = false;
     this.settle();
+    return this.#came;
   }
 
   packet(id: number, buffer: number): void {
     this.#used.push(buffer);
+    this.#came = true;
     const socket = this.#sockets.at(id);
     if (socket?.handler === undefined || !socket.open) return;
     const at = buffer * bufferBytes;
@@ -111,7 +115,7 @@ export class RingWay implements PacketWay, Tellings {
     this.#sockets.at(id)?.failed?.();
   }
 
-  send(socket: NativeSocket, bytes: Buffer, address: number, addressBytes: number, failed: (() => void) | undefined): void {
+  send(socket: PacketSocket, bytes: Buffer, address: number, addressBytes: number, failed: (() => void) | undefined): void {
     const at = this.#ring.hasRoom || this.settle() ? this.#addressOf(bytes) : 0;
     if (at === 0) {
       failed?.();
@@ -142,7 +146,7 @@ export class RingWay implements PacketWay, Tellings {
     this.#ring.publish();
   }
 
-  #arm(socket: NativeSocket): void {
+  #arm(socket: PacketSocket): void {
     if (this.#ring.hasRoom || this.settle()) this.#ring.receive(socket.fd, socket.id);
     else this.#unarmed.push(socket);
   }

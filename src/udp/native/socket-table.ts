@@ -1,18 +1,18 @@
-import type { NativeSocket } from './native-socket.js';
+import type { PacketSocket } from './packet-way.js';
 
 /** The sockets by the numbers that the kernel knows them by. A number is used again only after `free`. */
 export class SocketTable {
-  readonly #sockets: (NativeSocket | undefined)[] = [];
+  readonly #sockets: (PacketSocket | undefined)[] = [];
   readonly #free: number[] = [];
 
-  add(socket: NativeSocket): number {
+  add(socket: PacketSocket): number {
     const id = this.#free.pop() ?? this.#sockets.length;
     this.#sockets[id] = socket;
     socket.id = id;
     return id;
   }
 
-  at(id: number): NativeSocket | undefined {
+  at(id: number): PacketSocket | undefined {
     return this.#sockets[id];
   }
 
