@@ -8,13 +8,14 @@ import { parseArgs } from 'node:util';
 import { UsageError, type Bench, type BenchOutcome, type Table } from './bench.js';
 import { edge } from './edge/edge-bench.js';
 import { describeMachine } from './machine.js';
+import { record } from './record/record-bench.js';
 import { relay } from './relay/relay-bench.js';
 import { srtp } from './srtp/srtp-bench.js';
 
 /** A machine with nothing else to do stays below. */
 const quietLoad = 0.5;
 
-const benches: readonly Bench[] = [edge, relay, srtp];
+const benches: readonly Bench[] = [edge, relay, srtp, record];
 
 function printTable({ title, columns, rows }: Table): void {
   const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)));

@@ -22,8 +22,9 @@ export type RecorderPorts = (call: number) => Promise<readonly [number, number]>
 
 const sdpOf = (lines: readonly string[]): string => ['v=0', `o=- 1 1 IN IP4 ${loopback}`, 's=-', `c=IN IP4 ${loopback}`, 't=0 0', ...lines, ''].join('\r\n');
 const audio = (port: number): string => `m=audio ${port} RTP/AVP 0`;
+export const audioSdp = (port: number): string => sdpOf([audio(port)]);
 
-function portIn(sdp: string): number {
+export function portIn(sdp: string): number {
   const read = readSdp(sdp);
   const port = typeof read === 'string' ? undefined : read.media[0]?.port;
   if (port === undefined) throw new Error(`the anchor gave no port: ${sdp}`);

@@ -5,17 +5,13 @@
  * little of the machine and its own delay is small beside what it measures. Parties share a socket: one for all callers,
  * one for all callees, one for all copies.
  */
-import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import type { DatagramSocket } from '../../src/udp/index.js';
-import { loadLibc, type Libc, type Memory } from '../../src/udp/native/libc.js';
 import { NativeDatagrams } from '../../src/udp/native/native-datagrams.js';
 import { RingWay } from '../../src/udp/native/ring-way.js';
-import { encodeAddress } from '../../src/udp/native/socket-address.js';
-import { loopback, type CallPorts } from './calls.js';
+import { libc, PacedPackets } from '../paced-packets.js';
+import { loopback } from './calls.js';
 import type { FromLoad, LoadResult, ToLoad } from './messages.js';
 
-const packetBytes = 172;
 const packetMs = 20;
 const lookEveryMs = 0.3;
 const [solSocket, soRcvbufForce] = [1, 33];
@@ -29,11 +25,6 @@ const warmUpUs = 3e6;
 /** For packets that are still on their way at the end. */
 const lastMs = 500;
 
-const found = loadLibc();
-assert(found !== undefined, 'the load needs koffi');
-const libc: Libc = found;
-const koffi = createRequire(import.meta.url)('koffi') as { load(path: null): { func(definition: string): (...args: readonly number[]) => number } };
-const sendmmsg = koffi.load(null).func('int sendmmsg(int fd, uintptr_t messages, uint32_t count, int flags)');
 const datagrams = new NativeDatagrams(libc, new RingWay(libc, undefined));
 const tell = (message: FromLoad): void => void process.send?.(message);
 
@@ -45,61 +36,9 @@ async function open(): Promise<DatagramSocket & { readonly fd: number }> {
   return socket;
 }
 
-/** The packets of one direction: one for each call, with its header and target, sent over and over. */
-class Direction {
-  readonly #messages: Memory;
-  readonly #packets: Memory;
-  readonly #count: number;
-  #next = 0;
-  #round = 0;
-
-  constructor(private readonly fd: number, targets: readonly number[], ssrcFrom: number) {
-    this.#count = targets.length;
-    this.#messages = libc.alloc(this.#count * 64);
-    const vectors = libc.alloc(this.#count * 16);
-    const addresses = libc.alloc(this.#count * 16);
-    this.#packets = libc.alloc(this.#count * packetBytes);
-    targets.forEach((port, n) => {
-      encodeAddress({ address: loopback, port }, addresses.view, n * 16);
-      vectors.view.setBigUint64(n * 16, BigInt(this.#packets.at(n * packetBytes, packetBytes)), true);
-      vectors.view.setBigUint64(n * 16 + 8, BigInt(packetBytes), true);
-      this.#messages.view.setBigUint64(n * 64, BigInt(addresses.at(n * 16, 16)), true);
-      this.#messages.view.setUint32(n * 64 + 8, 16, true);
-      this.#messages.view.setBigUint64(n * 64 + 16, BigInt(vectors.at(n * 16, 16)), true);
-      this.#messages.view.setBigUint64(n * 64 + 24, 1n, true);
-      this.#packets.view.setUint16(n * packetBytes, 0x8000);
-      this.#packets.view.setUint32(n * packetBytes + 8, ssrcFrom + n);
-    });
-  }
-
-  /** So many of the next ones; they hold the instant in microseconds. */
-  send(wanted: number, nowUs: number): number {
-    let left = wanted;
-    while (left > 0) {
-      const count = Math.min(left, this.#count - this.#next);
-      for (let n = this.#next; n < this.#next + count; n += 1) {
-        const at = n * packetBytes;
-        const { view } = this.#packets;
-        view.setUint16(at + 2, this.#round & 0xffff);
-        view.setUint32(at + 4, (this.#round * 160) >>> 0);
-        view.setFloat64(at + 12, nowUs);
-      }
-      const sent = sendmmsg(this.fd, this.#messages.at(this.#next * 64, count * 64), count, 0);
-      if (sent <= 0) throw new Error('the load cannot send');
-      left -= sent;
-      this.#next += sent;
-      if (this.#next === this.#count) {
-        this.#next = 0;
-        this.#round += 1;
-      }
-    }
-    return wanted;
-  }
-}
-
-function run(calls: readonly CallPorts[], seconds: number): LoadResult {
-  const callers = new Direction(caller.fd, calls.map(({ forCaller }) => forCaller), 1);
-  const callees = new Direction(callee.fd, calls.map(({ forCallee }) => forCallee), 100_001);
+function run({ calls, seconds, packetBytes }: ToLoad): LoadResult {
+  const callers = new PacedPackets(caller.fd, calls.map(({ forCaller }) => forCaller), 1, packetBytes);
+  const callees = new PacedPackets(callee.fd, calls.map(({ forCallee }) => forCallee), 100_001, packetBytes);
   const delays = new Float64Array(steps + 1);
   let [received, heard, copies, sent, max] = [0, 0, 0, 0, 0];
   let nowUs = 0;
@@ -146,9 +85,9 @@ function run(calls: readonly CallPorts[], seconds: number): LoadResult {
 }
 
 const [caller, callee, recorder] = [await open(), await open(), await open()];
-process.on('message', ({ calls, seconds }: ToLoad) => {
+process.on('message', (order: ToLoad) => {
   try {
-    tell(run(calls, seconds));
+    tell(run(order));
   } catch (error) {
     tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
   }

@@ -14,7 +14,7 @@ export type FromSubject =
   | { readonly kind: 'counts'; readonly relayed: number; readonly dropped: Readonly<Record<string, number>>; readonly recorded: number; readonly recorderDropped: number }
   | { readonly kind: 'failed'; readonly message: string };
 
-export type ToLoad = { readonly kind: 'run'; readonly calls: readonly CallPorts[]; readonly seconds: number };
+export type ToLoad = { readonly kind: 'run'; readonly calls: readonly CallPorts[]; readonly seconds: number; readonly packetBytes: number };
 
 export interface LoadResult {
   readonly kind: 'result';

@@ -2,23 +2,18 @@
  * `npm run bench -- relay`: what a relayed and forked packet costs in CPU and in time, beside rtpengine in userspace that
  * does the same; and what calls that are anchored and recorded take of the machine. docs/bench.md says how to read it.
  */
-import { fork, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { openRtpengine } from '../../src/anchor/index.js';
 import { rtpengineIsInstalled, startDaemon } from '../../src/anchor/rtpengine/daemon.fixture.js';
 import { loadLibc } from '../../src/udp/native/libc.js';
 import { median, rounded, UsageError, type Bench, type BenchContext, type BenchOptions, type BenchOutcome } from '../bench.js';
-import { usageOf } from '../process-usage.js';
-import { setUpCalls, type CallPorts, type Parties } from './calls.js';
-import type { FromLoad, FromSubject, LoadResult, SubjectSetup, ToLoad } from './messages.js';
+import { answerOf, end, measure, rtpBytes, start, withLoad, type LoadWindow } from '../media-load.js';
+import { setUpCalls } from './calls.js';
+import type { FromSubject, SubjectSetup } from './messages.js';
 
-const warmUpMs = 3_000;
-const patienceMs = 60_000;
 const daemonPort = 12_221;
 const rtpenginePorts = [20_000, 39_999] as const;
 
@@ -31,83 +26,26 @@ interface Plan {
   readonly runs: number;
 }
 
-interface Window {
-  /** CPU of the subject for each packet that a party sent. */
-  readonly cpuUs: number;
-  /** Of all cores, the load's share left out. */
-  readonly machineShare: number;
-  readonly lost: number;
-  readonly copiesLost: number;
-  readonly delayMs: LoadResult['delayMs'];
+interface Window extends LoadWindow {
   readonly memoryKbPerCall?: number;
   readonly dropped?: Readonly<Record<string, number>>;
   readonly recorderDropped?: number;
 }
 
-async function answerOf<T extends { readonly kind: string }>(child: ChildProcess, signal: AbortSignal, kind: T['kind']): Promise<T> {
-  const [answer] = (await Promise.race([
-    once(child, 'message', { signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) }),
-    once(child, 'exit', { signal }).then(([code]) => Promise.reject(new Error(`a process of the bench ended with ${String(code)}`))),
-  ])) as [T | { kind: 'failed'; message: string }];
-  if (answer.kind === 'failed') throw new Error((answer as { message: string }).message);
-  if (answer.kind !== kind) throw new Error(`${answer.kind} came where ${kind} was awaited`);
-  return answer as T;
-}
-
-const start = (file: string): ChildProcess => fork(fileURLToPath(new URL(file, import.meta.url)), { execArgv: [], serialization: 'advanced', stdio: ['ignore', 2, 2, 'ipc'] });
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
-
-/** Has the load run, and reads the subject's CPU in the middle of it. */
-async function measure(load: ChildProcess, calls: readonly CallPorts[], pid: number, { seconds }: Plan, { signal }: BenchContext): Promise<Window> {
-  load.send({ kind: 'run', calls, seconds } satisfies ToLoad);
-  const result = answerOf<LoadResult>(load, signal, 'result');
-  await delay(warmUpMs, undefined, { signal });
-  const before = { ...usageOf([pid]), atMs: performance.timeOrigin + performance.now() };
-  await delay(seconds * 1_000 - warmUpMs - 500, undefined, { signal });
-  const after = { ...usageOf([pid]), atMs: performance.timeOrigin + performance.now() };
-  const { startedAtMs, sentBy, sent, received, copies, delayMs } = await result;
-  const sentAt = (ms: number): number => sentBy[Math.floor((ms - startedAtMs) / 100) - 1] ?? Number.NaN;
-  const cpuMs = after.cpuMs - before.cpuMs;
-  return {
-    cpuUs: (cpuMs * 1_000) / (sentAt(after.atMs) - sentAt(before.atMs)),
-    machineShare: cpuMs / (after.atMs - before.atMs) / availableParallelism(),
-    lost: sent - received,
-    copiesLost: sent - copies,
-    delayMs,
-  };
-}
-
-async function withLoad<T>(signal: AbortSignal, use: (load: ChildProcess, parties: Parties) => Promise<T>): Promise<T> {
-  const load = start('./load.js');
-  try {
-    const { parties } = await answerOf<Extract<FromLoad, { kind: 'ports' }>>(load, signal, 'ports');
-    return await use(load, parties);
-  } finally {
-    await end(load);
-  }
-}
-
 async function measureOurs(setup: Omit<SubjectSetup, 'parties'>, plan: Plan, context: BenchContext): Promise<Window> {
   const { signal } = context;
   return withLoad(signal, async (load, parties) => {
-    const subject = start('./relay-subject.js');
+    const subject = start(new URL('./relay-subject.js', import.meta.url));
     try {
       subject.send({ ...setup, parties } satisfies SubjectSetup);
       const ready = await answerOf<Extract<FromSubject, { kind: 'ready' }>>(subject, signal, 'ready');
-      const window = await measure(load, ready.calls, subject.pid ?? 0, plan, context);
+      const window = await measure(load, subject.pid ?? 0, { calls: ready.calls, seconds: plan.seconds, packetBytes: rtpBytes }, signal);
       subject.send('counts');
       const { dropped, recorded, recorderDropped } = await answerOf<Extract<FromSubject, { kind: 'counts' }>>(subject, signal, 'counts');
-      const sent = window.copiesLost;
       return {
         ...window, dropped, recorderDropped,
         // The copies did not come to the load where they were recorded.
-        copiesLost: setup.captureDir === undefined ? window.copiesLost : sent - recorded,
+        copiesLost: setup.captureDir === undefined ? window.copiesLost : window.sent - recorded,
         memoryKbPerCall: (ready.memoryAfter - ready.memoryBefore) / 1_024 / setup.calls,
       };
     } finally {
@@ -123,7 +61,7 @@ async function measureRtpengine(plan: Plan, context: BenchContext): Promise<Wind
     const anchor = await openRtpengine({ settings: { nodes: [{ host: '127.0.0.1', port: daemonPort, weight: 1 }], answerWithinMs: 5_000, pingMs: 5_000, decrypt: false }, onChange: () => undefined });
     try {
       const calls = await setUpCalls(anchor, plan.calls, parties, () => Promise.resolve([parties.recorder ?? 0, parties.recorder ?? 0]));
-      return await measure(load, calls, daemon.pid, plan, context);
+      return await measure(load, daemon.pid, { calls, seconds: plan.seconds, packetBytes: rtpBytes }, context.signal);
     } finally {
       await anchor.close();
       for (const close of owed) await close();
