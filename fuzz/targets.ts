@@ -16,7 +16,7 @@ import { MAX_TARGETS, parseProxyCommand } from '../src/edge/proxy/proxy-command.
 import { answerBinding } from '../src/edge/transport/stun.js';
 import { StreamFraming } from '../src/edge/transport/stream-framing.js';
 import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender, useOpenSsl } from '../src/media/index.js';
-import { readCiscoGuid } from '../src/anchor/xmf/cisco-guid.js';
+import { readCiscoGuid } from '../src/sip/cisco-guid.js';
 import { encodeForking, readXmf } from '../src/anchor/xmf/messages.js';
 import { encodeMetadata } from '../src/sip/encode-metadata.js';
 import { encodeMultipart, readBody } from '../src/sip/multipart.js';

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { readCiscoGuid } from '../../src/anchor/xmf/cisco-guid.js';
+import { readCiscoGuid } from '../../src/sip/cisco-guid.js';
 import { GatewayDouble } from '../../src/anchor/xmf/gateway-double.fixture.js';
 import { decodePcmu, encodePcmu, encodeRtp } from '../../src/media/index.js';
 import { connectSip, hangUp, type SipConnection, type SipDialog } from '../../src/sip/index.js';

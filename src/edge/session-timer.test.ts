@@ -207,6 +207,17 @@ t.test('a re-INVITE of the application that falls into a refresh is sent when th
   t.end();
 });
 
+t.test('what the application says in an UPDATE that is no session description is not what is repeated', (t) => {
+  const call = timedCall(t, 'uas', true);
+  call.app.ask('UPDATE', { dialogId: call.dialogId, headers: 'Content-Type: application/rs-metadata-request', body: '<requestsnapshot/>' });
+  call.peer.send(rawResponse(call.peer.request('UPDATE'), 200, 'OK', { headers: contact }));
+  call.edge.clock.advance(900_000);
+  const refresh = call.peer.request('INVITE');
+  t.equal(refresh.body, sdp('edge'));
+  t.equal(headerOf(refresh, 'content-type'), 'application/sdp');
+  t.end();
+});
+
 t.test("a re-INVITE of the peer that crosses our refresh is refused with 491, and both sides' next ones work", (t) => {
   const call = timedCall(t, 'uas', true);
   call.edge.clock.advance(900_000);

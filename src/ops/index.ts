@@ -8,6 +8,7 @@ export type {
   PacketRejectReason,
   PolicyDecider,
   PolicyUnansweredReason,
+  RecorderShortage,
   RelayDirection,
   RelayDroppedReason,
   SipRejectReason,

@@ -53,6 +53,12 @@ export const definitions = {
     help: 'Datagrams at recorders that were not written, by reason.',
     label: { name: 'reason', values: ['malformed', 'unknown-source'] },
   },
+  twintrack_recorder_refused_total: {
+    kind: 'counter',
+    help: 'Recording sessions that were refused with 503, by what was short.',
+    label: { name: 'reason', values: ['disk', 'ports', 'descriptors', 'other'] },
+  },
+  twintrack_recorder_ready: { kind: 'gauge', help: '1 while the recorder takes sessions as it should, 0 while it lacks disk, ports or descriptors.' },
   twintrack_recordings_total: {
     kind: 'counter',
     help: 'Sessions that came to their end, by the state of their recording.',
@@ -117,6 +123,7 @@ export type MetricCaptureState = LabelOf<'twintrack_captures_total'>;
 export type RelayDirection = LabelOf<'twintrack_relay_packets_total'>;
 export type RelayDroppedReason = LabelOf<'twintrack_relay_dropped_total'>;
 export type PacketRejectReason = LabelOf<'twintrack_recorder_packets_rejected_total'>;
+export type RecorderShortage = LabelOf<'twintrack_recorder_refused_total'>;
 export type MetricRecordingState = LabelOf<'twintrack_recordings_total'>;
 export type RecordingCommandSource = LabelOf<'twintrack_recording_commands_total'>;
 export type AnnouncementOutcome = LabelOf<'twintrack_announcements_total'>;

@@ -15,6 +15,7 @@ import {
   type PacketRejectReason,
   type PolicyDecider,
   type PolicyUnansweredReason,
+  type RecorderShortage,
   type RecordingCommandSource,
   type RelayDirection,
   type RelayDroppedReason,
@@ -36,6 +37,8 @@ export interface Metrics {
   /** Expected less received, when a recording is stitched. */
   recorderPacketsLost(by: number): void;
   recorderPacketsRejected(reason: PacketRejectReason, by: number): void;
+  recorderRefused(reason: RecorderShortage): void;
+  recorderReady(ready: boolean): void;
   recordingCommand(source: RecordingCommandSource, obeyed: boolean): void;
   announced(outcome: AnnouncementOutcome): void;
   recordingEnded(state: MetricRecordingState): void;
@@ -94,6 +97,8 @@ export const createMetrics = (): Metrics => {
   const received = counter('twintrack_recorder_packets_received_total');
   const lost = counter('twintrack_recorder_packets_lost_total');
   const rejected = counter('twintrack_recorder_packets_rejected_total');
+  const refused = counter('twintrack_recorder_refused_total');
+  const ready = gauge('twintrack_recorder_ready');
   const commands = counter('twintrack_recording_commands_total');
   const commandsRefused = counter('twintrack_recording_commands_refused_total');
   const announcements = counter('twintrack_announcements_total');
@@ -122,6 +127,8 @@ export const createMetrics = (): Metrics => {
     recorderPacketsReceived: (by) => received(by),
     recorderPacketsLost: (by) => lost(by),
     recorderPacketsRejected: (reason, by) => rejected(by, reason),
+    recorderRefused: (reason) => refused(1, reason),
+    recorderReady: (isReady) => ready.set(isReady ? 1 : 0),
     recordingCommand: (source, obeyed) => (obeyed ? commands : commandsRefused)(1, source),
     announced: (outcome) => announcements(1, outcome),
     recordingEnded: (state) => recordings(1, state),

@@ -16,9 +16,9 @@ export interface RecorderOptions {
   readonly captureDir: string;
   /** All that a recorder knows of the vault: it can close captures, not open them. */
   readonly sealTo: VaultPublic;
-  readonly ledger: Pick<Ledger, 'captureOpened' | 'captureClosed'>;
+  readonly ledger: Pick<Ledger, 'captureOpened' | 'captureClosed' | 'find'>;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'captureEnded' | 'capturesOpen' | 'sipRejected'>;
+  readonly metrics: Pick<Metrics, 'captureEnded' | 'capturesOpen' | 'sipRejected' | 'recorderRefused' | 'recorderReady'>;
   /** Told of each packet. */
   readonly observer: IntakeObserver;
   /** A capture is closed and in the ledger: it may be stitched. */

@@ -1,52 +1,55 @@
 /**
- * What a recording session's INVITE says: pure. Read liberally, written strictly (RFC 7866 §7, RFC 7865).
+ * What a recording session's INVITE, re-INVITE or UPDATE says: pure. Read liberally, written strictly (RFC 7866 §7, RFC 7865).
  */
-import { createHash } from 'node:crypto';
-import {
-  isWebSocket,
-  nilSessionUuid,
-  parseMetadata,
-  parseSessionId,
-  readBody,
-  readSdp,
-  senderOf,
-  type RecordingMetadata,
-  type Sdp,
-  type SdpCodec,
-  type SdpMedia,
-} from '../sip/index.js';
+import { isWebSocket, parseMetadata, readBody, readSdp, type BodyPart, type MetadataReject, type RecordingMetadata, type Sdp, type SdpCodec, type SdpMedia } from '../sip/index.js';
+import { readBuiltInBridge, type BuiltInBridge } from './cisco-bib.js';
+import { readRecordingParticipants } from './cisco-nbr.js';
+import type { RecordingRequest } from './request.js';
 import { samplesPerSecond } from './sample-packets.js';
 
-const longestSessionIdBytes = 128;
-
-export interface RecordingRequest {
-  readonly contentType: string | undefined;
-  readonly body: string;
-  readonly sessionIdHeader: string | undefined;
-  readonly callId: string;
-}
-
 export interface RecordingOffer {
-  readonly sessionId: string;
-  readonly sdp: Sdp;
+  /** Undefined: the request has none, and wants an offer if it is an INVITE (RFC 3261 §13.2.1). */
+  readonly sdp: Sdp | undefined;
   /** Undefined when there is none, or none that can be read: the media is recorded all the same. */
   readonly metadata: RecordingMetadata | undefined;
+  /** Why metadata that are there cannot be read. */
+  readonly metadataReject: MetadataReject | undefined;
+  readonly bridge: BuiltInBridge | undefined;
+  /** URIs by the place of their line (NBR). */
+  readonly participants: ReadonlyMap<number, string>;
+  readonly parts: readonly BodyPart[];
 }
 
-export type OfferReject = 'body-unreadable' | 'no-sdp' | 'sdp-unreadable' | 'no-audio' | 'no-web-socket';
+export type OfferReject = 'body-unreadable' | 'sdp-unreadable' | 'no-audio' | 'no-web-socket' | 'srtp-without-keys' | 'dtls-srtp' | 'unknown-transport';
+
+/** For a Warning header: what happened, and what to do. */
+export const rejectAdvice: Readonly<Record<OfferReject, string>> = {
+  'body-unreadable': 'the body is no SDP and no multipart that can be read',
+  'sdp-unreadable': 'the SDP cannot be read',
+  'no-audio': 'there is no audio line with a codec and a port',
+  'no-web-socket': 'audio over WebSocket is not taken here, or not in that form',
+  'srtp-without-keys': 'SRTP is offered without an a=crypto that can be used: offer one, or RTP/AVP',
+  'dtls-srtp': 'DTLS-SRTP is not taken: offer SDES (a=crypto) or RTP/AVP',
+  'unknown-transport': 'that transport is not taken: offer RTP/AVP or RTP/SAVP',
+};
+
+const metadataType = /^application\/(?:rs-metadata(?:\+xml)?|\s*\+xml)$/u;
 
 export function readRecordingOffer(request: RecordingRequest): RecordingOffer | OfferReject {
-  const parts = readBody(request.contentType, request.body);
+  const parts = request.body.trim() === '' ? [] : readBody(request.contentType, request.body);
   if (typeof parts === 'string') return 'body-unreadable';
-  const text = parts.find((part) => part.contentType === 'application/sdp')?.content;
-  if (text === undefined || text === '') return 'no-sdp';
-  const sdp = readSdp(text);
+  const text = parts.find((part) => part.contentType === 'application/sdp')?.content ?? '';
+  const sdp = text.trim() === '' ? undefined : readSdp(text);
   if (typeof sdp === 'string') return 'sdp-unreadable';
-  if (!sdp.media.some(isRecordable)) return 'no-audio';
-  const xml = parts.find((part) => /^application\/rs-metadata(\+xml)?$/.test(part.contentType))?.content;
+  const xml = parts.find((part) => metadataType.test(part.contentType))?.content;
   const parsed = xml === undefined ? undefined : parseMetadata(xml);
-  const metadata = typeof parsed === 'string' ? undefined : parsed;
-  return { sessionId: sessionIdOf(request, metadata), sdp, metadata };
+  return {
+    sdp,
+    ...(typeof parsed === 'string' ? { metadata: undefined, metadataReject: parsed } : { metadata: parsed, metadataReject: undefined }),
+    bridge: readBuiltInBridge(request.header('from') ?? ''),
+    participants: readRecordingParticipants(request.header('x-cisco-recording-participant')),
+    parts,
+  };
 }
 
 export const isRecordable = (media: SdpMedia): boolean =>
@@ -56,27 +59,8 @@ export const isRecordable = (media: SdpMedia): boolean =>
 export const samplesIn = ({ codecs }: SdpMedia): SdpCodec | undefined =>
   codecs.find(({ name, clockRate, channels }) => name.toUpperCase() === 'L16' && clockRate === samplesPerSecond && channels === 1);
 
-export const needsWebSocket = ({ sdp }: RecordingOffer): boolean => sdp.media.some((media) => isRecordable(media) && isWebSocket(media.protocol));
+export const needsWebSocket = (sdp: Sdp): boolean => sdp.media.some((media) => isRecordable(media) && isWebSocket(media.protocol));
 
-/**
- * The unique session ID, by trust: the RFC 7989 ID that the metadata gives for the communication session,
- * that of the INVITE itself, the metadata's session id, the Call-ID.
- */
-function sessionIdOf(request: RecordingRequest, metadata: RecordingMetadata | undefined): string {
-  const session = metadata?.sessions[0];
-  for (const value of [...(session?.sipSessionIds ?? []), request.sessionIdHeader]) {
-    const parsed = value === undefined ? 'malformed' : parseSessionId(value);
-    if (parsed !== 'malformed' && parsed.local !== nilSessionUuid) return parsed.local;
-  }
-  return shortened(session !== undefined && session.id !== '' ? session.id : request.callId);
-}
-
-/** What others chose is of any length, a file name is not: a longer ID is known by its digest. */
-const shortened = (id: string): string =>
-  Buffer.byteLength(id) <= longestSessionIdBytes ? id : createHash('sha256').update(id).digest('hex');
-
-/** The party that speaks on a line: by label and ids; empty when nobody says. */
-export function partyOf(metadata: RecordingMetadata | undefined, media: SdpMedia): string {
-  if (metadata === undefined || media.label === undefined) return '';
-  return senderOf(metadata, media.label)?.aor ?? '';
-}
+/** Whether the client speaks SIPREC, and may be asked for metadata (RFC 7866 §6.1, §7.1). */
+export const speaksSiprec = ({ header }: RecordingRequest, { metadata, metadataReject }: RecordingOffer): boolean =>
+  metadata !== undefined || metadataReject !== undefined || [header('require'), header('supported')].some((tags) => /(?:^|[\s,])siprec(?:$|[\s,])/iu.test(tags ?? '')) || /[;,]\s*(?:\+sip\.)?src\b/iu.test(header('contact') ?? '');

@@ -8,13 +8,13 @@ import { WebSocket } from 'ws';
 import { capturesAfterKill } from '../capture/after-kill.fixture.js';
 import { limitFiles } from '../capture/full-disk.fixture.js';
 import { readCapture, type CaptureRecord } from '../capture/index.js';
-import type { CaptureEnd, NewCapture } from '../ledger/index.js';
+import type { CaptureEnd, Found, NewCapture } from '../ledger/index.js';
 import { encodeRtp, parseCryptoLine, parseRtp } from '../media/index.js';
 import { createLog, createMetrics } from '../ops/index.js';
 import { connectSip, encodeMetadata, encodeMultipart, hangUp, readSdp, requestInDialog, type SdpMedia, type SipConnection, type SipDialog, type SipRequest } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
 import { loadOrCreateKeys, openSecret, type VaultKeys } from '../vault/index.js';
-import { openRecorder, type Recorder } from './index.js';
+import { openRecorder, type Recorder, type RecorderOptions } from './index.js';
 
 const sessionId = '0123456789abcdef0123456789abcdef';
 const inlineKey = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd';
@@ -37,7 +37,17 @@ async function openSip(): Promise<SipConnection> {
   return connectSip({ settings: { listen }, onCrash: () => undefined, onTrouble: () => undefined });
 }
 
-async function openBed(t: Test, options: { sources?: string[]; ports?: [number, number]; publicAddress?: string; webSocket?: { connectWithinMs: number } } = {}): Promise<Bed> {
+interface BedOptions {
+  readonly sources?: string[];
+  readonly ports?: [number, number];
+  readonly publicAddress?: string;
+  readonly webSocket?: { connectWithinMs: number };
+  readonly more?: Partial<RecorderOptions['settings']>;
+  /** Session IDs that the ledger knows. */
+  readonly known?: readonly string[];
+}
+
+async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
   const [client, sip] = [await openSip(), await openSip()];
   const dir = t.testdir();
   const keys = await loadOrCreateKeys(join(dir, 'keys'));
@@ -56,6 +66,10 @@ async function openBed(t: Test, options: { sources?: string[]; ports?: [number, 
       ...(options.webSocket === undefined ? {} : { webSocket: { host: '127.0.0.1', port: 0, mostConnections: 10, ...options.webSocket } }),
       flushMs: 20,
       syncMs: 1_000,
+      keylessSrtp: 'refuse',
+      staleSeconds: 300,
+      minFreeMb: 0,
+      ...options.more,
     },
     sip,
     captureDir,
@@ -63,6 +77,7 @@ async function openBed(t: Test, options: { sources?: string[]; ports?: [number, 
     ledger: {
       captureOpened: (capture) => Promise.resolve(void opened.push(capture)),
       captureClosed: (captureId, end) => Promise.resolve(void closed.push({ captureId, end })),
+      find: (id) => Promise.resolve(options.known?.includes(id) === true ? ({ sessionId: id } as Found) : undefined),
     },
     log: createLog({ level: 'silent', name: 'test' }),
     metrics: createMetrics(),

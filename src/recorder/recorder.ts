@@ -1,26 +1,42 @@
 /**
- * The recorder: accepts recording sessions over SIPREC and writes down what arrives.
+ * The recorder: accepts recording sessions and writes down what arrives, whichever maker's client sends it.
  *
- * Owns       the sessions that run, and who may open one.
- * Leaves to  RecordingSession each session; recover.ts what a recorder that died has left.
+ * Owns       the sessions that run, who may open one, which of them nobody uses any more.
+ * Leaves to  RecordingSession each session, SessionDialog its dialog; capacity.ts whether there is room; recover.ts what a
+ *            recorder that died has left.
  */
 import { mkdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureJournal, diskThread } from '../capture/index.js';
 import { messageOf } from '../errors/index.js';
-import { SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
+import { metadataContentType, originOf, SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openDatagrams, PortPool } from '../udp/index.js';
 import { openAudioSockets } from './audio-sockets.js';
+import { Capacity } from './capacity.js';
 import type { RecorderContext, RecorderOptions } from './context.js';
-import { needsWebSocket, readRecordingOffer } from './offer.js';
-import { RecordingSession, recordingRequestOf } from './recording-session.js';
+import { nowMs } from './intake.js';
+import { readRecordingOffer, type OfferReject } from './offer.js';
+import { RecordingSession } from './recording-session.js';
+import { recordingRequestOf } from './request.js';
+import { SessionDialog, warningOf } from './session-dialog.js';
+import { sessionIdsOf } from './session-identity.js';
 
 export interface Recorder {
   readonly sessions: number;
   /** Where it takes audio over WebSocket, if it does. */
   readonly audioWhere: string | undefined;
+  /** What keeps it from taking sessions as it should, in words; none when all is well. */
+  readonly alarms: readonly string[];
   /** Ends what still runs and closes the captures. */
   close(): Promise<void>;
 }
+
+/** How often it is seen how far the captures have come. */
+const markEveryMs = 250;
+/** RFC 3550 §6.2 would have five seconds; clients keep packets until they hear that these are written. */
+const marksPerReport = 4;
+/** The ledger is asked while a client waits. */
+const ledgerWithinMs = 300;
 
 /** @throws Failure HTTP_LISTEN, EDGE_TLS when audio over WebSocket cannot be taken as the settings say. */
 export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
@@ -39,52 +55,105 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       log.error({ sessionId, path, reason: messageOf(error) }, 'the ledger did not take a capture; it is found again at the next start'),
   };
   const allowed = new SourceSet(settings.sources);
-  const running = new Set<RecordingSession>();
+  const names = settings.tlsIdentities?.map((name) => name.toLowerCase());
+  const running = new Map<RecordingSession, SessionDialog>();
+  const capacity = new Capacity({
+    folder: options.captureDir,
+    leastFreeBytes: settings.minFreeMb * 1_000_000,
+    onChange: (shortage, detail) => {
+      metrics.recorderReady(capacity.alarms.length === 0);
+      if (detail === undefined) log.info({ shortage }, 'recording sessions are taken again as before');
+      else log.error({ shortage, reason: detail }, 'recording sessions are refused with 503; those that run go on');
+    },
+  });
+  metrics.recorderReady(true);
+  await capacity.look();
 
   sip.srf.invite((request, response) => {
     accept(request, response).catch((error: unknown) => {
       log.error({ reason: messageOf(error) }, 'a recording session could not be opened');
-      // Another recorder may have what this one lacks (RFC 3261 §21.5.4).
-      if (!response.finalResponseSent) response.send(503, { headers: { 'Retry-After': '10' } });
+      if (!response.finalResponseSent) refuseForNow(response);
     });
   });
-  sip.srf.use('options', (_request: SipRequest, response: SipResponse) => response.send(200, { headers: { Accept: 'application/sdp, application/rs-metadata+xml' } }));
+  sip.srf.use('options', (_request: SipRequest, response: SipResponse) => response.send(200, { headers: { Accept: `application/sdp, ${metadataContentType}` } }));
+
+  let marks = 0;
+  const timer = setInterval(() => {
+    marks += 1;
+    for (const [session, dialog] of running) {
+      session.mark();
+      if (marks % marksPerReport !== 0) continue;
+      session.report(nowMs());
+      if (!dialog.isTimed && session.silentMs > settings.staleSeconds * 1_000) void dialog.ask();
+    }
+  }, markEveryMs);
 
   function forget(session: RecordingSession): void {
     running.delete(session);
     metrics.capturesOpen(running.size);
   }
 
+  /** Another recorder may have what this one lacks (RFC 3261 §21.5.4). */
+  function refuseForNow(response: SipResponse): void {
+    response.send(503, { headers: { 'Retry-After': '10' } });
+  }
+
+  function refuse(request: SipRequest, response: SipResponse, reason: OfferReject): void {
+    metrics.sipRejected('not-acceptable');
+    log.warn({ source: request.source_address, reason }, 'refused: the offer cannot be recorded');
+    response.send(488, { headers: warningOf(reason) });
+  }
+
+  /** The ID of a call that the ledger knows by one of these, or the first: whichever capture comes first settles it. */
+  async function settledId(ids: readonly [string, ...string[]]): Promise<string> {
+    if (ids.length === 1) return ids[0];
+    const found = Promise.all(ids.map((id) => options.ledger.find(id).then((entry) => entry !== undefined, () => false)));
+    const known = await Promise.race([found, delay(ledgerWithinMs, [], { ref: false })]);
+    return ids.find((_, n) => known[n] === true) ?? ids[0];
+  }
+
   async function accept(request: SipRequest, response: SipResponse): Promise<void> {
-    if (!allowed.has(request.source_address)) {
+    const { address, tlsIdentities } = originOf(request, names !== undefined);
+    if (!allowed.has(address) || (names !== undefined && !tlsIdentities.some((name) => names.includes(name)))) {
       metrics.sipRejected('unknown-source');
-      log.warn({ source: request.source_address }, 'refused: that source may not open recording sessions');
+      log.warn({ source: address, certificate: tlsIdentities.join(', ') }, 'refused: that source may not open recording sessions');
       response.send(403);
       return;
     }
-    const read = readRecordingOffer(recordingRequestOf(request));
-    const offer = typeof read !== 'string' && context.audioSockets === undefined && needsWebSocket(read) ? 'no-web-socket' : read;
+    const read = recordingRequestOf(request);
+    const offer = readRecordingOffer(read);
     if (typeof offer === 'string') {
-      metrics.sipRejected('not-acceptable');
-      log.warn({ source: request.source_address, reason: offer }, 'refused: the offer cannot be recorded');
-      response.send(488, { headers: { Warning: `399 twintrack "${offer}"` } });
+      refuse(request, response, offer);
       return;
     }
-    const { session, answer } = await RecordingSession.open(context, offer);
-    running.add(session);
+    const { refusal } = capacity;
+    if (refusal !== undefined) {
+      metrics.recorderRefused(refusal.shortage);
+      refuseForNow(response);
+      return;
+    }
+    const { metadata, bridge, parts } = offer;
+    const sessionId = await settledId(sessionIdsOf({ request: read, parts, metadata, bridge, configuredHeader: settings.sessionIdHeader }));
+    let opened: Awaited<ReturnType<typeof RecordingSession.open>>;
+    try {
+      opened = await RecordingSession.open(context, sessionId, offer);
+    } catch (error) {
+      metrics.recorderRefused(capacity.failed(error));
+      refuseForNow(response);
+      return;
+    }
+    if (typeof opened === 'string') {
+      refuse(request, response, opened);
+      return;
+    }
+    capacity.opened();
+    const { session, reply } = opened;
+    const dialog = new SessionDialog({ context, session, request, response, offer });
+    running.set(session, dialog);
     void session.ended.then(() => forget(session));
     metrics.capturesOpen(running.size);
     log.info({ sessionId: session.sessionId, captureId: session.captureId }, 'recording session began');
-    try {
-      const dialog = await sip.srf.createUAS(request, response, {
-        localSdp: answer,
-        headers: { 'Content-Type': 'application/sdp', Contact: '<sip:twintrack@localhost>;+sip.srs', Require: 'siprec' },
-      });
-      session.follow(dialog);
-    } catch (error) {
-      await session.end('the client gave up');
-      throw error;
-    }
+    await dialog.answer(reply);
   }
 
   return {
@@ -92,8 +161,13 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       return running.size;
     },
     audioWhere: context.audioSockets?.where,
+    get alarms() {
+      return capacity.alarms;
+    },
     async close() {
-      await Promise.all([...running].map((session) => session.end('the recorder is closing')));
+      clearInterval(timer);
+      capacity.close();
+      await Promise.all([...running.keys()].map((session) => session.end('the recorder is closing')));
       await context.audioSockets?.close();
       await context.journal.close();
     },

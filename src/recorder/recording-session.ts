@@ -1,48 +1,60 @@
 /**
  * One recording session, from the server's side (SRS, RFC 7866 §7).
  *
- * Owns       the sockets and the capture of the session, and their end.
- * Leaves to  the stitcher everything that the packets mean.
+ * Owns       the capture of the session, what it says of the lines, and its end.
+ * Leaves to  session-lines.ts the media; session-dialog.ts the SIP; the stitcher everything that the packets mean.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openCaptureWriter, type CaptureControl, type CaptureStream, type CaptureWriter } from '../capture/index.js';
 import type { Failure } from '../errors/index.js';
-import { encodeCryptoLine, parseCryptoLine, singleKeyLines } from '../media/index.js';
-import { encodeRecordingAnswer, hangUp, isWebSocket, type RecordingAnswerMedia, type SdpMedia, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
-import { announcedAddress, openMediaSockets } from '../udp/index.js';
+import { lacksBase, mergeMetadata, type RecordingMetadata, type Sdp } from '../sip/index.js';
 import { sealSecret } from '../vault/index.js';
 import { captureFileName } from './capture-name.js';
-import { Intake } from './intake.js';
-import { isRecordable, needsWebSocket, partyOf, readRecordingOffer, samplesIn, type OfferReject, type RecordingOffer } from './offer.js';
+import type { BuiltInBridge } from './cisco-bib.js';
 import type { RecorderContext } from './context.js';
-import { SocketIntake } from './socket-intake.js';
+import type { LineRole } from './line-roles.js';
+import { partiesOf } from './line-parties.js';
+import { isRecordable, needsWebSocket, type OfferReject, type RecordingOffer } from './offer.js';
+import { SessionLines, type TakenLine } from './session-lines.js';
 
 /** The last packets of a call may come after the BYE, which takes another way. */
 const lastPacketsMs = 200;
 
-const roles = ['caller', 'callee'] as const;
+/** What is to be sent back: an answer, an offer where one was asked for, or nothing. */
+export interface SessionReply {
+  readonly sdp: string | undefined;
+  /** The client's answer to it comes in the ACK. */
+  readonly isOffer: boolean;
+}
 
 export class RecordingSession {
   readonly #context: RecorderContext;
   readonly #writer: CaptureWriter;
-  readonly #intakes = new Map<number, Intake>();
-  /** Of a session whose audio comes over WebSocket. */
-  #socketIntake: SocketIntake | undefined;
-  readonly #origin = String(Date.now());
+  readonly #lines: SessionLines;
   readonly #path: string;
   readonly sessionId: string;
   readonly captureId: string;
-  #answerVersion = 0;
+  #metadata: RecordingMetadata | undefined;
+  #bridge: BuiltInBridge | undefined;
+  #participants: ReadonlyMap<number, string> = new Map();
+  #taken: readonly TakenLine[] = [];
+  #roles: ReadonlyMap<number, LineRole> = new Map();
+  #sealed = new Map<string, string>();
+  #toldStreams = '';
   /** What the client last said of the recording, to see whether it says something else. */
   #told: string | undefined;
-  #dialog: SipDialog | undefined;
   #ending: Promise<void> | undefined;
   #endedBy = '';
   /** Why the capture ends before its call does. */
   #failed: string | undefined;
+  #lastHeardAtMs = performance.now();
+  #packetsHeard = 0;
   #tellEnded: () => void = () => undefined;
+  #tellEnding: (reason: string) => void = () => undefined;
+  /** Resolves, with why, when it begins to end. */
+  readonly ending = new Promise<string>((resolve) => (this.#tellEnding = resolve));
   /** Resolves when the capture is closed. */
   readonly ended = new Promise<void>((resolve) => (this.#tellEnded = resolve));
 
@@ -51,31 +63,35 @@ export class RecordingSession {
    *
    * @throws Failure PORTS_EXHAUSTED, MEDIA_BIND, CAPTURE_WRITE: nothing stays open.
    */
-  static async open(context: RecorderContext, offer: RecordingOffer): Promise<{ session: RecordingSession; answer: string }> {
+  static async open(context: RecorderContext, sessionId: string, offer: RecordingOffer): Promise<{ session: RecordingSession; reply: SessionReply } | OfferReject> {
     const captureId = randomUUID();
     const control = offer.metadata?.control;
-    const path = join(context.captureDir, captureFileName(captureId, offer.sessionId));
+    const path = join(context.captureDir, captureFileName(captureId, sessionId));
     let failed: (failure: Failure) => void = () => undefined;
+    const reject = rejectOf(context, offer, true);
+    if (reject !== undefined) return reject;
     const writer = await openCaptureWriter(
       path,
       context.sealTo,
-      { captureId, sessionId: offer.sessionId, recorder: context.settings.name, metadata: {}, ...(control === undefined ? {} : { control }) },
+      { captureId, sessionId, recorder: context.settings.name, metadata: {}, ...(control === undefined ? {} : { control }) },
       {
         flushMs: context.settings.flushMs,
         syncMs: context.settings.syncMs,
         journal: context.journal,
         onFailure: (failure) => {
-          context.onCaptureFailure(failure, offer.sessionId);
+          context.onCaptureFailure(failure, sessionId);
           failed(failure);
         },
       },
     );
-    const session = new RecordingSession(context, writer, offer.sessionId, captureId, path);
+    const session = new RecordingSession(context, writer, sessionId, captureId, path);
     failed = (failure) => session.#fail(failure);
     session.#told = JSON.stringify(control);
     try {
-      const answer = await session.#take(offer);
-      return { session, answer };
+      const reply = await session.change(offer, true);
+      if (typeof reply !== 'string') return { session, reply };
+      await session.end('refused');
+      return reply;
     } catch (error) {
       await session.end('could not be opened');
       throw error;
@@ -88,39 +104,105 @@ export class RecordingSession {
     this.sessionId = sessionId;
     this.captureId = captureId;
     this.#path = path;
+    this.#lines = new SessionLines({
+      context,
+      writer,
+      sessionId,
+      onGone: () => {
+        this.#failed = 'the switch sent no audio any more, or never did';
+        void this.end('no audio comes');
+      },
+    });
     void this.#note(context.ledger.captureOpened({ captureId, sessionId, recorder: context.settings.name, path, openedAtMs: Date.now() }));
   }
 
-  /** The dialog was made: from now on it says when the session changes and ends. */
-  follow(dialog: SipDialog): void {
-    // It may have ended while the client was being answered.
-    if (this.#ending !== undefined) {
-      void hangUp(dialog, hangUpHeaders(this.#endedBy));
-      return;
+  /** Whether parties are known by metadata that are whole: if not, the client may be asked for them. */
+  get isDescribed(): boolean {
+    return this.#metadata !== undefined || this.#bridge !== undefined || this.#participants.size > 0;
+  }
+
+  /** How long neither media nor signalling has come. */
+  get silentMs(): number {
+    const { packets } = this.#writer.stats;
+    if (packets !== this.#packetsHeard) {
+      this.#packetsHeard = packets;
+      this.heard();
     }
-    this.#dialog = dialog;
-    dialog.on('destroy', () => {
-      this.#dialog = undefined;
-      void this.end('ended by the client');
-    });
-    dialog.on('modify', (request: SipRequest, response: SipResponse) => {
-      this.#change(request).then(
-        (answer) => {
-          if (typeof answer === 'string') response.send(488, { headers: { Warning: `399 twintrack "${answer}"` } });
-          else response.send(200, { headers: { 'Content-Type': 'application/sdp' }, body: answer.sdp });
-        },
-        () => response.send(500),
-      );
-    });
+    return performance.now() - this.#lastHeardAtMs;
+  }
+
+  /** The client has said something. */
+  heard(): void {
+    this.#lastHeardAtMs = performance.now();
+  }
+
+  /**
+   * Takes what a request of the client says. What it means for the recording is in the file before it is answered.
+   *
+   * @param invites whether the request is an INVITE, which without SDP asks for an offer
+   * @throws Failure PORTS_EXHAUSTED, MEDIA_BIND
+   */
+  async change(offer: RecordingOffer, invites: boolean): Promise<SessionReply | OfferReject> {
+    const reject = rejectOf(this.#context, offer, false);
+    if (reject !== undefined) return reject;
+    let reply: SessionReply = { sdp: undefined, isOffer: false };
+    if (offer.sdp !== undefined) {
+      const taken = await this.#lines.take(offer.sdp, this.#keysMayFollow(offer));
+      if (typeof taken === 'string') return taken;
+      this.#taken = taken.lines;
+      reply = { sdp: taken.answer, isOffer: false };
+    } else if (invites) {
+      reply = { sdp: await this.#lines.offer(), isOffer: true };
+      if (this.#taken.length === 0) this.#taken = this.#lines.offered();
+    }
+    this.#learn(offer);
+    await this.#tellStreams();
+    await this.#heed(offer.metadata?.control);
+    return reply;
+  }
+
+  /** The client's answer to an offer of ours. */
+  async answered(answer: Sdp): Promise<void> {
+    const taken = this.#lines.answeredBy(answer);
+    if (taken.length > 0) this.#taken = taken;
+    await this.#tellStreams();
+  }
+
+  /** Some times a second: what is written is what may be reported as received. */
+  mark(): void {
+    const { packets, writtenPackets } = this.#writer.stats;
+    this.#lines.mark(packets, writtenPackets);
+  }
+
+  report(nowMs: number): void {
+    this.#lines.report(nowMs);
   }
 
   /** Ends the capture; resolves when it is closed. Idempotent. */
   end(reason: string): Promise<void> {
     if (this.#ending === undefined) {
       this.#endedBy = reason;
+      this.#tellEnding(reason);
       this.#ending = this.#end(reason);
     }
     return this.#ending;
+  }
+
+  /** Why it has ended, or is about to; undefined while it runs. */
+  get endedBy(): string | undefined {
+    return this.#ending === undefined ? undefined : this.#endedBy;
+  }
+
+  #keysMayFollow({ metadata }: RecordingOffer): boolean {
+    // Clients of ours leave keys out where they come by themselves.
+    return this.#context.settings.keylessSrtp === 'record' || metadata?.control !== undefined || this.#metadata?.control !== undefined;
+  }
+
+  #learn({ metadata, bridge, participants }: RecordingOffer): void {
+    // Without what it is a change of, a partial document names parties still, and the client is asked for the rest.
+    if (metadata !== undefined && (!lacksBase(this.#metadata, metadata) || metadata.streams.length > 0)) this.#metadata = mergeMetadata(this.#metadata, metadata);
+    if (bridge !== undefined) this.#bridge = bridge;
+    if (participants.size > 0) this.#participants = participants;
   }
 
   /** Nothing more is written: the client is told, which may have another recorder, or a call that must not go on without. */
@@ -130,11 +212,8 @@ export class RecordingSession {
   }
 
   async #end(reason: string): Promise<void> {
-    // A client that has not hung up learns that nobody listens any more, and may go elsewhere.
-    if (this.#dialog !== undefined) void hangUp(this.#dialog, hangUpHeaders(reason));
     await delay(lastPacketsMs);
-    await Promise.all([...this.#intakes.values()].map((intake) => intake.close()));
-    this.#socketIntake?.close();
+    await this.#lines.close();
     const { packets, bytes, whole } = await this.#close(reason);
     this.#context.metrics.captureEnded(whole ? 'closed' : 'failed');
     const end = { state: whole ? 'closed' : 'cut', reason: this.#failed, atMs: Date.now(), packets, bytes } as const;
@@ -149,15 +228,6 @@ export class RecordingSession {
     return { packets, bytes, whole: state === 'closed' };
   }
 
-  async #change(request: SipRequest): Promise<{ sdp: string } | OfferReject> {
-    const offer = readRecordingOffer(recordingRequestOf(request));
-    if (typeof offer === 'string') return offer;
-    if (needsWebSocket(offer) && this.#context.audioSockets === undefined) return 'no-web-socket';
-    const sdp = await this.#take(offer);
-    await this.#heed(offer.metadata?.control);
-    return { sdp };
-  }
-
   /** What the client says of the recording is in the file before it is answered: a wish that was heard outlives a kill. */
   async #heed(control: CaptureControl | undefined): Promise<void> {
     if (control === undefined || JSON.stringify(control) === this.#told) return;
@@ -166,84 +236,40 @@ export class RecordingSession {
     await this.#writer.flush();
   }
 
-  /** Takes an offer: sockets for new lines, the streams written down, the answer made. */
-  async #take(offer: RecordingOffer): Promise<string> {
-    const streams: CaptureStream[] = [];
-    const answers: (RecordingAnswerMedia | undefined)[] = [];
-    const webSocket = this.#invited(offer);
-    for (const media of offer.sdp.media) {
-      if (!isRecordable(media)) {
-        answers.push(undefined);
-        continue;
-      }
-      if (isWebSocket(media.protocol)) {
-        const codec = samplesIn(media);
-        if (codec === undefined || webSocket === undefined) {
-          answers.push(undefined);
-          continue;
-        }
-        streams.push(await this.#stream(offer, media));
-        answers.push({ port: webSocket.port, codecs: [codec], rtcpMux: false, direction: media.direction === 'inactive' ? 'inactive' : 'recvonly', webSocket: webSocket.uri });
-        continue;
-      }
-      const intake = await this.#intake(media.index);
-      streams.push(await this.#stream(offer, media));
-      answers.push({
-        port: intake.port,
-        codecs: media.codecs,
-        rtcpMux: media.rtcpMux,
-        direction: media.direction === 'inactive' ? 'inactive' : 'recvonly',
-        ...ownCrypto(media),
-      });
-    }
+  /** Writes down which streams there are and who sends them, where that has changed. */
+  async #tellStreams(): Promise<void> {
+    const described = { metadata: this.#metadata, bridge: this.#bridge, participants: this.#participants };
+    const parties = partiesOf(described, this.#taken.map(({ media }) => media), this.#roles);
+    this.#roles = new Map([...this.#roles, ...parties.map(({ index, role }) => [index, role] as const)]);
+    const streams = await Promise.all(
+      this.#taken.map(async ({ media, encrypted }): Promise<CaptureStream> => {
+        const { role = 'other' as const, party = '', paused = false } = parties.find(({ index }) => index === media.index) ?? {};
+        return {
+          index: media.index,
+          label: media.label ?? String(media.index + 1),
+          role,
+          party,
+          codecs: media.codecs,
+          direction: paused || media.direction === 'inactive' || media.direction === 'recvonly' ? 'inactive' : 'active',
+          encrypted,
+          sealedKeys: await Promise.all(media.crypto.map((line) => this.#seal(line))),
+        };
+      }),
+    );
+    const text = JSON.stringify(streams);
+    if (text === this.#toldStreams) return;
+    this.#toldStreams = text;
     this.#writer.event({ type: 'streams', streams });
-    return encodeRecordingAnswer(offer.sdp, {
-      address: announcedAddress(this.#context.settings.media),
-      origin: this.#origin,
-      sessionVersion: ++this.#answerVersion,
-      media: answers,
-    });
   }
 
-  /** Where the audio of an offer over WebSocket is to come, the same as long as the session is; undefined for other offers. */
-  #invited(offer: RecordingOffer): { uri: string; port: number } | undefined {
-    const { audioSockets, observer } = this.#context;
-    const media = offer.sdp.media.filter((line) => isRecordable(line) && isWebSocket(line.protocol));
-    if (audioSockets === undefined || media.length === 0) return undefined;
-    this.#socketIntake ??= new SocketIntake({
-      sockets: audioSockets,
-      writer: this.#writer,
-      sessionId: this.sessionId,
-      observer,
-      onGone: () => {
-        this.#failed = 'the switch sent no audio any more, or never did';
-        void this.end('no audio comes');
-      },
-    });
-    return this.#socketIntake.expect(media);
-  }
-
-  async #intake(index: number): Promise<Intake> {
-    const known = this.#intakes.get(index);
+  /** A key that comes again is the same sealed one: what is sealed looks new each time. */
+  async #seal(line: string): Promise<string> {
+    const known = this.#sealed.get(line);
     if (known !== undefined) return known;
-    const sockets = await openMediaSockets(this.#context.settings.media.address, this.#context.ports, this.#context.datagrams);
-    const intake = new Intake(sockets, this.#writer, index, this.#context.observer);
-    this.#intakes.set(index, intake);
-    return intake;
-  }
-
-  async #stream(offer: RecordingOffer, media: SdpMedia): Promise<CaptureStream> {
-    const sealed = await Promise.all(media.crypto.map((line) => sealSecret(Buffer.from(line), this.#context.sealTo)));
-    return {
-      index: media.index,
-      label: media.label ?? String(media.index + 1),
-      role: roles[media.index] ?? 'other',
-      party: partyOf(offer.metadata, media),
-      codecs: media.codecs,
-      direction: media.direction === 'inactive' || media.direction === 'recvonly' ? 'inactive' : 'active',
-      encrypted: media.protocol.includes('SAVP'),
-      sealedKeys: sealed.map((key) => key.toString('base64')),
-    };
+    const sealed = (await sealSecret(Buffer.from(line), this.#context.sealTo)).toString('base64');
+    if (this.#sealed.size >= mostKeysKept) this.#sealed = new Map();
+    this.#sealed.set(line, sealed);
+    return sealed;
   }
 
   async #note(entry: Promise<void>): Promise<void> {
@@ -255,22 +281,12 @@ export class RecordingSession {
   }
 }
 
-const hangUpHeaders = (reason: string): Record<string, string> => ({ Reason: `SIP;cause=503;text="${reason}"` });
+/** Keys whose sealed form is remembered: those of the lines that there are, and of a few offers before. */
+const mostKeysKept = 128;
 
-/** Our side of an SRTP offer: a key of our own for what we send (RFC 4568 §5.1.2), by the first suite we know. */
-function ownCrypto(media: SdpMedia): { crypto?: string } {
-  for (const line of media.crypto.flatMap(singleKeyLines)) {
-    const offered = parseCryptoLine(line);
-    if (typeof offered === 'string') continue;
-    const { tag, suite, keySalt } = offered;
-    return { crypto: encodeCryptoLine({ tag, suite, keySalt: randomBytes(keySalt.length), sessionParameters: [] }) };
-  }
-  return {};
+/** What needs no sockets to be refused. */
+function rejectOf({ audioSockets }: RecorderContext, { sdp }: RecordingOffer, begins: boolean): OfferReject | undefined {
+  if (sdp === undefined) return undefined;
+  if (needsWebSocket(sdp) && audioSockets === undefined) return 'no-web-socket';
+  return begins && !sdp.media.some(isRecordable) ? 'no-audio' : undefined;
 }
-
-export const recordingRequestOf = (request: SipRequest) => ({
-  contentType: request.has('content-type') ? request.get('content-type') : undefined,
-  body: request.body,
-  sessionIdHeader: request.has('session-id') ? request.get('session-id') : undefined,
-  callId: request.get('call-id'),
-});

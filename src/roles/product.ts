@@ -142,7 +142,7 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
   });
   for (const _ of recovered) metrics.captureEnded('cut');
   if (recovered.length > 0) log.warn({ captures: recovered.length }, 'captures were cut off when this recorder died; what they hold is stitched');
-  const sip = await openSip(parts, 'recorder', settings.sip, { sources: settings.sources, answersOthers: true });
+  const sip = await openSip(parts, 'recorder', settings.sip, { sources: settings.sources, answersOthers: true }, settings.tlsIdentities !== undefined);
   const recorder = await openRecorder({
     settings,
     sip,
@@ -155,6 +155,8 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
     onCaptureClosed,
   });
   owe(() => recorder.close());
+  // Calls go on without it: the product is not what it should be, and works.
+  parts.health.register('recorder', () => Promise.resolve({ ok: recorder.alarms.length === 0, detail: recorder.alarms.length === 0 ? `${recorder.sessions} recording sessions run` : recorder.alarms.join('; ') }), { optional: true });
   const { audioWhere } = recorder;
   return [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }, ...(audioWhere === undefined ? [] : [{ what: 'recorder (audio over WebSocket)', where: audioWhere }])];
 }

@@ -8,6 +8,7 @@ export {
   type NameAddr,
   type SipUri,
 } from './addresses.js';
+export { ciscoGuidInGtd, newCiscoGuid, readCiscoGuid, sipCiscoGuid } from './cisco-guid.js';
 export {
   encodeMetadata,
   metadataContentType,
@@ -15,11 +16,16 @@ export {
   newMetadataId,
   type MetadataTimes,
 } from './encode-metadata.js';
+export type { MetadataHints } from './metadata-hints.js';
+export { lacksBase, mergeMetadata } from './metadata-merge.js';
+export { encodeSnapshotRequest, snapshotRequestType } from './snapshot-request.js';
+export { readUcid } from './ucid.js';
 export { bodyRejects, encodeMultipart, readBody, type BodyPart, type BodyReject } from './multipart.js';
 export { controlBounds, controlNamespace, type RecordingControl } from './recording-control.js';
 export {
   encodeRecordingAnswer,
   encodeRecordingOffer,
+  encodeServerOffer,
   type RecordingAnswer,
   type RecordingAnswerMedia,
   type RecordingOffer,
@@ -54,7 +60,7 @@ export {
   type MetadataStream,
   type RecordingMetadata,
 } from './siprec-metadata.js';
-export { senderOf } from './stream-sender.js';
+export { senderOf, senderOfStream, streamOf } from './stream-sender.js';
 export { connectSip, type EdgeCounts, type KnownSources, type SipConnection, type SipConnectionOptions } from './connection.js';
 export {
   byeWaitsFor,

@@ -97,6 +97,13 @@ export function encodeRecordingAnswer(offer: Sdp, answer: RecordingAnswer): stri
   return joinLines(lines);
 }
 
+/** What a recording server offers where a client asked it to: INVITEs without SDP (RFC 3261 §13.2.1), as a phone's built-in bridge sends them. */
+export function encodeServerOffer(offer: RecordingOrigin & { media: readonly { port: number; codecs: readonly SdpCodec[] }[] }): string {
+  const lines = sessionLines(offer);
+  for (const { port, codecs } of offer.media) lines.push(...codecLines('audio', port, 'RTP/AVP', codecs), 'a=recvonly');
+  return joinLines(lines);
+}
+
 function sessionLines(of: RecordingOrigin): string[] {
   const at = familyAndAddress(of.address);
   return ['v=0', `o=- ${of.origin} ${of.sessionVersion} ${at}`, 's=-', `c=${at}`, 't=0 0'];

@@ -77,7 +77,9 @@ t.test('what is encoded is read back', (t) => {
     },
     options,
   );
-  holds(t, metadata, (value) => isDeepStrictEqual(read(encodeMetadata({ ...value, associatedAt: 'now' })), value), 300);
+  // A partial document whose sessions are tied to the recording says that they are in it.
+  const meant = (value: RecordingMetadata): RecordingMetadata => (value.dataMode === 'partial' && value.sessions.length > 0 ? { ...value, paused: false } : value);
+  holds(t, metadata, (value) => isDeepStrictEqual(read(encodeMetadata({ ...value, associatedAt: 'now' })), meant(value)), 300);
   t.end();
 });
 

@@ -7,9 +7,10 @@
  * extension, even when it bears a name of ours.
  *
  * Owns       what the document says, ids as written.
- * Leaves to  stream-sender.ts who sends what when ids are missing; the recorder what a change of
- *            metadata means.
+ * Leaves to  stream-sender.ts who sends what when ids are missing; metadata-merge.ts what a change of
+ *            metadata changes; metadata-hints.ts what makers say beside the RFC.
  */
+import { readHints, type MetadataHints } from './metadata-hints.js';
 import { readControl, type RecordingControl } from './recording-control.js';
 import { readXml, xmlRejects, type XmlElement } from './xml.js';
 
@@ -30,6 +31,10 @@ export interface MetadataParticipant {
   /** Stream ids. */
   sends: readonly string[];
   receives: readonly string[];
+  /** Streams that it sends no more (RFC 7865 §6.8, `disassociate-time`). */
+  stopped?: readonly string[];
+  /** It has left every session that the document ties it to (§6.6). */
+  left?: boolean;
 }
 
 export interface MetadataStream {
@@ -37,6 +42,8 @@ export interface MetadataStream {
   /** The a=label of the media line it describes (RFC 4574); empty when there is none. */
   label: string;
   sessionId?: string;
+  /** Several participants send it (`mode` of early drafts). */
+  mixed?: boolean;
 }
 
 /** Ids are empty where the document has none; an empty id equals no other. */
@@ -47,6 +54,9 @@ export interface RecordingMetadata {
   sessions: readonly MetadataSession[];
   participants: readonly MetadataParticipant[];
   streams: readonly MetadataStream[];
+  /** Whether all its sessions are out of the recording for now (§6.5, `disassociate-time`); undefined when it says nothing of that. */
+  paused?: boolean;
+  hints?: MetadataHints;
   /** Our own extension; absent in what other makers' clients send. */
   control?: RecordingControl;
 }
@@ -78,12 +88,16 @@ export function parseMetadata(xml: string): RecordingMetadata | MetadataReject {
   const groupId = idOf(all('group')[0], 'group');
   const dataMode = all('datamode')[0]?.text.toLowerCase();
   const control = readControl(root);
+  const hints = readHints(root);
+  const paused = pausedBy(all('sessionrecordingassoc'), dataMode === 'partial');
   return {
     dataMode: dataMode === 'complete' || dataMode === 'partial' ? dataMode : undefined,
     ...(groupId === '' ? {} : { groupId }),
     sessions: all('session').map((session) => readSession(session, all('sessionrecordingassoc'))),
-    participants: readParticipants(all('participant'), all('participantstreamassoc')),
+    participants: readParticipants(all('participant'), all('participantstreamassoc'), all('participantsessionassoc')),
     streams: all('stream').map(readStream),
+    ...(paused === undefined ? {} : { paused }),
+    ...(hints === undefined ? {} : { hints }),
     ...(control === undefined ? {} : { control }),
   };
 }
@@ -112,15 +126,41 @@ function readSession(session: XmlElement, associations: readonly XmlElement[]): 
   };
 }
 
+/** Which of both times is the later one, where an association has both and they can be read: what was taken away may come back. */
+function isOver(association: XmlElement): boolean {
+  const ended = textOf(association, 'disassociate-time');
+  return ended !== '' && !(Date.parse(textOf(association, 'associate-time')) > Date.parse(ended));
+}
+
+/** A complete document need not say that nothing is paused. */
+function pausedBy(associations: readonly XmlElement[], partial: boolean): boolean | undefined {
+  if (associations.length === 0) return undefined;
+  if (associations.every(isOver)) return true;
+  return partial ? false : undefined;
+}
+
+/** A partial document may tie streams to a participant that it does not describe again. */
+function tiedOnly(elements: readonly XmlElement[], associations: readonly XmlElement[]): string[] {
+  const described = new Set(elements.map((element) => idOf(element, 'participant')));
+  return unique(associations.map((association) => idOf(association, 'participant'))).filter((id) => id !== '' && !described.has(id));
+}
+
 function readParticipants(
   elements: readonly XmlElement[],
-  associations: readonly XmlElement[],
+  streams: readonly XmlElement[],
+  sessions: readonly XmlElement[],
 ): readonly MetadataParticipant[] {
   const participants = new Map<string, MetadataParticipant>();
-  for (const [index, element] of elements.entries()) {
-    const id = idOf(element, 'participant');
-    const own = id === '' ? [] : associations.filter((association) => idOf(association, 'participant') === id);
-    const read = readParticipant(id, element, own);
+  const ofThat = (id: string, associations: readonly XmlElement[]): XmlElement[] =>
+    id === '' ? [] : associations.filter((association) => idOf(association, 'participant') === id);
+  const described: { id: string; element?: XmlElement }[] = elements.map((element) => ({ id: idOf(element, 'participant'), element }));
+  const tied = tiedOnly(elements, [...streams, ...sessions]).map((id) => ({ id }));
+  for (const [index, { id, element }] of described.concat(tied).entries()) {
+    const stays = ofThat(id, sessions);
+    const read = {
+      ...readParticipant(id, element, ofThat(id, streams)),
+      ...(stays.length > 0 && stays.every(isOver) ? { left: true } : {}),
+    };
     // One that takes part in two sessions may be listed for each.
     const key = id === '' ? `no id ${index}` : `id ${id}`;
     const known = participants.get(key);
@@ -129,19 +169,24 @@ function readParticipants(
   return [...participants.values()];
 }
 
-function readParticipant(id: string, element: XmlElement, associations: readonly XmlElement[]): MetadataParticipant {
-  const nameIds = element.children.filter((child) => child.name === 'nameid');
+function readParticipant(id: string, element: XmlElement | undefined, associations: readonly XmlElement[]): MetadataParticipant {
+  const nameIds = (element?.children ?? []).filter((child) => child.name === 'nameid');
   const nameId = nameIds.find((child) => child.attributes.has('aor')) ?? nameIds[0];
   const aor = nameId?.attributes.get('aor') ?? nameId?.text ?? '';
   const name = textOf(nameId, 'name') || textOf(element, 'name');
-  const streams = (...names: string[]): string[] =>
-    unique([element, ...associations].flatMap((from) => names.flatMap((tag) => streamIds(from, tag))));
+  const live = associations.filter((association) => !isOver(association));
+  const streams = (froms: readonly XmlElement[], ...names: string[]): string[] =>
+    unique(froms.flatMap((from) => names.flatMap((tag) => streamIds(from, tag))));
+  const own = element === undefined ? [] : [element];
+  const sends = streams([...own, ...live], 'send');
+  const stopped = streams(associations.filter(isOver), 'send').filter((stream) => !sends.includes(stream));
   return {
     id,
     aor: withScheme(aor || textOf(element, 'aor')),
     ...(name === '' ? {} : { name }),
-    sends: streams('send'),
-    receives: streams('recv', 'receive'),
+    sends,
+    receives: streams([...own, ...live], 'recv', 'receive'),
+    ...(stopped.length === 0 ? {} : { stopped }),
   };
 }
 
@@ -153,6 +198,8 @@ function merge(one: MetadataParticipant, other: MetadataParticipant): MetadataPa
     ...(name === undefined ? {} : { name }),
     sends: unique([...one.sends, ...other.sends]),
     receives: unique([...one.receives, ...other.receives]),
+    ...(one.stopped === undefined ? {} : { stopped: one.stopped }),
+    ...(one.left === true && other.left === true ? { left: true } : {}),
   };
 }
 
@@ -162,6 +209,7 @@ function readStream(stream: XmlElement): MetadataStream {
     id: idOf(stream, 'stream'),
     label: textOf(stream, 'label') || (stream.attributes.get('label') ?? '').trim(),
     ...(sessionId === '' ? {} : { sessionId }),
+    ...(/^mixed$/iu.test(textOf(stream, 'mode')) ? { mixed: true } : {}),
   };
 }
 

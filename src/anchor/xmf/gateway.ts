@@ -9,7 +9,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure, messageOf } from '../../errors/index.js';
-import { readCiscoGuid } from './cisco-guid.js';
+import { readCiscoGuid } from '../../sip/index.js';
 import type { Connection, Connections } from './connections.js';
 import { encodeForking, encodeProbed, encodeProviderLeft, encodeRegister, encodeUnregister, readXmf, type ConnectionName, type ForkOrder, type XmfMessage } from './messages.js';
 

@@ -1,9 +1,8 @@
 /** The media anchor that is a Cisco gateway on the way of the call, told over HTTP which calls to copy (Extended Media Forking). */
 import { isIP } from 'node:net';
-import { SourceSet } from '../../sip/index.js';
 import type { Anchor } from '../door.js';
 import type { XmfSettings } from '../settings.js';
-import { newCiscoGuid, readCiscoGuid, sipCiscoGuid } from './cisco-guid.js';
+import { newCiscoGuid, readCiscoGuid, sipCiscoGuid, SourceSet } from '../../sip/index.js';
 import { Connections } from './connections.js';
 import { openEventServer } from './event-server.js';
 import { XmfGateway } from './gateway.js';

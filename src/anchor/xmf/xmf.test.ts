@@ -3,7 +3,7 @@ import { createConnection } from 'node:net';
 import t, { type Test } from 'tap';
 import type { Anchor, AnchoredCall } from '../door.js';
 import { openRecorderPeer, rtp, sdpOf, sequenceOf, audioOf } from '../media-peer.fixture.js';
-import { sipCiscoGuid } from './cisco-guid.js';
+import { sipCiscoGuid } from '../../sip/index.js';
 import { GatewayDouble } from './gateway-double.fixture.js';
 import { openXmf } from './index.js';
 

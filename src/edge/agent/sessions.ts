@@ -151,7 +151,9 @@ export class Sessions {
 
   /** Notes the session description in a message of ours that the peer has. */
   said(dialog: AppDialog, message: RequestText | ResponseText): void {
-    if (message.body !== '') dialog.offered = { type: copyOf(headerOf(message, 'content-type') ?? 'application/sdp'), body: copyOf(message.body) };
+    const type = headerOf(message, 'content-type') ?? 'application/sdp';
+    // An UPDATE may bring something else, which is nothing to be repeated.
+    if (message.body !== '' && /^\s*(?:application\/sdp|multipart\/)/iu.test(type)) dialog.offered = { type: copyOf(type), body: copyOf(message.body) };
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { newCiscoGuid, readCiscoGuid, sipCiscoGuid } from './cisco-guid.js';
+import { ciscoGuidInGtd, newCiscoGuid, readCiscoGuid, sipCiscoGuid } from './cisco-guid.js';
 
 t.test('in SIP it is four decimal words, in XMF hexadecimal in whatever groups: the same call', (t) => {
   const guid = '3fef1dc0f10911df80008ec1c0a8000a';
@@ -21,5 +21,12 @@ t.test('one of ours is read again, and is another each time', (t) => {
   const guids = Array.from({ length: 100 }, newCiscoGuid);
   for (const guid of guids) t.equal(readCiscoGuid(sipCiscoGuid(guid)), guid);
   t.equal(new Set(guids).size, 100);
+  t.end();
+});
+
+t.test('a GTD tells it in its line GCI, others do not', (t) => {
+  t.equal(ciscoGuidInGtd('IAM,\r\nGCI,91036128574411E789F9D0FF56C3C658\r\n'), '91036128574411e789f9d0ff56c3c658');
+  t.equal(readCiscoGuid('2432917800-1464078823-2314850559-1455670872'), '91036128574411e789f9d0ff56c3c658', 'the same as in the header');
+  for (const gtd of ['', 'IAM,', 'GCI,', 'GCI,12', 'XGCI,91036128574411e789f9d0ff56c3c658', 'GCI,91036128574411e789f9d0ff56c3c65800']) t.equal(ciscoGuidInGtd(gtd), undefined, gtd);
   t.end();
 });

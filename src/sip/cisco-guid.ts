@@ -1,5 +1,5 @@
 /**
- * The GUID by which a Cisco gateway knows a call, in its SIP header and in what it tells by XMF: pure.
+ * The GUID by which Cisco knows a call: in the header of gateways and call managers, in what gateways tell by XMF, in their GTD. Pure.
  *
  * In SIP: `Cisco-Guid: 1072635328-4043903455-2147520193-3232235530`, four words of 32 bits in decimal. In XMF: the same
  * 128 bits in hexadecimal, in groups, or as in SIP.
@@ -20,5 +20,8 @@ export function readCiscoGuid(text: string): string | undefined {
 
 /** As it stands in SIP. @param guid 32 hexadecimal digits */
 export const sipCiscoGuid = (guid: string): string => (guid.match(/.{8}/gu) ?? []).map((word) => String(Number.parseInt(word, 16)).padStart(10, '0')).join('-');
+
+/** Out of a Generic Transparency Descriptor, the body part that CUBE adds: a line `GCI,` and the 32 digits. Total. */
+export const ciscoGuidInGtd = (gtd: string): string | undefined => /^GCI,([0-9a-f]{32})\s*$/imu.exec(gtd)?.[1]?.toLowerCase();
 
 export const newCiscoGuid = (): string => randomBytes(16).toString('hex');
