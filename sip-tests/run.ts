@@ -25,7 +25,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Programs that are the far ends of the tests in these folders, and the Debian packages they come in. */
 const peers = [
-  { program: 'sipp', debian: 'sip-tester', isInstalled: sippIsInstalled, folders: ['sipp', 'edge', 'transparency'] },
+  { program: 'sipp', debian: 'sip-tester', isInstalled: sippIsInstalled, folders: ['sipp', 'edge', 'transparency', 'makers'] },
   { program: 'baresip', debian: 'baresip-core', isInstalled: baresipIsInstalled, folders: ['baresip'] },
   { program: 'rtpengine', debian: 'rtpengine-daemon', isInstalled: rtpengineIsInstalled, folders: ['rtpengine'] },
 ];

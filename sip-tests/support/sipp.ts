@@ -10,11 +10,18 @@ export const sippIsInstalled = (): boolean => spawnSync('sipp', ['-v'], { stdio:
 /** A recorded conversation in A-law that comes with SIPp. */
 export const shippedCapture = '/usr/share/sip-tester/g711a.pcap';
 
+/** What a scenario has logged is here. */
+export const sippLog = ({ dir, scenario, port }: Pick<SippOptions, 'dir' | 'scenario' | 'port'>): string => `${dir}/${scenario}-${port}.log`;
+
 /** Scenarios stand beside the sources, not in the build. */
 const scenarioFile = (name: string): string => fileURLToPath(new URL(`../../../sip-tests/scenarios/${name}.xml`, import.meta.url));
 
 export interface SippOptions {
   readonly scenario: string;
+  /** The scenario itself, where it is not a file of scenarios/. */
+  readonly text?: string;
+  /** The Call-ID of its one call, where somebody else has to know it. */
+  readonly callId?: string;
   /** Where calls are sent to; a scenario that waits for calls has none. */
   readonly remote?: string;
   readonly port: number;
@@ -37,14 +44,16 @@ export interface SippRun {
 const callWithinSeconds = 120;
 
 export function runSipp(options: SippOptions): SippRun {
-  const { scenario, remote, port, calls, rate = 10, mediaPort, dir, values = {} } = options;
+  const { scenario, text, callId, remote, port, calls, rate = 10, mediaPort, dir, values = {} } = options;
   const file = join(dir, `${scenario}-${port}.xml`);
-  const template = readFileSync(scenarioFile(scenario), 'utf8');
+  const template = text ?? readFileSync(scenarioFile(scenario), 'utf8');
   writeFileSync(file, template.replace(/@([A-Z_]+)@/g, (_, name: string) => values[name] ?? ''));
   const args = [
     ...(remote === undefined ? [] : [remote]),
     ...['-sf', file, '-i', '127.0.0.1', '-p', String(port), '-mi', '127.0.0.1', '-mp', String(mediaPort)],
     ...['-m', String(calls), '-r', String(rate), '-l', String(calls)],
+    ...(callId === undefined ? [] : ['-cid_str', callId]),
+    ...(text?.includes('<log ') === true ? ['-trace_logs', '-log_file', sippLog(options)] : []),
     ...['-timeout', String(callWithinSeconds), '-timeout_error', '-nostdin', '-trace_err', '-error_file', `${dir}/${scenario}-${port}.errors`],
   ];
   const child = spawn('sipp', args, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -27,6 +27,10 @@ export interface WorkspaceOptions {
   /** Sides of the trunk whose headers command the recording. */
   readonly recordingControl?: readonly ('caller' | 'callee')[];
   readonly relayPorts?: PortRange;
+  /** Further keys of `recorder`. */
+  readonly recorder?: Readonly<Record<string, unknown>>;
+  /** Sources that may open recording sessions. */
+  readonly recorderSources?: readonly string[];
   /** The key `anchor`, in place of the relay. */
   readonly anchor?: object;
   /** SIP by TLS alone, everywhere: of trunk, next hop and recorder. */
@@ -61,8 +65,8 @@ recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${record
 recorder:
   name: recorder
   sip: ${sipAt(recorderPort)}
-  sources: [127.0.0.0/8]
-  media: {address: 127.0.0.1, ports: [${recorder[0]}, ${recorder[1]}]}
+  sources: [${(options.recorderSources ?? ['127.0.0.0/8']).join(', ')}]
+${Object.entries(options.recorder ?? {}).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}\n`).join('')}  media: {address: 127.0.0.1, ports: [${recorder[0]}, ${recorder[1]}]}
 `,
   );
   return { dir, configFile, sipPort, recorderPort, nextHopPort, httpPort, remove: () => rm(dir, { recursive: true, force: true }) };

@@ -1,0 +1,169 @@
+/** What recording sessions do, whichever maker's: conference, transfer, park, partial metadata, refusals, and clients that are gone. */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import t from 'tap';
+import { encodeCryptoLine, parseCryptoLine, parseRtcp, SrtpReceiver } from '../../src/media/index.js';
+import { listed, metric, until } from '../support/product.js';
+import { listedOnce, reportOf } from '../support/recordings.js';
+import { isRecorded, openBed, openPair, openSpeaker, packets, portsOf, second, talk, type Bed } from './bed.js';
+import { asked, bye, invite, refusedInvite, startFlow, update, wait } from './flow.js';
+import { rfcMetadata, sdp, siprec, type SdpLine } from './offers.js';
+
+t.jobs = 6;
+const staleSeconds = 5;
+const bed: Promise<Bed> = openBed({ recorder: { staleSeconds } });
+
+const unique = (): string => randomBytes(9).toString('base64url');
+const line = (port: number, label: string, more: Partial<SdpLine> = {}): SdpLine => ({ port, label, formats: '0', attributes: ['rtpmap:0 PCMU/8000'], ...more });
+const ann = { id: 'QW5u', aor: 'sip:ann@a.example', label: '1' };
+const bob = { id: 'Qm9i', aor: 'sip:bob@b.example', label: '2' };
+const carl = { id: 'Q2FybA==', aor: 'sip:carl@c.example', label: '3' };
+const xml = (body: string) => ({ contentType: 'application/rs-metadata+xml', body });
+const key = (): string => encodeCryptoLine({ tag: 1, suite: 'AES_CM_128_HMAC_SHA1_80', keySalt: randomBytes(30), sessionParameters: [] });
+
+t.test('six lines, video and a refused one among them: each is answered in its place, all audio is recorded', async (t) => {
+  const session = unique();
+  const speakers = [await openSpeaker(t, 0), await openSpeaker(t, 0), await openSpeaker(t, 0)] as const;
+  const video = (port: number): SdpLine => ({ port, kind: 'video', formats: '96', attributes: ['rtpmap:96 H264/90000'], label: `v${port}` });
+  const description = sdp([line(speakers[0].port, '1'), video(40_002), line(speakers[1].port, '2'), line(0, '9'), line(speakers[2].port, '3'), line(40_010, '4', { direction: 'inactive' })]);
+  const people = [ann, bob, carl, { id: 'RG9yYQ==', aor: 'sip:dora@d.example', label: '4' }];
+  const flow = await startFlow((await bed).workspace, 'six', [invite(siprec(description, rfcMetadata(people, { session }))), wait, bye]);
+  const { media } = await flow.answer(1);
+  t.strictSame(media.map(({ kind, port, direction }) => [kind, port === 0 ? 'refused' : direction]), [['audio', 'recvonly'], ['video', 'refused'], ['audio', 'recvonly'], ['audio', 'refused'], ['audio', 'recvonly'], ['audio', 'inactive']]);
+  await Promise.all([0, 2, 4].map((at, n) => speakers[n]?.say(media[at]?.port ?? 0, packets, second(n === 0 ? 'caller' : 'callee', n))));
+  await flow.go();
+  await flow.done;
+  await listedOnce((await bed).workspace, session, 'complete');
+  const report = await reportOf((await bed).workspace, session);
+  t.match(report?.channels, [{ party: ann.aor, label: '1' }, { party: bob.aor, label: '2' }, { party: carl.aor, label: '3' }, { party: 'sip:dora@d.example', label: '4' }]);
+  t.strictSame(report?.channels.map(({ packetsReceived }) => packetsReceived), [packets, packets, packets, 0]);
+});
+
+t.test('a transfer: one line ends, another takes its place, and who comes in stands where who left stood', async (t) => {
+  const session = unique();
+  const [speakers, third] = [await openPair(t, 0), await openSpeaker(t, 0)];
+  const [one, other] = portsOf(speakers);
+  const flow = await startFlow((await bed).workspace, 'transfer', [
+    invite(siprec(sdp([line(one, '1'), line(other, '2')]), rfcMetadata([ann, bob], { session }))), wait,
+    invite(siprec(sdp([line(one, '1'), line(0, '2'), line(third.port, '3')], { version: 2 }), rfcMetadata([ann, carl], { session }))), wait, bye,
+  ]);
+  const first = await flow.answer(1);
+  const before = await talk(speakers, first.media);
+  await flow.go();
+  const { media } = await flow.answer(2);
+  t.strictSame(media.map(({ port }) => (port === 0 ? 0 : 1)), [1, 0, 1]);
+  const after = await Promise.all([speakers[0].say(media[0]?.port ?? 0, packets, second('caller', 1)), third.say(media[2]?.port ?? 0, packets, second('callee', 1))]);
+  await flow.go();
+  await flow.done;
+  await isRecorded(t, await bed, session, [{ party: ann.aor, spoken: [before[0], after[0]] }, { party: carl.aor, label: '3', spoken: [before[1], after[1]] }]);
+});
+
+t.test('park: paused by metadata, taken up by another party in a partial document; a re-INVITE without SDP is made an offer', async (t) => {
+  const session = unique();
+  const speakers = await openPair(t, 0);
+  const [one, other] = portsOf(speakers);
+  const description = (version: number): string => sdp([line(one, '1'), line(other, '2')], { version });
+  const association = (times: string): string => `<recording xmlns="urn:ietf:params:xml:ns:recording:1"><datamode>partial</datamode><sessionrecordingassoc session_id="${session}">${times}</sessionrecordingassoc></recording>`;
+  const takenUp = rfcMetadata([{ ...carl, id: bob.id, label: '2' }], { session, mode: 'partial' }).replace('</recording>', `<sessionrecordingassoc session_id="${session}"><associate-time>2027-01-15T08:01:00Z</associate-time></sessionrecordingassoc></recording>`);
+  const flow = await startFlow((await bed).workspace, 'park', [
+    invite(siprec(description(1), rfcMetadata([ann, bob], { session }))), wait,
+    update(xml(association('<disassociate-time>2027-01-15T08:00:00Z</disassociate-time>'))), wait,
+    update(xml(takenUp)), invite({}, description(2)), wait, bye,
+  ]);
+  const { media } = await flow.answer(1);
+  const before = await talk(speakers, media);
+  await flow.go();
+  await flow.go();
+  const offered = await flow.answer(2);
+  t.strictSame(offered.media.map(({ port, direction }) => [port, direction]), media.map(({ port }) => [port, 'recvonly']));
+  const after = await talk(speakers, media, 1);
+  await flow.go();
+  await flow.done;
+  await isRecorded(t, await bed, session, [{ party: ann.aor, spoken: [before[0], after[0]] }, { party: carl.aor, spoken: [before[1], after[1]] }]);
+});
+
+t.test('a client that says too little is asked for all metadata in an UPDATE, and what it sends then names the parties', async (t) => {
+  const session = unique();
+  const speakers = await openPair(t, 0);
+  const [one, other] = portsOf(speakers);
+  const allow = ['Require: siprec', 'Allow: INVITE, ACK, BYE, CANCEL, UPDATE', `X-AUDC-CALL-ID: ${session}`];
+  const flow = await startFlow((await bed).workspace, 'snapshot', [
+    invite({ headers: allow, body: sdp([line(one, '1'), line(other, '2')]) }), asked('UPDATE'), update(xml(rfcMetadata([ann, bob], { session }))), wait, bye,
+  ]);
+  const spoken = await talk(speakers, (await flow.answer(1)).media);
+  await flow.go();
+  await flow.done;
+  await isRecorded(t, await bed, session, [{ party: ann.aor, spoken: [spoken[0]] }, { party: bob.aor, spoken: [spoken[1]] }]);
+});
+
+t.test('what is written is reported to its sender, over SRTCP where the media is SRTP, up to the last packet', async (t) => {
+  const keys = [key(), key()] as const;
+  const [plain, secure] = [await openSpeaker(t, 0), await openSpeaker(t, 0, keys[1])];
+  const attributes = ['rtpmap:0 PCMU/8000', 'rtcp-mux'];
+  const description = sdp([line(plain.port, '1', { attributes }), line(secure.port, '2', { attributes: [...attributes, `crypto:${keys[1]}`], protocol: 'RTP/SAVP' })]);
+  const flow = await startFlow((await bed).workspace, 'reports', [invite(siprec(description, rfcMetadata([ann, bob], { session: unique() }))), wait, bye]);
+  const { media } = await flow.answer(1);
+  const ours = parseCryptoLine(media[1]?.crypto[0] ?? '');
+  if (typeof ours === 'string') throw new Error(ours);
+  const receiver = new SrtpReceiver(ours);
+  await talk([plain, secure], media);
+  let highest: readonly number[] = [];
+  const reportsIn = (bytes: Buffer | string) => {
+    const parsed = typeof bytes === 'string' ? bytes : parseRtcp(bytes);
+    return typeof parsed === 'string' ? [] : parsed.flatMap((packet) => (packet.type === 'RR' ? packet.reports : []));
+  };
+  const heard = new Set<Buffer>();
+  const latest = [0, 0];
+  await until(() => {
+    for (const [n, speaker] of [plain, secure].entries()) {
+      for (const bytes of speaker.heard) {
+        if (heard.has(bytes)) continue;
+        heard.add(bytes);
+        for (const block of reportsIn(n === 0 ? bytes : receiver.unprotectRtcp(bytes))) if (block.ssrc === speaker.ssrc) latest[n] = block.extendedHighest;
+      }
+    }
+    highest = [...latest];
+    return Promise.resolve(highest[0] === plain.extendedHighest && highest[1] === secure.extendedHighest);
+  }, 'the last packet of each is reported');
+  t.ok(highest.every((number) => number > 0xffff), 'across a wrap of the sequence number');
+  await flow.go();
+  await flow.done;
+});
+
+t.test('what cannot be recorded is refused with 488, and the Warning says what to do', async (t) => {
+  const { workspace } = await bed;
+  const secure = (attributes: readonly string[], protocol = 'RTP/SAVP') => sdp([line(40_000, '1', { protocol, attributes })]);
+  const table = [
+    ['nokeys', { body: secure([]) }, /399 twintrack "srtp-without-keys: SRTP is offered without an a=crypto/u],
+    ['dtls', { body: secure(['fingerprint:sha-256 AA', 'setup:actpass'], 'UDP/TLS/RTP/SAVP') }, /dtls-srtp: .*offer SDES/u],
+    ['video', { body: sdp([{ port: 40_000, kind: 'video', formats: '96', attributes: ['rtpmap:96 VP8/90000'] }]) }, /no-audio: /u],
+    ['nonsense', { body: 'this is no SDP' }, /sdp-unreadable: /u],
+  ] as const;
+  const before = (await listed(workspace)).length;
+  for (const [name, said, warning] of table) {
+    const flow = await startFlow(workspace, name, [refusedInvite(said, 488)]);
+    await flow.done;
+    t.match(await readFile(flow.log, 'utf8'), warning, name);
+  }
+  t.equal((await listed(workspace)).length >= before, true);
+  t.ok((await metric(workspace, 'twintrack_sip_rejected_total{reason="not-acceptable"}')) >= table.length);
+});
+
+t.test('a client that is silent is asked whether the session is its own: on hold it stays, gone it is ended', async (t) => {
+  const { workspace } = await bed;
+  const [live, gone] = [unique(), unique()];
+  const held = sdp([line(40_000, '1', { direction: 'inactive' }), line(40_002, '2', { direction: 'inactive' })]);
+  const speakers = await openPair(t, 0);
+  const [one, other] = portsOf(speakers);
+  const alive = await startFlow(workspace, 'held', [
+    invite(siprec(held, rfcMetadata([ann, bob], { session: live }))), asked('OPTIONS'), asked('OPTIONS'),
+    invite(siprec(sdp([line(one, '1'), line(other, '2')], { version: 2 }), rfcMetadata([ann, bob], { session: live }))), wait, bye,
+  ]);
+  const dead = await startFlow(workspace, 'gone', [invite(siprec(held, rfcMetadata([ann, bob], { session: gone }))), asked('OPTIONS', 481), asked('BYE')]);
+  await dead.done;
+  await listedOnce(workspace, gone, 'lost');
+  const spoken = await talk(speakers, (await alive.answer(2)).media);
+  await alive.go();
+  await alive.done;
+  await isRecorded(t, await bed, live, [{ party: ann.aor, spoken: [spoken[0]] }, { party: bob.aor, spoken: [spoken[1]] }]);
+});
