@@ -5,6 +5,8 @@ import { mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
+import { client as clientCertificate, edge as edgeCertificate } from '../edge/transport/test-certificates.fixture.js';
+import { tlsFiles } from '../edge/transport/tls-files.fixture.js';
 import { capturesAfterKill } from '../capture/after-kill.fixture.js';
 import { limitFiles } from '../capture/full-disk.fixture.js';
 import { readCapture, type CaptureRecord } from '../capture/index.js';
@@ -15,6 +17,8 @@ import { connectSip, encodeMetadata, encodeMultipart, hangUp, readSdp, requestIn
 import { freePort } from '../udp/free-port.fixture.js';
 import { loadOrCreateKeys, openSecret, type VaultKeys } from '../vault/index.js';
 import { openRecorder, type Recorder, type RecorderOptions } from './index.js';
+
+type TlsSettings = ReturnType<typeof tlsFiles>['settings'];
 
 const sessionId = '0123456789abcdef0123456789abcdef';
 const inlineKey = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd';
@@ -28,13 +32,14 @@ interface Bed {
   readonly closed: { captureId: string; end: CaptureEnd }[];
   /** Resolves when a capture is closed and entered. */
   readonly done: Promise<string>;
+  metric(name: string): Promise<number>;
   open(body?: string, headers?: Record<string, string>): Promise<SipDialog>;
 }
 
-async function openSip(): Promise<SipConnection> {
+async function openSip(tls?: TlsSettings, tellTlsIdentity = false): Promise<SipConnection> {
   const port = await freePort();
-  const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, host: '127.0.0.1', port }));
-  return connectSip({ settings: { listen }, onCrash: () => undefined, onTrouble: () => undefined });
+  const listen = (tls === undefined ? (['udp', 'tcp'] as const) : (['tls'] as const)).map((transport) => ({ transport, host: '127.0.0.1', port }));
+  return connectSip({ settings: { listen, ...(tls === undefined ? {} : { tls }) }, tellTlsIdentity, onCrash: () => undefined, onTrouble: () => undefined });
 }
 
 interface BedOptions {
@@ -45,10 +50,13 @@ interface BedOptions {
   readonly more?: Partial<RecorderOptions['settings']>;
   /** Session IDs that the ledger knows. */
   readonly known?: readonly string[];
+  /** Of client and recorder, which then speak TLS alone. */
+  readonly tls?: { readonly client: TlsSettings; readonly recorder: TlsSettings };
 }
 
 async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
-  const [client, sip] = [await openSip(), await openSip()];
+  const [client, sip] = [await openSip(options.tls?.client), await openSip(options.tls?.recorder, options.tls !== undefined)];
+  const metrics = createMetrics();
   const dir = t.testdir();
   const keys = await loadOrCreateKeys(join(dir, 'keys'));
   const captureDir = join(dir, 'captures');
@@ -80,7 +88,7 @@ async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       find: (id) => Promise.resolve(options.known?.includes(id) === true ? ({ sessionId: id } as Found) : undefined),
     },
     log: createLog({ level: 'silent', name: 'test' }),
-    metrics: createMetrics(),
+    metrics,
     observer: { received: () => undefined, rejected: () => undefined },
     onCaptureClosed: (id) => tell(id),
   });
@@ -88,7 +96,8 @@ async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
     await recorder.close();
     await Promise.all([client.close(), sip.close()]);
   });
-  const where = sip.contacts.find((contact) => contact.startsWith('tcp'))?.replace('tcp:', '') ?? '';
+  const transport = options.tls === undefined ? 'tcp' : 'tls';
+  const where = sip.contacts.find((contact) => contact.startsWith(transport))?.replace(`${transport}:`, '') ?? '';
   return {
     client,
     recorder,
@@ -97,8 +106,9 @@ async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
     opened,
     closed,
     done,
+    metric: async (name) => Number((await metrics.text()).split('\n').find((line) => line.startsWith(`${name} `))?.slice(name.length + 1)),
     open: (body = offer(), headers = {}) =>
-      client.srf.createUAC(`sip:rec@${where};transport=tcp`, {
+      client.srf.createUAC(`sip:rec@${where};transport=${transport}`, {
         localSdp: body,
         headers: { 'Content-Type': 'application/sdp', 'Session-ID': `${sessionId};remote=${'0'.repeat(32)}`, ...headers },
       }),
@@ -215,7 +225,6 @@ t.test('multipart with metadata: parties by label', async (t) => {
 });
 
 t.test('who is not listed gets 403, an offer without audio 488, and nothing is opened', async (t) => {
-  const statusOf = (call: Promise<SipDialog>): Promise<number> => call.then(() => 200, (error: unknown) => (error as { status: number }).status);
   const closedBed = await openBed(t, { sources: ['192.0.2.1'] });
   t.equal(await statusOf(closedBed.open()), 403);
   const bed = await openBed(t);
@@ -281,6 +290,102 @@ t.test('what the client says of the recording stands in the first record, and ea
   }
   await hangUp(dialog);
   await bed.done;
+});
+
+const statusOf = (call: Promise<SipDialog>): Promise<number> => call.then(() => 200, (error: unknown) => (error as { status: number }).status);
+
+t.test('who may record is known by the certificate, too: of two with the same address only the one that is named', async (t) => {
+  type Certificate = Parameters<typeof tlsFiles>[1];
+  const tlsOf = (certificate: Certificate): TlsSettings => tlsFiles(t, certificate, { clientCertificate: 'request', verifyPeer: 'chain' }).settings;
+  const bedOf = (certificate: Certificate): Promise<Bed> => openBed(t, { tls: { client: tlsOf(certificate), recorder: tlsOf(edgeCertificate) }, more: { tlsIdentities: ['Trunk.example.test'] } });
+  const [named, other] = [await bedOf(clientCertificate), await bedOf(edgeCertificate)];
+  const dialog = await named.open();
+  t.equal(await statusOf(other.open()), 403);
+  t.equal(await statusOf(other.open(offer(), { 'X-Twintrack-TLS-Identity': 'trunk.example.test' })), 403, 'whoever only says so is nobody');
+  t.strictSame([other.opened, await other.metric('twintrack_sip_rejected_total{reason="unknown-source"}')], [[], 2]);
+  await hangUp(dialog);
+  await named.done;
+});
+
+t.test('with too little room on the disk new sessions go elsewhere, and it is told', async (t) => {
+  const bed = await openBed(t, { more: { minFreeMb: 1_000_000_000 } });
+  const refused = await bed.open().catch((error: unknown) => error as { status: number; res: { get(name: string): string } });
+  t.match(refused, { status: 503 });
+  t.match((refused as { res: { get(name: string): string } }).res.get('retry-after'), /^\d+$/u);
+  t.match(bed.recorder.alarms, [/MB are free where captures are written/u]);
+  t.strictSame([await bed.metric('twintrack_recorder_refused_total{reason="disk"}'), await bed.metric('twintrack_recorder_ready')], [1, 0]);
+  t.strictSame([bed.opened, await readdir(bed.captureDir)], [[], []]);
+});
+
+t.test('without free ports it is told until a session opens again', async (t) => {
+  const bed = await openBed(t, { ports: [63_896, 63_899] });
+  const dialog = await bed.open();
+  t.equal(await statusOf(bed.open()), 503);
+  t.match(bed.recorder.alarms, [/no media port is free/u]);
+  t.strictSame([await bed.metric('twintrack_recorder_refused_total{reason="ports"}'), await bed.metric('twintrack_recorder_ready')], [1, 0]);
+  await hangUp(dialog);
+});
+
+t.test('a call that the ledger knows by one of the halves of its Session-ID keeps that name; one that it does not know has the first', async (t) => {
+  const [low, high] = ['0a'.repeat(16), 'f0'.repeat(16)];
+  for (const [known, name] of [[[high], high], [[], low]] as const) {
+    const bed = await openBed(t, { known });
+    const dialog = await bed.open(offer(), { 'Session-ID': `${low};remote=${high}` });
+    await hangUp(dialog);
+    t.equal(await bed.done, name);
+  }
+});
+
+t.test('a client that wants a session timer and leaves open who refreshes has to itself, if it can (RFC 4028)', async (t) => {
+  const bed = await openBed(t);
+  for (const [headers, expected] of [
+    [{ 'Session-Expires': '1800', Supported: 'timer' }, { expires: '1800;refresher=uac', require: /timer/u }],
+    [{ 'Session-Expires': '1800;refresher=uas', Supported: 'timer' }, { expires: '1800;refresher=uas', require: /siprec|^$/u }],
+  ] as const) {
+    const dialog = await bed.open(offer(), headers);
+    const answer = (dialog as unknown as { res: { get(name: string): string | undefined } }).res;
+    t.match({ expires: answer.get('session-expires'), require: answer.get('require') ?? '' }, expected);
+    await hangUp(dialog);
+  }
+});
+
+t.test('whatever is asked in the dialog is answered: metadata alone without an SDP, nonsense with 488, REFER not at all well', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  const ask = (method: 'UPDATE' | 'INFO' | 'OPTIONS' | 'REFER', body = '', type = 'application/rs-metadata+xml') =>
+    requestInDialog(dialog, { method, headers: body === '' ? { 'Refer-To': '<sip:a@127.0.0.1>' } : { 'Content-Type': type }, body });
+  const named = encodeMetadata({ dataMode: 'complete', associatedAt: 'now', sessions: [{ id: 'cw==', sipSessionIds: [] }], participants: [{ id: 'YQ==', aor: 'sip:ann@a.example', sends: ['eA=='], receives: [] }], streams: [{ id: 'eA==', label: '1', sessionId: 'cw==' }] });
+  t.match(await ask('UPDATE', named), { status: 200, body: '' });
+  t.match(await ask('INFO', named.replace('ann@', 'eve@')), { status: 200, body: '' });
+  t.match(await ask('UPDATE'), { status: 200, body: '' }, 'nothing but a refresh');
+  t.match(await ask('UPDATE', '<broken'), { status: 200, body: '' });
+  t.match(await ask('UPDATE', 'nonsense', 'application/sdp'), { status: 488 });
+  const changed = await ask('UPDATE', offer({ direction: 'inactive' }), 'application/sdp');
+  t.strictSame([changed.status, mediaOf(changed.body).map(({ direction }) => direction)], [200, ['inactive', 'inactive']]);
+  t.match(await ask('OPTIONS'), { status: 200 });
+  t.match(await ask('REFER'), { status: 501 });
+  t.match(await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: offer().replaceAll('m=audio 9', 'm=audio 0') }), { status: 200 }, 'all lines may end');
+  await hangUp(dialog);
+  await bed.done;
+  const parties = (await recordsOf(bed)).flatMap((record) => (record.kind === 'event' && record.event.type === 'streams' ? [record.event.streams[0]?.party] : []));
+  t.strictSame(parties, ['', 'sip:ann@a.example', 'sip:eve@a.example', 'sip:eve@a.example', undefined], 'each change stands in the capture once');
+});
+
+t.test('a sender that moves to another port is followed once a re-INVITE has said so, and not before', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  const port = mediaOf(dialog.remote.sdp)[0]?.port ?? 0;
+  await send(port, [packet(1)]);
+  await send(port, [packet(2)]);
+  const change = async (from: string): Promise<number> => (await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: offer().replaceAll('m=audio 9 ', from) })).status;
+  t.equal(await change('m=audio 9 '), 200);
+  await send(port, [packet(3)]);
+  t.equal(await change('m=audio 11 '), 200);
+  await send(port, [packet(4)]);
+  await send(port, [packet(5)]);
+  await hangUp(dialog);
+  await bed.done;
+  t.strictSame(packetsIn(await recordsOf(bed)).map(({ bytes }) => bytes.readUInt16BE(2)), [1, 4], 'the first source, then the first other one after the change');
 });
 
 const overWebSocket = (direction = 'sendonly', labels = ['1', '2']): string =>
@@ -356,7 +461,6 @@ t.test('a session whose audio never comes is ended, and the ledger knows why; a 
 });
 
 t.test('a recorder that takes no audio over WebSocket says so with 488, and one that does takes only what it can read', async (t) => {
-  const statusOf = (call: Promise<SipDialog>): Promise<number> => call.then(() => 200, (error: unknown) => (error as { status: number }).status);
   t.equal(await statusOf((await openBed(t)).open(overWebSocket())), 488);
   const bed = await openBed(t, { webSocket: { connectWithinMs: 5_000 } });
   t.equal(await statusOf(bed.open(overWebSocket().replaceAll('L16/8000', 'L16/44100'))), 488);
