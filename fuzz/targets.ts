@@ -18,11 +18,19 @@ import { StreamFraming } from '../src/edge/transport/stream-framing.js';
 import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender, useOpenSsl } from '../src/media/index.js';
 import { readCiscoGuid } from '../src/sip/cisco-guid.js';
 import { encodeForking, readXmf } from '../src/anchor/xmf/messages.js';
+import { readBuiltInBridge } from '../src/recorder/cisco-bib.js';
+import { readRecordingParticipants } from '../src/recorder/cisco-nbr.js';
+import { answeredCodecs, securityOf } from '../src/recorder/line-answer.js';
+import { partiesOf } from '../src/recorder/line-parties.js';
+import { isRecordable, readRecordingOffer } from '../src/recorder/offer.js';
+import { sessionIdsOf } from '../src/recorder/session-identity.js';
 import { encodeMetadata } from '../src/sip/encode-metadata.js';
-import { encodeMultipart, readBody } from '../src/sip/multipart.js';
+import { mergeMetadata } from '../src/sip/metadata-merge.js';
+import { encodeMultipart } from '../src/sip/multipart.js';
 import { rewriteSdp } from '../src/sip/rewrite-sdp.js';
 import { readSdp } from '../src/sip/sdp.js';
-import { parseMetadata } from '../src/sip/siprec-metadata.js';
+import { parseMetadata, type RecordingMetadata } from '../src/sip/siprec-metadata.js';
+import { readUcid } from '../src/sip/ucid.js';
 import type { Corpus } from './mutate.js';
 
 export interface Target extends Corpus {
@@ -61,6 +69,15 @@ const metadata = Buffer.from(
     streams: [{ id: 'c3RyZWFt', label: '1', sessionId: 'c2Vzc2lvbg==' }],
   }),
 );
+/** As vendors write it: drafts, extensions, times that take streams out and in. */
+const vendorMetadata = Buffer.from(
+  '<tns:recording xmlns:tns="urn:ietf:params:xml:ns:recording"><tns:datamode>partial</tns:datamode><tns:group group_id="g"><callData xmlns="urn:x"><fromhdr>"A" &lt;sip:8500@192.0.2.55&gt;;tag=1</fromhdr></callData></tns:group>' +
+    '<tns:session id="s"><tns:group-ref>g</tns:group-ref><apkt:ucid xmlns:apkt="urn:y">00FA0800705D4C5DCAAC41;encoding=hex</apkt:ucid></tns:session><tns:participant id="YW5u"><tns:nameID aor="8500@192.0.2.55"/><tns:send><tns:id>c3RyZWFt</tns:id></tns:send>' +
+    '<apkt:callingParty xmlns:apkt="urn:y">true</apkt:callingParty></tns:participant><tns:stream id="c3RyZWFt"><tns:label>1</tns:label><tns:mode>mixed</tns:mode></tns:stream><tns:sessionrecordingassoc session_id="s"><tns:associate-time>2026-01-01T00:00:00Z</tns:associate-time>' +
+    '<tns:disassociate-time>2026-01-01T00:01:00Z</tns:disassociate-time></tns:sessionrecordingassoc><tns:participantstreamassoc participant_id="YW5u"><tns:send>c3RyZWFt</tns:send><tns:disassociate-time>x</tns:disassociate-time></tns:participantstreamassoc></tns:recording>',
+);
+const knownMetadata = parseMetadata(metadata.toString()) as RecordingMetadata;
+
 const multipart = encodeMultipart([{ contentType: 'application/sdp', content: sdp.toString() }, { contentType: 'application/rs-metadata+xml', content: metadata.toString() }], 'boundary');
 
 const rtp = encodeRtp({
@@ -175,18 +192,52 @@ export const targets: Readonly<Record<string, Target>> = {
       const text = input.toString();
       const read = readSdp(text);
       if (typeof read === 'string') return;
+      for (const media of read.media) {
+        securityOf(media, false, (bytes) => Buffer.alloc(bytes));
+        assert.ok(answeredCodecs(media, undefined).every((codec) => media.codecs.includes(codec)), 'only what was offered is answered');
+      }
       const anchored = rewriteSdp(text, read.media.map((media) => (media.port === 0 ? undefined : { address: '192.0.2.200', rtpPort: 20_000, rtcpPort: 20_001 })));
       const again = readSdp(anchored);
       assert.notEqual(typeof again, 'string', 'what was rewritten can be read');
     },
   },
   siprec: {
-    seeds: [metadata, Buffer.from(multipart.body)],
-    words: ['<!DOCTYPE x>', '<!ENTITY a "b">', '&a;', '&#0;', '<stream', '</', '/>', 'xmlns=', ']]>', '<![CDATA[', '--boundary', '--boundary--'],
+    seeds: [metadata, vendorMetadata, Buffer.from(multipart.body)],
+    words: ['<!DOCTYPE x>', '<!ENTITY a "b">', '&a;', '&#0;', '<stream', '</', '/>', 'xmlns=', ']]>', '<![CDATA[', '--boundary', '--boundary--', 'disassociate-time', 'partial', '<send>', '<ucid>', '<fromhdr>', ' participant_id=""'],
     run: (input) => {
-      parseMetadata(input.toString());
-      const parts = readBody(multipart.contentType, input.toString());
-      if (typeof parts !== 'string') for (const part of parts) parseMetadata(part.content);
+      const text = input.toString();
+      const read = parseMetadata(text);
+      if (typeof read !== 'string') {
+        const letters = read.participants.reduce((sum, { aor, name = '' }) => sum + aor.length + name.length, 0);
+        assert.ok(letters <= text.length + 'sip:'.length * read.participants.length, 'nothing expands');
+        const merged = mergeMetadata(mergeMetadata(knownMetadata, read), { ...read, dataMode: 'partial' });
+        assert.ok(merged.participants.length <= 512 && merged.streams.length <= 512, 'what is known has a bound');
+      }
+      const request = { contentType: multipart.contentType, body: text, callId: 'c', header: () => undefined };
+      const offer = readRecordingOffer(request);
+      if (typeof offer === 'string') return;
+      const { metadata: told, bridge, participants, parts } = offer;
+      assert.ok(Buffer.byteLength(sessionIdsOf({ request, parts, metadata: told, bridge, configuredHeader: undefined })[0]) <= 128);
+      const lines = offer.sdp?.media.filter(isRecordable) ?? [];
+      assert.equal(partiesOf({ metadata: told, bridge, participants }, lines).length, lines.length);
+    },
+  },
+  clients: {
+    seeds: [
+      '<sip:7001@192.0.2.28;x-nearend;x-refci=27757093;x-nearendclusterid=c1;x-nearendaddr=7001;x-farendaddr=4006>;tag=98', 'sip:708090@192.0.2.5;media-index="0",sip:10000@192.0.2.32;media-index="1"',
+      '00FA0800705D4C5DCAAC41;encoding=hex', '0123456789abcdef0123456789abcdef;remote=fedcba9876543210fedcba9876543210',
+    ].map((text) => Buffer.from(text)),
+    words: [';', '"', '<', '>', 'x-farend', 'x-refci=', 'media-index=', 'FA08', 'sip:', '@', ','],
+    run: (input) => {
+      const text = latin1(input);
+      const bridge = readBuiltInBridge(text);
+      assert.ok(readRecordingParticipants(text).size <= 32);
+      const ucid = readUcid(text);
+      assert.ok(ucid === undefined || readUcid(ucid) === ucid, 'a UCID is written in one way');
+      // Each header of a client says this.
+      const request = { contentType: undefined, body: '', callId: text, header: () => text };
+      const [id, ...others] = sessionIdsOf({ request, parts: [], metadata: undefined, bridge, configuredHeader: 'x' });
+      assert.ok(Buffer.byteLength(id) <= 128 && others.length <= 1);
     },
   },
   xmf: {
