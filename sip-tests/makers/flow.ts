@@ -7,9 +7,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { freePort } from '../../src/udp/free-port.fixture.js';
 import { readSdp, type SdpMedia } from '../../src/sip/index.js';
+import { sippMediaPort } from '../support/ports.js';
 import { until } from '../support/product.js';
 import { runSipp, sippLog, type SippRun } from '../support/sipp.js';
 import type { Workspace } from '../support/workspace.js';
@@ -53,7 +55,7 @@ const answerWithinMs = 20_000;
 export async function startFlow(workspace: Workspace, name: string, steps: readonly Step[]): Promise<Flow> {
   const port = await freePort();
   const callId = `${name}-${randomBytes(6).toString('hex')}`;
-  const options = { scenario: name, text: scenarioOf(name, steps), callId, remote: `127.0.0.1:${workspace.recorderPort}`, port, calls: 1, mediaPort: await freePort(), dir: workspace.dir };
+  const options = { scenario: name, text: scenarioOf(name, steps), callId, remote: `127.0.0.1:${workspace.recorderPort}`, port, calls: 1, mediaPort: await freeMediaPort(), dir: workspace.dir };
   const run = runSipp(options);
   run.done.catch(() => undefined);
   let went = 0;
@@ -80,6 +82,23 @@ export async function startFlow(workspace: Workspace, name: string, steps: reado
       await sendGo(port, callId, went);
     },
   };
+}
+
+let nextMediaPort = sippMediaPort(0);
+
+/** SIPp takes four ports whether it has media or not, and ends when one is not to be had. */
+async function freeMediaPort(): Promise<number> {
+  for (;;) {
+    const first = nextMediaPort;
+    nextMediaPort += 4;
+    const sockets = [0, 1, 2, 3].map(() => createSocket('udp4'));
+    const bound = await Promise.all(sockets.map(async (socket, n) => {
+      socket.bind(first + n, '127.0.0.1');
+      return once(socket, 'listening').then(() => true, () => false);
+    }));
+    for (const socket of sockets) socket.close();
+    if (bound.every(Boolean)) return first;
+  }
 }
 
 /** SIPp waits for a request of its call; nobody waits for an answer to this one. */

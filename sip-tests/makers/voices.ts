@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../src/udp/free-port.fixture.js';
 import { decodePcma, decodePcmu, encodePcma, encodePcmu, encodeRtp, parseCryptoLine, SrtpSender } from '../../src/media/index.js';
 
 const packetSamples = 160;
@@ -39,7 +40,8 @@ export class Speaker {
   /** @param crypto what follows `a=crypto:` in the offer */
   static async open(payloadType: 0 | 8, crypto?: string): Promise<Speaker> {
     const socket = createSocket('udp4');
-    socket.bind(0, '127.0.0.1');
+    // Not one of the system's choice: those may be what SIPp or the recorder means to have.
+    socket.bind(await freePort(), '127.0.0.1');
     await once(socket, 'listening');
     return new Speaker(socket, payloadType, crypto);
   }

@@ -7,7 +7,7 @@
  * Owns       those alarms: each is told once when it begins, and once when it ends.
  * Leaves to  recorder.ts the 503; capture/ a capture that fails while it is written.
  */
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { Failure, messageOf } from '../errors/index.js';
 
 export type Shortage = 'disk' | 'ports' | 'descriptors' | 'other';
@@ -136,9 +136,11 @@ const systemProbes: CapacityProbes = {
   },
   async descriptors() {
     try {
-      const [open, limits] = await Promise.all([readdir('/proc/self/fd'), readFile('/proc/self/limits', 'utf8')]);
+      const [{ size }, limits] = await Promise.all([stat('/proc/self/fd'), readFile('/proc/self/limits', 'utf8')]);
       const limit = Number(/^Max open files\s+(\d+)/mu.exec(limits)?.[1]);
-      return Number.isInteger(limit) ? { open: open.length, limit } : undefined;
+      // Linux 6.2 tells by the size how many there are; before, each has to be listed.
+      const open = size > 0 ? size : (await readdir('/proc/self/fd')).length;
+      return Number.isInteger(limit) ? { open, limit } : undefined;
     } catch {
       return undefined;
     }

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { readSdp, type SdpMedia } from '../sip/index.js';
-import { answeredCodecs, offeredCodecs, securityOf } from './line-answer.js';
+import { answeredCodecs, offeredCodecs, rejectOfAll, securityOf } from './line-answer.js';
 
 const line = (mLine: string, ...attributes: readonly string[]): SdpMedia => {
   const read = readSdp(['v=0', `m=${mLine}`, ...attributes.map((attribute) => `a=${attribute}`)].join('\r\n'));
@@ -56,5 +56,14 @@ t.test('SRTP without a key that can be used is refused, unless keys may follow; 
   }
   t.equal(securityOf(line('audio 9 UDP/TLS/RTP/SAVP 0'), true, random), 'dtls-srtp');
   t.equal(securityOf(line('audio 9 TCP/RTP/AVP 0'), true, random), 'unknown-transport');
+  t.end();
+});
+
+t.test('an offer is refused where none of its lines can be recorded; one that can is enough', (t) => {
+  const [plain, keyless, dtls] = [line('audio 9 RTP/AVP 0'), line('audio 9 RTP/SAVP 0'), line('audio 9 UDP/TLS/RTP/SAVP 0')];
+  t.equal(rejectOfAll([keyless, dtls], false), 'srtp-without-keys');
+  t.equal(rejectOfAll([keyless, plain], false), undefined);
+  t.equal(rejectOfAll([keyless, dtls], true), undefined);
+  t.equal(rejectOfAll([], false), undefined);
   t.end();
 });

@@ -90,3 +90,10 @@ export function securityOf({ protocol, crypto }: SdpMedia, keysMayFollow: boolea
       return 'unknown-transport';
   }
 }
+
+/** Why none of these lines can be recorded; undefined when one can, or when there are none. */
+export function rejectOfAll(lines: readonly SdpMedia[], keysMayFollow: boolean): LineReject | undefined {
+  const made = lines.map((media) => securityOf(media, keysMayFollow, (bytes) => Buffer.alloc(bytes)));
+  const rejects = made.filter((one) => typeof one === 'string');
+  return rejects.length === made.length ? rejects[0] : undefined;
+}

@@ -1,7 +1,7 @@
 /** The recorder as a recording client meets it: real SIP, real media, real captures. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtemp, readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
@@ -294,6 +294,20 @@ t.test('what the client says of the recording stands in the first record, and ea
 
 const statusOf = (call: Promise<SipDialog>): Promise<number> => call.then(() => 200, (error: unknown) => (error as { status: number }).status);
 
+t.test('SRTP without a key leaves nothing behind, neither a file nor an entry; where the settings allow it, it is recorded', async (t) => {
+  const keyless = offer({ secure: true }).replace(/a=crypto.*\r\n/gu, '');
+  const bed = await openBed(t);
+  t.equal(await statusOf(bed.open(keyless)), 488);
+  t.strictSame([bed.opened, await readdir(bed.captureDir)], [[], []]);
+  const half = await bed.open(keyless.replace('RTP/SAVP', 'RTP/AVP'));
+  t.strictSame(mediaOf(half.remote.sdp).map(({ port }) => port !== 0), [true, false], 'a line that can be recorded is');
+  await hangUp(half);
+  const taking = await openBed(t, { more: { keylessSrtp: 'record' } });
+  await hangUp(await taking.open(keyless));
+  await taking.done;
+  t.match(await recordsOf(taking), [{}, { event: { streams: [{ encrypted: true, sealedKeys: [] }, {}] } }]);
+});
+
 t.test('who may record is known by the certificate, too: of two with the same address only the one that is named', async (t) => {
   type Certificate = Parameters<typeof tlsFiles>[1];
   const tlsOf = (certificate: Certificate): TlsSettings => tlsFiles(t, certificate, { clientCertificate: 'request', verifyPeer: 'chain' }).settings;
@@ -315,6 +329,19 @@ t.test('with too little room on the disk new sessions go elsewhere, and it is to
   t.match(bed.recorder.alarms, [/MB are free where captures are written/u]);
   t.strictSame([await bed.metric('twintrack_recorder_refused_total{reason="disk"}'), await bed.metric('twintrack_recorder_ready')], [1, 0]);
   t.strictSame([bed.opened, await readdir(bed.captureDir)], [[], []]);
+});
+
+t.test('when the folder of the captures is gone new sessions go elsewhere; those that run go on to their end', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  await rm(bed.captureDir, { recursive: true });
+  t.equal(await statusOf(bed.open()), 503);
+  t.match(bed.recorder.alarms, [/the capture .* cannot be written/u]);
+  t.equal(bed.recorder.sessions, 1);
+  await send(mediaOf(dialog.remote.sdp)[0]?.port ?? 0, [packet(1)]);
+  await hangUp(dialog);
+  await bed.done;
+  t.match(bed.closed, [{ end: { packets: 1 } }]);
 });
 
 t.test('without free ports it is told until a session opens again', async (t) => {

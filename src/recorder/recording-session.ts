@@ -14,6 +14,7 @@ import { sealSecret } from '../vault/index.js';
 import { captureFileName } from './capture-name.js';
 import type { BuiltInBridge } from './cisco-bib.js';
 import type { RecorderContext } from './context.js';
+import { rejectOfAll } from './line-answer.js';
 import type { LineRole } from './line-roles.js';
 import { partiesOf } from './line-parties.js';
 import { isRecordable, needsWebSocket, type OfferReject, type RecordingOffer } from './offer.js';
@@ -68,7 +69,8 @@ export class RecordingSession {
     const control = offer.metadata?.control;
     const path = join(context.captureDir, captureFileName(captureId, sessionId));
     let failed: (failure: Failure) => void = () => undefined;
-    const reject = rejectOf(context, offer, true);
+    const keysMayFollow = context.settings.keylessSrtp === 'record' || control !== undefined;
+    const reject = rejectOf(context, offer, keysMayFollow) ?? (offer.sdp?.media.some(isRecordable) === false ? 'no-audio' : undefined);
     if (reject !== undefined) return reject;
     const writer = await openCaptureWriter(
       path,
@@ -143,12 +145,12 @@ export class RecordingSession {
    * @throws Failure PORTS_EXHAUSTED, MEDIA_BIND
    */
   async change(offer: RecordingOffer, invites: boolean): Promise<SessionReply | OfferReject> {
-    const reject = rejectOf(this.#context, offer, false);
+    const keysMayFollow = this.#keysMayFollow(offer);
+    const reject = rejectOf(this.#context, offer, keysMayFollow);
     if (reject !== undefined) return reject;
     let reply: SessionReply = { sdp: undefined, isOffer: false };
     if (offer.sdp !== undefined) {
-      const taken = await this.#lines.take(offer.sdp, this.#keysMayFollow(offer));
-      if (typeof taken === 'string') return taken;
+      const taken = await this.#lines.take(offer.sdp, keysMayFollow);
       this.#taken = taken.lines;
       reply = { sdp: taken.answer, isOffer: false };
     } else if (invites) {
@@ -285,8 +287,8 @@ export class RecordingSession {
 const mostKeysKept = 128;
 
 /** What needs no sockets to be refused. */
-function rejectOf({ audioSockets }: RecorderContext, { sdp }: RecordingOffer, begins: boolean): OfferReject | undefined {
+function rejectOf({ audioSockets }: RecorderContext, { sdp }: RecordingOffer, keysMayFollow: boolean): OfferReject | undefined {
   if (sdp === undefined) return undefined;
-  if (needsWebSocket(sdp) && audioSockets === undefined) return 'no-web-socket';
-  return begins && !sdp.media.some(isRecordable) ? 'no-audio' : undefined;
+  if (needsWebSocket(sdp)) return audioSockets === undefined ? 'no-web-socket' : undefined;
+  return rejectOfAll(sdp.media.filter(isRecordable), keysMayFollow);
 }

@@ -12,7 +12,7 @@ import { encodeRecordingAnswer, encodeServerOffer, isWebSocket, type RecordingAn
 import { announcedAddress } from '../udp/index.js';
 import type { RecorderContext } from './context.js';
 import { Line } from './line.js';
-import { answeredCodecs, offeredCodecs, securityOf, type LineReject } from './line-answer.js';
+import { answeredCodecs, offeredCodecs, securityOf } from './line-answer.js';
 import { isRecordable, samplesIn } from './offer.js';
 import { SocketIntake } from './socket-intake.js';
 
@@ -53,24 +53,20 @@ export class SessionLines {
 
   /**
    * Takes an offer: sockets for lines that are new, the answer made. Lines that cannot be recorded are refused, each by
-   * itself; where none can, all of it is.
+   * itself.
    *
    * @param keysMayFollow see securityOf
    * @throws Failure PORTS_EXHAUSTED, MEDIA_BIND, SIPREC_UNUSABLE
    */
-  async take(offer: Sdp, keysMayFollow: boolean): Promise<TakenOffer | LineReject> {
+  async take(offer: Sdp, keysMayFollow: boolean): Promise<TakenOffer> {
     const lines: TakenLine[] = [];
     const media: (RecordingAnswerMedia | undefined)[] = [];
     const webSocket = this.#invited(offer);
-    let reject: LineReject | undefined;
     for (const offered of offer.media) {
-      const taken = isWebSocket(offered.protocol) ? this.#overWebSocket(offered, webSocket) : await this.#overRtp(offered, keysMayFollow);
-      if (typeof taken === 'string') reject ??= taken;
-      const line = typeof taken === 'string' ? undefined : taken;
+      const line = isWebSocket(offered.protocol) ? this.#overWebSocket(offered, webSocket) : await this.#overRtp(offered, keysMayFollow);
       media.push(line?.answer);
       if (line !== undefined) lines.push({ media: offered, encrypted: line.encrypted });
     }
-    if (lines.length === 0 && reject !== undefined) return reject;
     this.#answered = { offer, media };
     return { lines, answer: this.#describe({ offer, media }) };
   }
@@ -125,11 +121,11 @@ export class SessionLines {
     await Promise.all([...this.#lines.values()].map((line) => line.close()));
   }
 
-  async #overRtp(media: SdpMedia, keysMayFollow: boolean): Promise<{ answer: RecordingAnswerMedia; encrypted: boolean } | LineReject | undefined> {
+  async #overRtp(media: SdpMedia, keysMayFollow: boolean): Promise<{ answer: RecordingAnswerMedia; encrypted: boolean } | undefined> {
     if (!isRecordable(media)) return undefined;
     const before = this.#lines.get(media.index)?.ownKey;
     const made = securityOf(media, keysMayFollow, randomBytes);
-    if (typeof made === 'string') return made;
+    if (typeof made === 'string') return undefined;
     // RFC 4568 §7.1.3: a key changes when somebody means to change it.
     const kept = before !== undefined && made.ours?.suite === before.suite ? { ...made, ours: { ...made.ours, keySalt: before.keySalt } } : made;
     const line = await this.#line(media.index);

@@ -158,3 +158,47 @@ t.test('Avaya: an UPDATE whose body is only XML', (t) => {
   t.match(parseMetadata(xml), { dataMode: 'partial', participants: [{ aor: 'sip:81@x' }] });
   t.end();
 });
+
+t.test('AudioCodes: XML before SDP, a group, the UCID in a namespace of its own, SRTP', (t) => {
+  const offer = read(
+    'multipart/mixed;boundary=boundary_ac1fe',
+    crlf(['--boundary_ac1fe', 'Content-Type: application/rs-metadata+xml', 'Content-Disposition: recording-session', '',
+      '<recording xmlns="urn:ietf:params:xml:ns:recording:1" xmlns:ac="http://audiocodes.example"><datamode>complete</datamode><group group_id="G=="/><session session_id="S=="><group-ref>G==</group-ref><ac:AvayaUCID>00FA0800705D4C5DCAAC41</ac:AvayaUCID></session>',
+      '<participant participant_id="A=="><nameID aor="sip:91@x"/></participant><participant participant_id="B=="><nameID aor="sip:92@x"/></participant>',
+      '<stream stream_id="T1==" session_id="S=="><label>1</label></stream><stream stream_id="T2==" session_id="S=="><label>2</label></stream>',
+      '<participantstreamassoc participant_id="A=="><send>T2==</send></participantstreamassoc><participantstreamassoc participant_id="B=="><send>T1==</send></participantstreamassoc></recording>',
+      '--boundary_ac1fe', 'Content-Type: application/sdp', '', 'v=0', 'o=x 1 1 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0',
+      'm=audio 6000 RTP/SAVP 8', 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x', 'a=sendonly', 'a=label:1', 'm=audio 6002 RTP/SAVP 8', 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:y', 'a=sendonly', 'a=label:2', '', '--boundary_ac1fe--']),
+  );
+  t.strictSame(speakers(offer), [['1', 'sip:92@x'], ['2', 'sip:91@x']]);
+  t.match(offer.metadata, { groupId: 'G==', hints: { ucid: '00FA0800705D4C5DCAAC41' } });
+  t.strictSame(offer.sdp.media.map(({ protocol, crypto }) => [protocol, crypto.length]), [['RTP/SAVP', 1], ['RTP/SAVP', 1]]);
+  t.end();
+});
+
+t.test('Metaswitch: one mixed line without a direction, ids of mixed kind, an element of its own', (t) => {
+  const offer = read(
+    'multipart/mixed;boundary=m1',
+    crlf(['--m1', 'Content-Type: application/sdp', '', 'v=0', 'o=x 1 1 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0', 'm=audio 6000 RTP/AVP 0', 'a=label:1', '', '--m1', 'Content-Type: application/rs-metadata+xml', '',
+      '<recording xmlns="urn:ietf:params:xml:ns:recording:1"><session session_id="s"/><participant participant_id="1"><nameID aor="sip:95@x"/></participant><participant participant_id="urn:uuid:2"><nameID aor="sip:96@x"/></participant>',
+      '<stream stream_id="mix" session_id="s"><label>1</label></stream><participantstreamassoc participant_id="1"><send>mix</send></participantstreamassoc><participantstreamassoc participant_id="urn:uuid:2"><send>mix</send></participantstreamassoc>',
+      '<metaswitchRecordingMetadata xmlns="http://meta.example"><participant participant_id="3"/></metaswitchRecordingMetadata></recording>', '--m1--']),
+  );
+  t.equal(offer.sdp.media[0]?.direction, 'sendrecv');
+  t.strictSame(speakers(offer), [['1', 'sip:95@x']], 'the first of those that send into it');
+  t.equal(offer.metadata.participants.length, 2, 'what stands in its own element is not of the document');
+  t.end();
+});
+
+t.test('jambonz: numbers of its own, swapped, are passed over', (t) => {
+  const offer = read(
+    'multipart/mixed;boundary=j1',
+    crlf(['--j1', 'Content-Type: application/sdp', '', 'v=0', 'o=x 1 1 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0', 'm=audio 6000 RTP/AVP 0', 'a=sendonly', 'a=label:1', 'm=audio 6002 RTP/AVP 0', 'a=sendonly', 'a=label:2', '', '--j1', 'Content-Type: application/rs-metadata+xml', '',
+      '<recording xmlns="urn:ietf:params:xml:ns:recording:1" xmlns:jb="http://jambonz.example"><session session_id="s"/><participant participant_id="a"><nameID aor="sip:97@x"/></participant><participant participant_id="b"><nameID aor="sip:98@x"/></participant>',
+      '<stream stream_id="1" session_id="s"><label>1</label></stream><stream stream_id="2" session_id="s"><label>2</label></stream><participantstreamassoc participant_id="a"><send>1</send></participantstreamassoc><participantstreamassoc participant_id="b"><send>2</send></participantstreamassoc>',
+      '<jb:callInfo><jb:callingNumber>98</jb:callingNumber><jb:calledNumber>97</jb:calledNumber></jb:callInfo></recording>', '--j1--']),
+  );
+  t.strictSame(speakers(offer), [['1', 'sip:97@x'], ['2', 'sip:98@x']]);
+  t.equal(offer.metadata.hints, undefined);
+  t.end();
+});
