@@ -1,4 +1,5 @@
 /** A running product and what its recordings hold, for the flows of makers. */
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { Report } from '../../src/ledger/index.js';
 import { tune, voiceRate, type Voice } from '../../src/testcall/index.js';
@@ -42,6 +43,9 @@ export const second = (of: 'caller' | 'callee', nth: number): Voice => {
   const voice = tune(of);
   return (frame) => voice(nth * voiceRate + frame);
 };
+
+/** Another voice in the place of one that left begins a little later, as people do: each is placed by its own clock. */
+export const afterAPause = (): Promise<void> => delay(300);
 
 /** Both say the nth second of their tunes to the ports of an answer. */
 export const talk = (speakers: readonly [Speaker, Speaker], media: readonly { readonly port: number }[], nth = 0): Promise<[Spoken, Spoken]> =>

@@ -1,7 +1,7 @@
 /** Cisco without SIPREC: the built-in bridge of phones (BIB), and network-based recording of gateways (NBR). */
 import { randomInt } from 'node:crypto';
 import t from 'tap';
-import { isRecorded, openBed, openPair, openSpeaker, packets, portsOf, second, talk } from './bed.js';
+import { afterAPause, isRecorded, openBed, openPair, openSpeaker, packets, portsOf, second, talk } from './bed.js';
 import { bye, invite, startFlow, update, wait } from './flow.js';
 import { bibAnswer, ciscoBib, ciscoNbr } from './offers.js';
 
@@ -56,7 +56,9 @@ t.test('NBR: no metadata; a re-INVITE brings another port and another participan
   t.notMatch(text, /siprec/u);
   const before = await talk(speakers, media);
   await flow.go();
-  const after = await talk([speakers[0], third], (await flow.answer(2)).media, 1);
+  const moved = await flow.answer(2);
+  await afterAPause();
+  const after = await talk([speakers[0], third], moved.media, 1);
   await flow.go();
   await flow.done;
   await isRecorded(t, await bed, hexOf(id), [{ party: ann, spoken: [before[0], after[0]] }, { party: carl, spoken: [before[1], after[1]] }]);

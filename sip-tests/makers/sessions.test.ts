@@ -5,7 +5,7 @@ import t from 'tap';
 import { encodeCryptoLine, parseCryptoLine, parseRtcp, SrtpReceiver } from '../../src/media/index.js';
 import { listed, metric, until } from '../support/product.js';
 import { listedOnce, reportOf } from '../support/recordings.js';
-import { isRecorded, openBed, openPair, openSpeaker, packets, portsOf, second, talk, type Bed } from './bed.js';
+import { afterAPause, isRecorded, openBed, openPair, openSpeaker, packets, portsOf, second, talk, type Bed } from './bed.js';
 import { asked, bye, invite, refusedInvite, startFlow, update, wait } from './flow.js';
 import { rfcMetadata, sdp, siprec, type SdpLine } from './offers.js';
 
@@ -52,6 +52,7 @@ t.test('a transfer: one line ends, another takes its place, and who comes in sta
   await flow.go();
   const { media } = await flow.answer(2);
   t.strictSame(media.map(({ port }) => (port === 0 ? 0 : 1)), [1, 0, 1]);
+  await afterAPause();
   const after = await Promise.all([speakers[0].say(media[0]?.port ?? 0, packets, second('caller', 1)), third.say(media[2]?.port ?? 0, packets, second('callee', 1))]);
   await flow.go();
   await flow.done;
