@@ -54,6 +54,7 @@ export class Line {
   #media: SdpMedia | undefined;
   #security: LineSecurity = { encrypted: false };
   #sender: SrtpSender | undefined;
+  #intake: Intake;
   #from: Endpoint | undefined;
   /** Where the packets come from that are written. */
   #source: Endpoint | undefined;
@@ -85,7 +86,7 @@ export class Line {
         return writer.stats;
       },
     };
-    this.#intake();
+    this.#intake = this.#newIntake();
   }
 
   get port(): number {
@@ -125,18 +126,18 @@ export class Line {
   }
 
   close(): Promise<void> {
-    return this.#sockets.close();
+    return this.#intake.close();
   }
 
-  /** Each takes its first source for the line's. */
-  #intake(): void {
-    new Intake(this.#sockets, this.#tapped, this.index, this.#context.observer);
+  /** Each takes its first source for the line's; the sockets are the same. */
+  #newIntake(): Intake {
+    return new Intake(this.#sockets, this.#tapped, this.index, this.#context.observer);
   }
 
   #arrived(tap: Tap, bytes: Buffer, from: Endpoint): void {
     if (this.#mayMove && tap === this.#sockets.rtp && this.#source !== undefined && !sameEndpoint(from, this.#source) && bytes.length >= 12 && !isRtcp(bytes)) {
       this.#mayMove = false;
-      this.#intake();
+      this.#intake = this.#newIntake();
     }
     this.#from = from;
     tap.handler(bytes, from);

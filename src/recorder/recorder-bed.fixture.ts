@@ -24,6 +24,8 @@ export const inlineKey = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd';
 export interface Bed {
   readonly client: SipConnection;
   readonly recorder: Recorder;
+  /** Where its edge listens. */
+  readonly port: number;
   readonly keys: VaultKeys;
   readonly captureDir: string;
   readonly opened: NewCapture[];
@@ -31,6 +33,8 @@ export interface Bed {
   /** Resolves when a capture is closed and entered. */
   readonly done: Promise<string>;
   metric(name: string): Promise<number>;
+  /** Resolves when so many packets have come, written or not. */
+  seen(packets: number): Promise<void>;
   open(body?: string, headers?: Record<string, string>): Promise<SipDialog>;
 }
 
@@ -62,6 +66,12 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
   const closed: Bed['closed'] = [];
   let tell: (sessionId: string) => void = () => undefined;
   const done = new Promise<string>((resolve) => (tell = resolve));
+  let packets = 0;
+  const waiting = new Set<() => void>();
+  const count = (): void => {
+    packets += 1;
+    for (const look of waiting) look();
+  };
   const first = 60_000 + 2 * Math.floor(Math.random() * 2_000);
   const recorder = await openRecorder({
     settings: {
@@ -87,7 +97,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
     },
     log: createLog({ level: 'silent', name: 'test' }),
     metrics,
-    observer: { received: () => undefined, rejected: () => undefined },
+    observer: { received: count, rejected: count },
     onCaptureClosed: (id) => tell(id),
   });
   t.teardown(async () => {
@@ -99,11 +109,22 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
   return {
     client,
     recorder,
+    port: Number(where.slice(where.lastIndexOf(':') + 1)),
     keys,
     captureDir,
     opened,
     closed,
     done,
+    seen: (many) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (packets < many) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        look();
+      }),
     metric: async (name) => Number((await metrics.text()).split('\n').find((line) => line.startsWith(`${name} `))?.slice(name.length + 1)),
     open: (body = offer(), headers = {}) =>
       client.srf.createUAC(`sip:rec@${where};transport=${transport}`, {

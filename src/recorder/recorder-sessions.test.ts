@@ -1,4 +1,6 @@
 /** Whom the recorder lets in, when it lets nobody in, and what it answers inside a recording session. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readdir, rm } from 'node:fs/promises';
 import t from 'tap';
 import { client as clientCertificate, edge as edgeCertificate } from '../edge/transport/test-certificates.fixture.js';
@@ -114,15 +116,33 @@ t.test('a sender that moves to another port is followed once a re-INVITE has sai
   const bed = await openBed(t);
   const dialog = await bed.open();
   const port = mediaOf(dialog.remote.sdp)[0]?.port ?? 0;
-  await send(port, [packet(1)]);
-  await send(port, [packet(2)]);
+  let sent = 0;
+  const sendOne = async (): Promise<void> => {
+    await send(port, [packet((sent += 1))]);
+    await bed.seen(sent);
+  };
+  await sendOne();
+  await sendOne();
   const change = async (from: string): Promise<number> => (await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': 'application/sdp' }, body: offer().replaceAll('m=audio 9 ', from) })).status;
   t.equal(await change('m=audio 9 '), 200);
-  await send(port, [packet(3)]);
+  await sendOne();
   t.equal(await change('m=audio 11 '), 200);
-  await send(port, [packet(4)]);
-  await send(port, [packet(5)]);
+  await sendOne();
+  await sendOne();
   await hangUp(dialog);
   await bed.done;
   t.strictSame(packetsIn(await recordsOf(bed)).map(({ bytes }) => bytes.readUInt16BE(2)), [1, 4], 'the first source, then the first other one after the change');
+});
+
+t.test('an INVITE without a Contact, through which nobody could be reached, is refused with 400', async (t) => {
+  const bed = await openBed(t);
+  const socket = createSocket('udp4');
+  t.teardown(() => socket.close());
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const final = new Promise<string>((resolve) => socket.on('message', (bytes) => /^SIP\/2\.0 [2-6]/u.test(bytes.toString()) && resolve(bytes.toString())));
+  const lines = ['INVITE sip:rec@127.0.0.1 SIP/2.0', `Via: SIP/2.0/UDP 127.0.0.1:${socket.address().port};branch=z9hG4bKnocontact`, 'Max-Forwards: 70', 'From: <sip:a@127.0.0.1>;tag=1', 'To: <sip:rec@127.0.0.1>', 'Call-ID: no-contact', 'CSeq: 1 INVITE', 'Content-Type: application/sdp', `Content-Length: ${offer().length}`, '', offer()];
+  socket.send(lines.join('\r\n'), bed.port, '127.0.0.1');
+  t.match(await final, /^SIP\/2\.0 400 /u);
+  t.strictSame(bed.opened, []);
 });

@@ -9,7 +9,7 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureJournal, diskThread } from '../capture/index.js';
 import { messageOf } from '../errors/index.js';
-import { metadataContentType, originOf, SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
+import { metadataContentType, originOf, parseNameAddr, SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openDatagrams, PortPool } from '../udp/index.js';
 import { openAudioSockets } from './audio-sockets.js';
 import { Capacity } from './capacity.js';
@@ -121,6 +121,12 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       return;
     }
     const read = recordingRequestOf(request);
+    // Without one there is nobody to send a BYE to (RFC 3261 §8.1.1.8).
+    if (parseNameAddr(read.header('contact') ?? '') === 'malformed') {
+      metrics.sipRejected('malformed');
+      response.send(400);
+      return;
+    }
     const offer = readRecordingOffer(read);
     if (typeof offer === 'string') {
       refuse(request, response, offer);
