@@ -24,6 +24,9 @@ const sampleRate = 8_000;
 /** The longest packet we decode: RFC 3551 allows any, Ethernet carries about 180 ms of G.711. */
 const longestPacketSamples = 65_536;
 
+/** Where the recording goes. */
+export type RecordingSink = Pick<ObjectStore, 'put' | 'putDocument'>;
+
 export interface Stitched {
   readonly report: Report;
   /** True when nobody asked for the recording: its captures are to be removed. */
@@ -45,7 +48,7 @@ export function recordingIdOf(sessionId: string): string {
  * @param sealedKeys that came for it by themselves
  * @throws Failure CAPTURE_INVALID when no capture gives sound, or none says that it is to be kept, and one cannot be read or is of other keys, VAULT_WRITE when the vault does not take the recording.
  */
-export async function stitch(sessionId: string, sources: readonly CaptureSource[], keys: VaultKeys, store: ObjectStore, sealedKeys: readonly Uint8Array[] = []): Promise<Stitched> {
+export async function stitch(sessionId: string, sources: readonly CaptureSource[], keys: VaultKeys, store: RecordingSink, sealedKeys: readonly Uint8Array[] = []): Promise<Stitched> {
   const recordingId = recordingIdOf(sessionId);
   const lateKeys = await openedOf(sealedKeys, sessionId, keys);
   const first = gather(sources, keys, lateKeys.opened);

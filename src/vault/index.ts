@@ -1,5 +1,6 @@
 export { diskAdvice, errnoOf } from './disk-advice.js';
-export { loadOrCreateKeys, loadPublic } from './key-store.js';
+export { ephemeralKeys } from './ephemeral-keys.js';
+export { loadExistingKeys, loadOrCreateKeys, loadPublic } from './key-store.js';
 export type { VaultKeys, VaultPublic } from './keys.js';
 export type { ObjectSize } from './object-file.js';
 export { openObjectStore, type ObjectStore } from './object-store.js';
@@ -13,4 +14,4 @@ export {
 } from './sealed-stream.js';
 export { useNativeStreams } from './native-streams.js';
 export { openSecret, sealSecret } from './secret.js';
-export { openSessionKey, sealedKeyBytes, sealSessionKey, type SessionKey, type SessionKeyReject } from './session-key.js';
+export { openAnySessionKey, openSessionKey, sealedKeyBytes, sealSessionKey, type SessionKey, type SessionKeyReject } from './session-key.js';

@@ -55,6 +55,14 @@ export async function loadOrCreateKeys(dir: string): Promise<VaultKeys> {
   return keys;
 }
 
+/** The keys of a vault that is there; none are made. Failure VAULT_KEYS as above, or there are none. */
+export async function loadExistingKeys(dir: string): Promise<VaultKeys> {
+  const path = resolve(dir, 'vault.key');
+  const found = await loadKeyFile(await openSodium(), path);
+  if (found !== undefined) return found;
+  throw keysFailure(path, `${path} is missing. Name the configuration of the vault that was sealed for, with --config.`);
+}
+
 /** The public half, for a recorder that may seal but not open. Failure VAULT_KEYS as above. */
 export async function loadPublic(dir: string): Promise<VaultPublic> {
   const path = resolve(dir, 'vault.pub');

@@ -29,6 +29,12 @@ export const sealSessionKey = ({ sessionId, for: side, crypto }: SessionKey, to:
   sealSecret(Buffer.from(JSON.stringify({ version: 1, sessionId, ...(side === undefined ? {} : { for: side }), crypto })), to);
 
 export async function openSessionKey(sealed: Uint8Array, sessionId: string, keys: VaultKeys): Promise<SessionKey | SessionKeyReject> {
+  const opened = await openAnySessionKey(sealed, keys);
+  return typeof opened === 'string' || opened.sessionId === sessionId ? opened : 'is of another session';
+}
+
+/** Of whichever session; the caller uses it for no other. */
+export async function openAnySessionKey(sealed: Uint8Array, keys: VaultKeys): Promise<SessionKey | SessionKeyReject> {
   let plain: Buffer;
   try {
     plain = await openSecret(sealed, keys);
@@ -39,7 +45,7 @@ export async function openSessionKey(sealed: Uint8Array, sessionId: string, keys
   const said = parsed(plain.toString());
   const { version, sessionId: of, for: side, crypto } = said;
   if (version !== 1 || typeof of !== 'string' || typeof crypto !== 'string' || !(side === undefined || side === 'caller' || side === 'callee')) return 'has no key in it';
-  return of === sessionId ? { sessionId: of, for: side, crypto } : 'is of another session';
+  return { sessionId: of, for: side, crypto };
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> {
