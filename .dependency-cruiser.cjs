@@ -61,6 +61,13 @@ module.exports = {
       from: { path: '^src/', pathNot: ['^src/(cli|roles)/', '\\.test\\.ts$'] },
       to: { path: '^src/(cli|roles)/' },
     },
+    {
+      name: 'ingest-stands-beside',
+      comment: 'ingest makes recordings of files: it writes captures and has them stitched, and knows no role and no network; of the ledger only the shape of reports',
+      severity: 'error',
+      from: { path: '^src/ingest/', pathNot: '\\.(test|fixture)\\.ts$' },
+      to: { path: ['^src/', '^(node:)?(net|dgram|http|https|tls|worker_threads|child_process)$'], pathNot: ['^src/(ingest|capture|edge|errors|media|sip|stitch|vault)/', '^src/ledger/index\\.ts$'] },
+    },
     only('drachtio-only-in-sip', 'sip|edge|anchor/freeswitch', 'drachtio-[^/]+'),
     only('metrics-only-in-ops', 'ops', 'prom-client'),
     only('sodium-only-in-vault', 'vault', 'libsodium[^/]*'),

@@ -9,11 +9,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { parseTag } from '../api/index.js';
 import { defaultConfigFile, loadConfig, type Config } from '../config/index.js';
 import { Failure } from '../errors/index.js';
+import { parseRtpRule, type RtpRule } from '../ingest/index.js';
 import { listedStates, type ListedState, type ListFilter } from '../ledger/index.js';
 import { srtpSuites } from '../media/index.js';
 import { loadAnnouncements } from '../proxy/index.js';
 import { roleNames, type Role } from '../roles/index.js';
 import { call, type CallOptions } from './call.js';
+import { ingest, type IngestCommand } from './ingest.js';
 import { explain, type ExplainOptions } from './explain.js';
 import { sealKeys, sendKeys, type SealOptions } from './keys.js';
 import { openLibrary } from './library.js';
@@ -21,6 +23,18 @@ import { allRecordings, exportAudio, list, show, verify } from './recordings.js'
 import { start } from './start.js';
 import { print } from './terminal.js';
 import { version } from './version.js';
+
+const ingestHelp = `
+--rtp ADDRESS:PORT=CODEC[,CODEC...][,caller|,callee]
+  What comes from there is of these codecs; what goes there is of its peer. CODEC is a name, with @NUMBER where
+  RFC 3551 gives it no payload type: --rtp 192.0.2.1:4000=PCMU,telephone-event@101,caller --rtp 192.0.2.7:6000=opus@111
+
+--keys FILE: lines of [SELECTOR...] SUITE inline:BASE64, as in an a=crypto line. Selectors, all of which must hold:
+  192.0.2.1:4000   packets from there            call:CALL-ID    of the leg with that Call-ID
+  ssrc:0x1a2b3c4d  packets of that source        session:ID      of that session
+  caller, callee   of that party                 (without any)   tried for every encrypted stream
+  Or what \`twintrack keys seal\` printed; it is opened with the vault's keys of the configuration.
+`;
 
 interface WithConfig {
   readonly config: string;
@@ -57,6 +71,14 @@ command('call', 'place a test call through the running product and compare its r
   .option('--wav <file>', 'what is played: left by the caller, right by the callee; mono by both')
   .option('--json', 'print one JSON document', false)
   .action(async (options: WithConfig & CallOptions) => finish(await call(await configOf(options), options)));
+
+command('ingest <files...>', 'make recordings from packet captures (pcap, pcapng, also with gzip): one WAV and one report a call')
+  .option('--keys <file>', 'SRTP keys of calls whose signalling does not have them, one a line, or what `keys seal` prints; see below')
+  .option('--rtp <rule>', 'what RTP is that no SIP describes; may be said again; see below', parseRule, [])
+  .option('--out <dir>', 'where the files go', '.')
+  .option('--json', 'print one JSON document', false)
+  .addHelpText('after', ingestHelp)
+  .action(async (files: string[], options: WithConfig & IngestCommand) => finish(await ingest(files, options, () => configOf(options))));
 
 command('list', 'the calls, newest first, recorded or not')
   .option('--limit <n>', 'how many at most', parseLimit, 50)
@@ -129,6 +151,12 @@ async function withLibrary(options: WithConfig, use: (library: Awaited<ReturnTyp
   } finally {
     await library.close();
   }
+}
+
+function parseRule(text: string, before: readonly RtpRule[]): RtpRule[] {
+  const rule = parseRtpRule(text);
+  if (typeof rule === 'string') throw new InvalidArgumentError(`${rule}.`);
+  return [...before, rule];
 }
 
 function finish(well: boolean): void {

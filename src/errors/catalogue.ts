@@ -34,6 +34,8 @@ export const catalogue = {
   RECORDING_UNKNOWN: 'there is no recording or session of that ID',
   API_UNREACHABLE: 'the running product does not answer on its HTTP address',
   AUDIO_UNUSABLE: 'an audio file cannot be used',
+  INGEST_INPUT: 'a file of packets cannot be read, or is none',
+  INGEST_OUTPUT: 'a recording of `ingest` cannot be written',
   CALL_FAILED: 'a test call did not complete as it should',
 } as const satisfies Record<string, string>;
 
