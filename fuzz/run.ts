@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fuzzEdge } from './edge/fuzz-edge.js';
 import { mutate, randomFrom } from './mutate.js';
-import { targets, type Target } from './targets.js';
+import type { Target } from './target.js';
+import { targets } from './targets.js';
 
 /** An input of at most 70 kB that keeps a core busy this long would let one datagram stop the calls. */
 const slowestMs = 500;
@@ -34,7 +35,8 @@ async function fuzz(name: string, target: Target, seconds: number, seed: number)
     const input = mutate(target, random);
     const outcome = (failure: Error) => keep(name, input, failure).then((file) => ({ target: name, inputs, seconds: (performance.now() - startedAt) / 1_000, slowestMs: slowest, failure: { message: failure.message, file } }));
     try {
-      target.run(input);
+      const running = target.run(input);
+      if (running !== undefined) await running;
     } catch (error) {
       return outcome(error instanceof Error ? error : new Error(String(error)));
     }

@@ -31,11 +31,8 @@ import { rewriteSdp } from '../src/sip/rewrite-sdp.js';
 import { readSdp } from '../src/sip/sdp.js';
 import { parseMetadata, type RecordingMetadata } from '../src/sip/siprec-metadata.js';
 import { readUcid } from '../src/sip/ucid.js';
-import type { Corpus } from './mutate.js';
-
-export interface Target extends Corpus {
-  readonly run: (input: Buffer) => void;
-}
+import { packetTargets } from './packet-targets.js';
+import type { Target } from './target.js';
 
 const lines = (...all: readonly string[]): Buffer => Buffer.from(`${all.join('\r\n')}\r\n`);
 
@@ -280,5 +277,6 @@ export const targets: Readonly<Record<string, Target>> = {
     words: ['RIFF', 'WAVE', 'fmt ', 'data', 'LIST', '\u00ff\u00ff'],
     run: (input) => void parseWav(input),
   },
+  ...packetTargets,
   capture: { seeds: [captureChunk()], words: ['{', '}', '"type"', '\u0001', '\u0003'], run: (input) => void parseRecords(input) },
 };
