@@ -5,7 +5,7 @@
  * the x-refci of a Cisco telephone's built-in bridge with its cluster, AudioCodes' call IDs, the group and then the
  * session of a recording session's metadata, the Call-ID. The last is a leg's own and joins none but its hops.
  */
-import { nilSessionUuid, parseSessionId, type RecordingMetadata } from '../sip/index.js';
+import { nilSessionUuid, parseSessionId, readCiscoGuid, readUcid, type RecordingMetadata } from '../sip/index.js';
 import { allOf, header, type SipOnTheWire } from './sip-message.js';
 
 export interface SessionIdentity {
@@ -29,8 +29,8 @@ type Reader = (invite: Pick<SipOnTheWire, 'headers' | 'metadata'>) => string | u
 
 const readers: readonly Reader[] = [
   ({ headers, metadata }) => firstSessionId([...sipSessionIds(metadata), ...allOf({ headers }, 'session-id')]),
-  (invite) => ucidOf(header(invite, 'user-to-user')) ?? header(invite, 'x-ucid') ?? header(invite, 'p-ucid'),
-  (invite) => header(invite, 'cisco-guid')?.replace(/\s/gu, ''),
+  ({ headers, metadata }) => firstOf(['user-to-user', 'x-ucid', 'p-ucid'].flatMap((name) => allOf({ headers }, name)), readUcid) ?? metadata?.hints?.ucid,
+  ({ headers }) => firstOf(allOf({ headers }, 'cisco-guid'), readCiscoGuid),
   (invite) => referenceOf(header(invite, 'from')),
   (invite) => header(invite, 'x-audc-call-id') ?? header(invite, 'ac-session-id'),
   ({ metadata }) => metadata?.groupId ?? metadata?.sessions[0]?.groupId,
@@ -50,15 +50,17 @@ function firstSessionId(values: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** The UCID in Avaya's User-to-User: hexadecimal, an element FA of eight bytes behind the protocol discriminator. */
-function ucidOf(value: string | undefined): string | undefined {
-  const [, hex] = /^\s*(?:[0-9a-f]{2})*?fa08([0-9a-f]{16})/iu.exec(value ?? '') ?? [];
-  return hex?.toLowerCase();
+function firstOf(values: readonly string[], read: (value: string) => string | undefined): string | undefined {
+  for (const value of values) {
+    const id = read(value);
+    if (id !== undefined) return id;
+  }
+  return undefined;
 }
 
 /** `x-refci` of a Cisco telephone's built-in bridge, which stands in its From. */
 function referenceOf(from: string | undefined): string | undefined {
   const parameter = (name: string): string => new RegExp(`[;\\s]${name}=([^;>\\s]+)`, 'iu').exec(from ?? '')?.[1] ?? '';
   const reference = parameter('x-refci');
-  return reference === '' ? undefined : `${parameter('x-nearendclusterid')}:${reference}`;
+  return reference === '' ? undefined : `${reference}@${parameter('x-nearendclusterid')}`;
 }
