@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { encodeEvent } from '../src/capture/event.js';
 import { encodeEventRecord, encodePacket, parseRecords, recordHeadBytes } from '../src/capture/format.js';
+import { encodeEntryHead, entryBytes, parseEntry } from '../src/capture/journal-format.js';
 import { encodeFrame, FrameReader } from '../src/edge/app/frame-reader.js';
 import { encodeMessage } from '../src/edge/message/encode-message.js';
 import { encodeNameAddr, parseNameAddr } from '../src/edge/message/name-addr.js';
@@ -92,6 +93,11 @@ const protectedPackets = keys.flatMap((each) => {
   const sender = new SrtpSender(each);
   return [sender.protectRtp(rtp), sender.protectRtcp(rtcp)];
 });
+
+function journalEntry(): Buffer {
+  const bytes = Buffer.from('sealed');
+  return Buffer.concat([encodeEntryHead(Buffer.from('c.capture'), 5_000_000_000, bytes), bytes]);
+}
 
 function captureChunk(): Buffer {
   const json = encodeEvent({ type: 'begin', captureId: 'c', sessionId: 's', recorder: 'r', metadata: {} });
@@ -278,5 +284,12 @@ export const targets: Readonly<Record<string, Target>> = {
     run: (input) => void parseWav(input),
   },
   ...packetTargets,
-  capture: { seeds: [captureChunk()], words: ['{', '}', '"type"', '\u0001', '\u0003'], run: (input) => void parseRecords(input) },
+  capture: {
+    seeds: [captureChunk(), journalEntry()],
+    words: ['{', '}', '"type"', '\u0001', '\u0003'],
+    run: (input) => {
+      parseRecords(input);
+      if (parseEntry(input) !== undefined) assert.equal(entryBytes(input), input.length);
+    },
+  },
 };
