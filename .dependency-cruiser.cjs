@@ -72,6 +72,7 @@ module.exports = {
     only('metrics-only-in-ops', 'ops', 'prom-client'),
     only('sodium-only-in-vault', 'vault', 'libsodium[^/]*'),
     only('opus-only-in-media', 'media', 'libopus-wasm'),
+    only('mp3-only-in-media', 'media', 'wasm-media-encoders'),
     only('sql-only-in-ledger', 'ledger', '@electric-sql|pg'),
     only('http-only-in-api', 'api', 'fastify'),
     only('web-socket-only-in-recorder', 'recorder|anchor/freeswitch/[^/]+[.]fixture', 'ws'),

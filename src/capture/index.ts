@@ -4,7 +4,7 @@ export { CaptureJournal, type JournalOptions } from './journal.js';
 export { replayJournals } from './replay-journals.js';
 export type { CaptureRecord } from './format.js';
 export type { CaptureFile } from './capture-file.js';
-export { readCapture, type CaptureOutcome, type CaptureReading, type CutCause } from './reader.js';
+export { readCapture, readCaptureChunks, type CaptureOutcome, type CaptureReading, type CutCause } from './reader.js';
 export {
   openCaptureWriter,
   writeCapture,

@@ -23,8 +23,8 @@ export type CaptureOutcome =
   | { readonly state: 'closed'; readonly wholeBytes: number; readonly droppedBytes: number }
   | { readonly state: 'cut'; readonly cause: CutCause; readonly wholeBytes: number; readonly droppedBytes: number };
 
-/** Records of a capture file. Each iteration reads the file anew. */
-export interface CaptureReading extends AsyncIterable<CaptureRecord> {
+/** What a capture file holds. Each iteration reads the file anew. */
+export interface CaptureReading<T = CaptureRecord> extends AsyncIterable<T> {
   /** Of the latest iteration that came to its end; undefined before. */
   readonly outcome: CaptureOutcome | undefined;
 }
@@ -37,6 +37,24 @@ export interface CaptureReading extends AsyncIterable<CaptureRecord> {
  * as cut.
  */
 export function readCapture(path: string, keys: VaultKeys): CaptureReading {
+  return reading(async function* () {
+    const chunks = readChunks(path, keys);
+    try {
+      for (;;) {
+        const { done, value } = await chunks.next();
+        if (done === true) return value;
+        yield* value;
+      }
+    } finally {
+      await chunks.return(undefined as never);
+    }
+  });
+}
+
+/** The same by the chunk: whoever reads hours of packets saves a promise for each. */
+export const readCaptureChunks = (path: string, keys: VaultKeys): CaptureReading<readonly CaptureRecord[]> => reading(() => readChunks(path, keys));
+
+function reading<T>(begin: () => AsyncGenerator<T, CaptureOutcome, undefined>): CaptureReading<T> {
   let outcome: CaptureOutcome | undefined;
   return {
     get outcome() {
@@ -44,12 +62,12 @@ export function readCapture(path: string, keys: VaultKeys): CaptureReading {
     },
     async *[Symbol.asyncIterator]() {
       outcome = undefined;
-      outcome = yield* readRecords(path, keys);
+      outcome = yield* begin();
     },
   };
 }
 
-async function* readRecords(path: string, keys: VaultKeys): AsyncGenerator<CaptureRecord, CaptureOutcome, undefined> {
+async function* readChunks(path: string, keys: VaultKeys): AsyncGenerator<readonly CaptureRecord[], CaptureOutcome, undefined> {
   const handle = await onDisk(path, open(path, constants.O_RDONLY | constants.O_NONBLOCK));
   let unsealer: Unsealer | undefined;
   try {
@@ -62,7 +80,7 @@ async function* readRecords(path: string, keys: VaultKeys): AsyncGenerator<Captu
       }
       if (!begun) requireBegin(path, chunk.records[0]);
       begun = true;
-      for (const record of chunk.records) yield record;
+      yield chunk.records;
       if (chunk.last) {
         return { state: 'closed', wholeBytes: bytes.position, droppedBytes: await bytesAfter(path, handle, bytes.position) };
       }

@@ -33,6 +33,7 @@ export const catalogue = {
   LEDGER_LOCKED: 'the ledger is in use by another process',
   RECORDING_UNKNOWN: 'there is no recording or session of that ID',
   API_UNREACHABLE: 'the running product does not answer on its HTTP address',
+  DECODER_FAILED: 'a program that decodes speech on this machine ended or hangs',
   AUDIO_UNUSABLE: 'an audio file cannot be used',
   INGEST_INPUT: 'a file of packets cannot be read, or is none',
   INGEST_OUTPUT: 'a recording of `ingest` cannot be written',

@@ -12,8 +12,9 @@ export {
   type RtpReject,
 } from './rtp.js';
 export { Reception, type Arrival } from './reception.js';
+export * from './files/index.js';
 export * from './rtcp/index.js';
-export { readResampled } from './resample.js';
+export { readResampled, Resampler } from './resample.js';
 export { extendSequence, extendTimestamp, timestampDelta } from './serial.js';
 export { Sound, type SoundReader } from './sound.js';
 export * from './srtp/index.js';

@@ -71,3 +71,64 @@ export function readResampled(source: Int16Array, fromRate: number, toRate: numb
     out[n] = Math.max(-32_768, Math.min(32_767, Math.round(sum * pace)));
   }
 }
+
+/**
+ * The same, for a run at a fixed ratio that is read piece by piece: the weights of each place between two samples are
+ * made once.
+ */
+export class Resampler {
+  /** Samples of the source on each side of a place that its value is made of. */
+  readonly reach: number;
+  readonly #weights: readonly Float64Array[];
+  readonly #up: number;
+  readonly #down: number;
+
+  constructor(fromRate: number, toRate: number) {
+    const divisor = greatestDivisor(fromRate, toRate);
+    this.#up = toRate / divisor;
+    this.#down = fromRate / divisor;
+    const pace = Math.min(1, toRate / fromRate);
+    this.reach = Math.ceil(crossings / pace);
+    const points = kernel();
+    this.#weights = Array.from({ length: this.#up }, (_, phase) =>
+      Float64Array.from({ length: 2 * this.reach }, (__, n) => {
+        // Its place is `phase / up` behind the sample in the middle.
+        const point = Math.abs(n - (this.reach - 1) - phase / this.#up) * pace * pointsPerCrossing;
+        const below = Math.floor(point);
+        const weight = points[below] ?? 0;
+        return point >= crossings * pointsPerCrossing ? 0 : (weight + ((points[below + 1] ?? 0) - weight) * (point - below)) * pace;
+      }),
+    );
+  }
+
+  /** The first sample of the source that `out` from `from` on is made of. */
+  firstNeeded(from: number): number {
+    return Math.floor((from * this.#down) / this.#up) - this.reach + 1;
+  }
+
+  /** How many samples of the source so many of the output need. */
+  needed(from: number, count: number): number {
+    return this.firstNeeded(from + count - 1) + 2 * this.reach - this.firstNeeded(from);
+  }
+
+  /**
+   * Adds the samples from `from` on, counted at the output's rate, to `out`, within the range of 16 bits.
+   * @param source those from `firstNeeded(from)` on
+   */
+  add(source: Int16Array, from: number, out: Int16Array): void {
+    const taps = 2 * this.reach;
+    const first = this.firstNeeded(from);
+    for (let n = 0; n < out.length; n += 1) {
+      const place = (from + n) * this.#down;
+      const whole = Math.floor(place / this.#up);
+      const weights = this.#weights[place - whole * this.#up];
+      if (weights === undefined) continue;
+      const begin = whole - this.reach + 1 - first;
+      let sum = 0;
+      for (let tap = 0; tap < taps; tap += 1) sum += (source[begin + tap] ?? 0) * (weights[tap] ?? 0);
+      out[n] = Math.max(-32_768, Math.min(32_767, Math.round((out[n] ?? 0) + sum)));
+    }
+  }
+}
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));

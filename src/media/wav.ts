@@ -13,8 +13,9 @@ import { Failure } from '../errors/index.js';
 export interface WavFormat {
   channels: number;
   sampleRate: number;
-  bitsPerSample: 16;
-  format: 'pcm';
+  /** 16 for PCM, 8 for PCMU and PCMA */
+  bitsPerSample: 8 | 16;
+  format: 'pcm' | 'pcmu' | 'pcma';
   /** samples a channel */
   frames: number;
 }
@@ -38,34 +39,40 @@ export type WavReject =
   | 'format-invalid'
   | 'no-data';
 
-const headerBytes = 44;
-
 /**
- * The 44 octets before the samples. More than 4 GiB, which the format's 32-bit sizes do not hold (37 hours
+ * The octets before the samples: 44 of PCM, 58 of G.711, which has a fact chunk too (Microsoft, "New Multimedia Data
+ * Types", 1994). More than 4 GiB, which the format's 32-bit sizes do not hold (37 hours
  * in stereo at 8,000 Hz), is a Failure AUDIO_UNUSABLE.
  */
-export function encodeWavHeader({ channels, sampleRate, bitsPerSample, frames }: WavFormat): Buffer {
+export function encodeWavHeader({ channels, sampleRate, bitsPerSample, format, frames }: WavFormat): Buffer {
   assert(channels >= 1 && sampleRate > 0 && frames >= 0, 'a WAV has channels, a sample rate and frames');
   const frameBytes = (channels * bitsPerSample) / 8;
   const dataBytes = frames * frameBytes;
-  if (headerBytes - 8 + dataBytes > 0xffff_ffff) {
+  const headerBytes = format === 'pcm' ? 44 : 58;
+  const fileBytes = headerBytes + dataBytes + (dataBytes % 2);
+  if (fileBytes - 8 > 0xffff_ffff) {
     throw new Failure('AUDIO_UNUSABLE', 'a WAV file holds 4 GiB at most and this audio is longer: take it in parts', {
       facts: { channels, sampleRate, frames },
     });
   }
   const header = Buffer.alloc(headerBytes);
   header.write('RIFF', 0, 'latin1');
-  header.writeUInt32LE(headerBytes - 8 + dataBytes, 4);
+  header.writeUInt32LE(fileBytes - 8, 4);
   header.write('WAVEfmt ', 8, 'latin1');
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(formatTags.pcm, 20);
+  header.writeUInt32LE(format === 'pcm' ? 16 : 18, 16);
+  header.writeUInt16LE(formatTags[format], 20);
   header.writeUInt16LE(channels, 22);
   header.writeUInt32LE(sampleRate, 24);
   header.writeUInt32LE(sampleRate * frameBytes, 28);
   header.writeUInt16LE(frameBytes, 32);
   header.writeUInt16LE(bitsPerSample, 34);
-  header.write('data', 36, 'latin1');
-  header.writeUInt32LE(dataBytes, 40);
+  if (format !== 'pcm') {
+    header.write('fact', 38, 'latin1');
+    header.writeUInt32LE(4, 42);
+    header.writeUInt32LE(frames, 46);
+  }
+  header.write('data', headerBytes - 8, 'latin1');
+  header.writeUInt32LE(dataBytes, headerBytes - 4);
   return header;
 }
 

@@ -1,16 +1,18 @@
 /**
  * One channel of a recording: all sources that spoke for one party.
  */
-import { codecFor, unixMsFromNtp, type Decoder, type RtcpPacket, type RtpPacket } from '../media/index.js';
-import type { CaptureCodec, CaptureStream } from '../capture/index.js';
+import { audioCodec, isBesideAudio, unixMsFromNtp, type AudioCodec, type CodecLine, type RtcpPacket, type RtpPacket } from '../media/index.js';
+import type { CaptureStream } from '../capture/index.js';
 import { Presses } from './presses.js';
 import { Track, type Placed } from './track.js';
 
 /** Sources of one party beyond this are an attack or a fault; each costs memory. */
 const trackLimit = 256;
 
-/** A packet of sound, where it belongs and what decodes it. */
-export type Audible = Placed & { readonly decoder: Decoder };
+/** Whether what a codec sends can be turned into samples here. */
+export type CanHear = (codec: AudioCodec) => boolean;
+
+const byUs: CanHear = ({ decoding }) => decoding.by === 'us';
 
 export class Channel {
   readonly tracks = new Map<number, Track>();
@@ -24,9 +26,12 @@ export class Channel {
   #heldSinceMs: number | undefined;
   readonly holds: { fromMs: number; toMs: number }[] = [];
   readonly presses = new Presses();
-  readonly #decoders = new Map<number, { codec: CaptureCodec; decoder: Decoder | undefined }>();
+  /** Sample rates of the codecs heard. */
+  readonly rates = new Set<number>();
+  readonly #codecs = new Map<number, { line: CodecLine | undefined; codec: AudioCodec | undefined }>();
 
-  constructor(readonly name: string) {}
+  /** @param several whether more than one capture holds the call */
+  constructor(readonly name: string, private readonly canHear: CanHear = byUs, private readonly several = false) {}
 
   describe(stream: CaptureStream, atMs: number): void {
     this.label = stream.label;
@@ -40,21 +45,23 @@ export class Channel {
     }
   }
 
+  /** The highest rate of the codecs heard; 0 before the first. */
+  get sampleRate(): number {
+    return Math.max(0, ...this.rates);
+  }
+
   /** All holds, one that lasts to the end included. */
   holdsUntil(endMs: number): readonly { fromMs: number; toMs: number }[] {
     return this.#heldSinceMs === undefined ? this.holds : [...this.holds, { fromMs: this.#heldSinceMs, toMs: endMs }];
   }
 
-  /** Counts a packet; gives back what is to be decoded to its place now, as Track.accept does. */
-  accept(packet: RtpPacket, codec: CaptureCodec | undefined, arrivedAtMs: number): readonly Audible[] {
-    const decoder = codec === undefined ? undefined : this.#decoderFor(codec);
-    if (codec?.name.toLowerCase() === 'telephone-event') this.presses.hear(packet, codec.clockRate, arrivedAtMs);
-    const track = this.#track(packet.ssrc, codec?.clockRate ?? 8_000);
-    const placed = track?.accept(packet, arrivedAtMs, decoder === undefined ? 0 : decoder.samplesIn(packet.payload)) ?? [];
-    return placed.flatMap((one) => {
-      const itsDecoder = this.#decoders.get(one.packet.payloadType)?.decoder;
-      return itsDecoder === undefined ? [] : [{ ...one, decoder: itsDecoder }];
-    });
+  /** Counts a packet; gives back what has its place now, as Track.accept does. */
+  accept(packet: RtpPacket, line: CodecLine | undefined, arrivedAtMs: number, source = 0): readonly Placed[] {
+    const known = this.#codecs.get(packet.payloadType);
+    const codec = known !== undefined && known.line === line ? known.codec : this.#codecOf(packet.payloadType, line);
+    if (codec === undefined && line?.name.toLowerCase() === 'telephone-event') this.presses.hear(packet, line.clockRate, arrivedAtMs);
+    const track = this.#track(packet.ssrc, line?.clockRate ?? 8_000);
+    return track?.accept(packet, arrivedAtMs, codec === undefined ? 0 : codec.ticksIn(packet.payload), codec, source) ?? [];
   }
 
   report(packets: readonly RtcpPacket[]): void {
@@ -68,19 +75,20 @@ export class Channel {
   #track(ssrc: number, clockRate: number): Track | undefined {
     const known = this.tracks.get(ssrc);
     if (known !== undefined || this.tracks.size >= trackLimit) return known;
-    const track = new Track(clockRate);
+    const track = new Track(clockRate > 0 ? clockRate : 8_000, this.several);
     this.tracks.set(ssrc, track);
     return track;
   }
 
-  #decoderFor(codec: CaptureCodec): Decoder | undefined {
-    let known = this.#decoders.get(codec.payloadType);
-    if (known?.codec !== codec) {
-      known = { codec, decoder: codecFor(codec.name, codec.clockRate) };
-      this.#decoders.set(codec.payloadType, known);
-      if (known.decoder !== undefined) this.codecs.add(known.decoder.codec.name);
-      else if (!/^(telephone-event|CN)$/i.test(codec.name)) this.undecodable.add(codec.name);
-    }
-    return known.decoder;
+  #codecOf(payloadType: number, line: CodecLine | undefined): AudioCodec | undefined {
+    const found = line === undefined ? undefined : audioCodec(line);
+    const codec = found !== undefined && this.canHear(found) ? found : undefined;
+    this.#codecs.set(payloadType, { line, codec });
+    if (codec !== undefined) {
+      this.codecs.add(codec.name);
+      this.rates.add(codec.sampleRate);
+    } else if (line === undefined) this.undecodable.add(`payload type ${payloadType}`);
+    else if (!isBesideAudio(line)) this.undecodable.add(line.name);
+    return codec;
   }
 }

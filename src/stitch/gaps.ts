@@ -3,7 +3,7 @@
  */
 import type { GapCause, ReportGap } from '../ledger/index.js';
 import type { Channel } from './channel.js';
-import { framesIn, type Plan } from './plan.js';
+import type { Plan } from './plan.js';
 import type { Pause } from './wishes.js';
 
 /** Shorter ones are rounding of timestamps, not silence. */
@@ -102,17 +102,15 @@ function causeOf(channel: Channel, plan: Plan, before: Stretch, after: Stretch, 
 
 function stretchesOf(channel: Channel, plan: Plan): readonly Stretch[] {
   const stretches = [...channel.tracks].flatMap(([ssrc, track]) =>
-    track.segments.flatMap((segment) => {
-      const from = plan.startOf(segment);
-      const frame = (ticks: number): number => from + framesIn(ticks, track.clockRate, plan.sampleRate);
-      return segment.coverage.intervals.map((interval) => ({
-        start: frame(interval.startTicks),
-        end: frame(interval.endTicks),
+    track.segments.flatMap((segment) =>
+      segment.coverage.intervals.map((interval) => ({
+        start: plan.frameOf(segment, interval.startTicks),
+        end: plan.frameOf(segment, interval.endTicks),
         firstSequence: interval.firstSequence,
         lastSequence: interval.lastSequence,
         track: ssrc,
-      }));
-    }),
+      })),
+    ),
   );
   return stretches.sort((a, b) => a.start - b.start);
 }

@@ -10,7 +10,7 @@ const home = t.testdir();
 const keys = await loadOrCreateKeys(join(home, 'keys'));
 const collect = async (gathering: Gathering): Promise<Gathered[]> => {
   const all: Gathered[] = [];
-  for await (const one of gathering) all.push(one);
+  for await (const batch of gathering) all.push(...batch);
   return all;
 };
 const numbers = (gathered: readonly Gathered[]): number[] => gathered.flatMap((one) => (one.kind === 'rtp' ? [one.packet.sequenceNumber] : []));
@@ -77,7 +77,7 @@ t.test('a capture that is missing, or of another vault, is told apart from an em
 t.test('whoever stops reading early leaves no file open', async (t) => {
   const dir = t.testdir();
   const sources = [await captured(dir, keys, spoken(new Speaker(1), 0, [0, 50]), { captureId: 'a' }), await captured(dir, keys, [], { captureId: 'b' })];
-  for await (const one of gather(sources, keys)) if (one.kind === 'rtp') break;
+  for await (const batch of gather(sources, keys)) if (batch.some(({ kind }) => kind === 'rtp')) break;
   const { readdirSync, readlinkSync } = await import('node:fs');
   const open = readdirSync('/proc/self/fd').flatMap((fd) => {
     try {

@@ -1,14 +1,17 @@
 /**
  * All captures of one session, as one run of clear packets in the order of their arrival.
  *
- * Owns       merging captures by time, and opening their keys.
+ * They come by the batch, as their captures hold them: a call of hours has hundreds of thousands.
+ *
+ * Owns       merging captures by time, on one clock, and opening their keys.
  * Leaves to  the tracks what a packet is worth: two captures of one call bring each packet twice.
  */
-import { readCapture, type CaptureCodec, type CaptureControl, type CaptureRecord, type CaptureStream } from '../capture/index.js';
+import { readCaptureChunks, type CaptureCodec, type CaptureControl, type CaptureRecord, type CaptureStream } from '../capture/index.js';
 import { Failure } from '../errors/index.js';
-import type { RtcpPacket, RtpPacket } from '../media/index.js';
+import { staticCodec, type CodecLine, type RtcpPacket, type RtpPacket } from '../media/index.js';
 import { openSecret, type SessionKey, type VaultKeys } from '../vault/index.js';
 import { ClearStream, type ClearCounts } from './clear-stream.js';
+import type { ClockOffsets } from './clock-offsets.js';
 
 export interface CaptureSource {
   readonly captureId: string;
@@ -20,7 +23,7 @@ export interface CaptureSource {
 }
 
 export type Gathered =
-  | { readonly kind: 'rtp'; readonly channel: string; readonly arrivedAtMs: number; readonly packet: RtpPacket; readonly codec: CaptureCodec | undefined }
+  | { readonly kind: 'rtp'; readonly channel: string; readonly arrivedAtMs: number; readonly packet: RtpPacket; readonly codec: CodecLine | undefined; readonly source: number }
   | { readonly kind: 'rtcp'; readonly channel: string; readonly arrivedAtMs: number; readonly packets: readonly RtcpPacket[] }
   | { readonly kind: 'streams'; readonly atMs: number; readonly streams: readonly CaptureStream[] };
 
@@ -41,7 +44,7 @@ export interface CaptureFacts {
   control: CaptureControl | undefined;
 }
 
-export interface Gathering extends AsyncIterable<Gathered> {
+export interface Gathering extends AsyncIterable<readonly Gathered[]> {
   /** Complete when the iteration has come to its end. */
   readonly captures: readonly CaptureFacts[];
   /** Why a capture could not be read, of the first such one: what the others hold was gathered all the same. */
@@ -52,19 +55,19 @@ export interface Gathering extends AsyncIterable<Gathered> {
 /** The channel of a stream: the caller's, the callee's, or one of its own for a further party. */
 export const channelOf = (stream: CaptureStream): string => (stream.role === 'other' ? `other-${stream.index}` : stream.role);
 
-/** @param lateKeys that came by themselves, in the order they came */
-export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateKeys: readonly SessionKey[] = []): Gathering {
-  const readers = sources.map((source) => new CaptureReader(source, keys, lateKeys));
+/**
+ * @param lateKeys that came by themselves, in the order they came
+ * @param offsets by which the recorders' clocks are off; none for those that agree
+ */
+export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateKeys: readonly SessionKey[] = [], offsets: ClockOffsets = []): Gathering {
+  const readers = sources.map((source, index) => new CaptureReader(source, index, keys, lateKeys, offsets[index] ?? 0));
   return {
     captures: readers.map((reader) => reader.facts),
     get failure() {
       return readers.find((reader) => reader.failure !== undefined)?.failure;
     },
     counts: (channel) => sumCounts(readers.flatMap((reader) => reader.countsOf(channel))),
-    async *[Symbol.asyncIterator]() {
-      const merged = readers.length === 1 && readers[0] !== undefined ? readers[0].read() : byTime(readers.map((reader) => reader.read()));
-      yield* merged;
-    },
+    [Symbol.asyncIterator]: () => (readers.length === 1 && readers[0] !== undefined ? readers[0].read() : byTime(readers.map((reader) => reader.read()))),
   };
 }
 
@@ -73,9 +76,16 @@ class CaptureReader {
   failure: Failure | undefined;
   readonly #path: string;
   readonly #keys: VaultKeys;
-  readonly #streams = new Map<number, { stream: CaptureStream; clear: ClearStream; codecs: ReadonlyMap<number, CaptureCodec> }>();
+  readonly #streams = new Map<number, { stream: CaptureStream; channel: string; clear: ClearStream; codecs: ReadonlyMap<number, CaptureCodec> }>();
 
-  constructor({ captureId, path, openedAtMs = 0, reason = '' }: CaptureSource, keys: VaultKeys, private readonly lateKeys: readonly SessionKey[]) {
+  constructor(
+    { captureId, path, openedAtMs = 0, reason = '' }: CaptureSource,
+    private readonly index: number,
+    keys: VaultKeys,
+    private readonly lateKeys: readonly SessionKey[],
+    /** What is taken off the instants of this capture, so that they are those of the first one's clock. */
+    private readonly offsetMs: number,
+  ) {
     this.#path = path;
     this.#keys = keys;
     this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cutReason: reason, cut: true, unreadable: false, endReason: '', control: undefined };
@@ -85,13 +95,17 @@ class CaptureReader {
     return [...this.#streams.values()].filter(({ stream }) => channelOf(stream) === channel).map(({ clear }) => clear.counts);
   }
 
-  async *read(): AsyncGenerator<Gathered, void, undefined> {
-    const reading = readCapture(this.#path, this.#keys);
+  async *read(): AsyncGenerator<readonly Gathered[], void, undefined> {
+    const reading = readCaptureChunks(this.#path, this.#keys);
     try {
-      for await (const record of reading) {
-        this.#touch(record.kind === 'packet' ? record.arrivedAtMs : record.atMs);
-        const gathered = record.kind === 'packet' ? this.#packet(record) : await this.#event(record);
-        if (gathered !== undefined) yield gathered;
+      for await (const records of reading) {
+        const batch: Gathered[] = [];
+        for (const record of records) {
+          this.#touch(record.kind === 'packet' ? record.arrivedAtMs : record.atMs);
+          const gathered = record.kind === 'packet' ? this.#packet(record) : await this.#event(record);
+          if (gathered !== undefined) batch.push(gathered);
+        }
+        if (batch.length > 0) yield batch;
       }
     } catch (error) {
       if (!(error instanceof Failure && error.code === 'CAPTURE_INVALID')) throw error;
@@ -112,14 +126,14 @@ class CaptureReader {
   #packet(record: CaptureRecord & { kind: 'packet' }): Gathered | undefined {
     const known = this.#streams.get(record.stream);
     if (known === undefined) return undefined;
-    const channel = channelOf(known.stream);
-    const { arrivedAtMs } = record;
+    const { channel } = known;
+    const arrivedAtMs = record.arrivedAtMs - this.offsetMs;
     if (record.rtcp) {
       const packets = known.clear.rtcp(record.bytes);
       return packets.length === 0 ? undefined : { kind: 'rtcp', channel, arrivedAtMs, packets };
     }
     const packet = known.clear.rtp(record.bytes);
-    return packet === undefined ? undefined : { kind: 'rtp', channel, arrivedAtMs, packet, codec: known.codecs.get(packet.payloadType) };
+    return packet === undefined ? undefined : { kind: 'rtp', channel, arrivedAtMs, packet, codec: known.codecs.get(packet.payloadType) ?? staticCodec(packet.payloadType), source: this.index };
   }
 
   async #event(record: CaptureRecord & { kind: 'event' }): Promise<Gathered | undefined> {
@@ -137,7 +151,7 @@ class CaptureReader {
         return undefined;
       case 'streams':
         for (const stream of event.streams) await this.#setStream(stream);
-        return { kind: 'streams', atMs, streams: event.streams };
+        return { kind: 'streams', atMs: atMs - this.offsetMs, streams: event.streams };
     }
   }
 
@@ -149,7 +163,7 @@ class CaptureReader {
     clear.setKeys(stream.encrypted, [...late, ...lines.filter((line) => line !== undefined)]);
     // A payload type keeps its meaning for packets that were on their way when it was taken back.
     const codecs = new Map([...(known?.codecs ?? []), ...stream.codecs.map((codec) => [codec.payloadType, codec] as const)]);
-    this.#streams.set(stream.index, { stream, clear, codecs });
+    this.#streams.set(stream.index, { stream, channel: channelOf(stream), clear, codecs });
   }
 
   /** One that does not open is no key: its packets are counted as such, those of the others are heard. */
@@ -176,21 +190,38 @@ function sumCounts(all: readonly ClearCounts[]): ClearCounts {
 
 const timeOf = (gathered: Gathered): number => (gathered.kind === 'streams' ? gathered.atMs : gathered.arrivedAtMs);
 
-async function* byTime(runs: readonly AsyncGenerator<Gathered, void, undefined>[]): AsyncGenerator<Gathered, void, undefined> {
+/** Merged, in batches that end where one of the runs has to be read on. */
+async function* byTime(runs: readonly AsyncGenerator<readonly Gathered[], void, undefined>[]): AsyncGenerator<readonly Gathered[], void, undefined> {
   try {
-    const heads = await Promise.all(runs.map(async (run) => ({ run, next: await run.next() })));
+    const heads = await Promise.all(runs.map(async (run) => ({ run, batch: await nextBatch(run), at: 0 })));
     for (;;) {
-      let earliest: (typeof heads)[number] | undefined;
-      for (const head of heads) {
-        if (head.next.done === true) continue;
-        if (earliest?.next.done === false && timeOf(earliest.next.value) <= timeOf(head.next.value)) continue;
-        earliest = head;
+      const merged: Gathered[] = [];
+      let emptied: (typeof heads)[number] | undefined;
+      while (emptied === undefined) {
+        let earliest: (typeof heads)[number] | undefined;
+        let earliestMs = Number.POSITIVE_INFINITY;
+        for (const head of heads) {
+          const next = head.batch?.[head.at];
+          if (next === undefined || (earliest !== undefined && timeOf(next) >= earliestMs)) continue;
+          earliest = head;
+          earliestMs = timeOf(next);
+        }
+        const one = earliest?.batch?.[earliest.at];
+        if (earliest === undefined || one === undefined) break;
+        merged.push(one);
+        earliest.at += 1;
+        if (earliest.at === earliest.batch?.length) emptied = earliest;
       }
-      if (earliest?.next.done !== false) return;
-      yield earliest.next.value;
-      earliest.next = await earliest.run.next();
+      if (merged.length > 0) yield merged;
+      if (emptied === undefined) return;
+      Object.assign(emptied, { batch: await nextBatch(emptied.run), at: 0 });
     }
   } finally {
     await Promise.all(runs.map((run) => run.return()));
   }
 }
+
+const nextBatch = async (run: AsyncGenerator<readonly Gathered[], void, undefined>): Promise<readonly Gathered[] | undefined> => {
+  const { done, value } = await run.next();
+  return done === true ? undefined : value;
+};

@@ -54,8 +54,8 @@ export class KeyMask {
     ]);
   }
 
-  /** Silences what of these samples, which lie at `frame`, falls to a press. */
-  silence(frame: number, samples: Int16Array, count: number): void {
+  /** Silences what of these samples, which lie at `frame`, falls to a press; `silence` is what silence is among them. */
+  silence(frame: number, samples: Int16Array, count: number, silence = 0): void {
     let low = 0;
     for (let high = this.#silences.length; low < high; ) {
       const middle = (low + high) >>> 1;
@@ -65,7 +65,7 @@ export class KeyMask {
     for (let at = low; at < this.#silences.length; at += 1) {
       const stretch = this.#silences[at];
       if (stretch === undefined || stretch.start >= frame + count) return;
-      samples.fill(0, Math.max(0, stretch.start - frame), Math.min(count, stretch.end - frame));
+      samples.fill(silence, Math.max(0, stretch.start - frame), Math.min(count, stretch.end - frame));
     }
   }
 }
@@ -81,12 +81,13 @@ function place(press: Press, channel: Channel, plan: Plan): Placed {
   const track = channel.tracks.get(ssrc);
   const length = framesIn(durationTicks, clockRate, plan.sampleRate);
   let nearest: { readonly segment: Segment; readonly offsetTicks: number; readonly awayMs: number } | undefined;
-  for (const segment of track?.clockRate === clockRate ? track.segments : []) {
+  for (const segment of track?.segments ?? []) {
+    if (segment.clockRate !== clockRate) continue;
     const found = within(segment, press);
     if (found.awayMs <= furthestMs && found.awayMs < (nearest?.awayMs ?? Number.POSITIVE_INFINITY)) nearest = { segment, ...found };
   }
   if (nearest !== undefined) {
-    const start = plan.startOf(nearest.segment) + framesIn(nearest.offsetTicks, clockRate, plan.sampleRate);
+    const start = plan.frameOf(nearest.segment, nearest.offsetTicks);
     return { start, end: start + length, errorMs: 0, ended };
   }
   const end = Math.round(((press.arrivedAtMs - plan.originMs) * plan.sampleRate) / 1_000);

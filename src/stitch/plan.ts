@@ -2,10 +2,12 @@
  * Where each segment lies in the recording: pure.
  *
  * Both channels are placed on the recorder's clock, by arrival. Where both parties send sender reports whose
- * wall clocks agree with ours, those place the channels instead: they are free of the network's delay.
+ * wall clocks agree with ours, at their first and at their last, those place the channels instead: they are free of
+ * the network's delay. Either way a sender's clock that runs fast or slow is followed from beginning to end.
  */
 import type { Channel } from './channel.js';
-import type { Segment } from './track.js';
+import { arrivalLine, senderLine, type Segment } from './track.js';
+import type { ClockLine } from './clock-fit.js';
 
 /** A wall clock this near to ours is taken for synchronised; a worse one is not asked for the time. */
 const clockAgreementMs = 20;
@@ -18,11 +20,10 @@ export interface Plan {
   readonly frames: number;
   /** Frame of the packet that began a segment. */
   startOf(segment: Segment): number;
-}
-
-interface Located {
-  readonly segment: Segment;
-  readonly clockRate: number;
+  /** Where a timestamp lies, counted from the packet that began the segment; at another rate if one is given. */
+  frameOf(segment: Segment, offsetTicks: number, rate?: number): number;
+  /** Whether the segment's clock is followed: then a packet may have a sample more or less than it came with. */
+  isFollowed(segment: Segment): boolean;
 }
 
 /** Undefined when no channel holds a sample. */
@@ -30,19 +31,33 @@ export function planRecording(channels: readonly Channel[], sampleRate: number):
   const byChannel = channels.map((channel) => segmentsOf(channel)).filter((segments) => segments.length > 0);
   const all = byChannel.flat();
   if (all.length === 0) return undefined;
-  const trustSenders = byChannel.every((segments) => segments.some(clockAgrees)) && all.every(({ segment }) => segment.senderBaseMs === undefined || clockAgrees({ segment }));
-  const baseOf = (segment: Segment): number => (trustSenders ? (segment.senderBaseMs ?? segment.baseMs) : segment.baseMs);
-  const originMs = Math.min(...all.map(({ segment, clockRate }) => baseOf(segment) + (segment.startTicks * 1000) / clockRate));
-  const startOf = (segment: Segment): number => Math.round(((baseOf(segment) - originMs) * sampleRate) / 1000);
-  const frames = Math.max(...all.map(({ segment, clockRate }) => startOf(segment) + framesIn(segment.endTicks, clockRate, sampleRate)));
-  return { sampleRate, originMs, frames, startOf };
+  const located = new Map(all.map((segment) => [segment, { byArrival: arrivalLine(segment), bySender: senderLine(segment) }]));
+  const agrees = (segment: Segment): boolean => clockAgrees(segment, located.get(segment));
+  const trustSenders = byChannel.every((segments) => segments.some(agrees)) && all.every((segment) => segment.reports === undefined || agrees(segment));
+  const lines = new Map(
+    [...located].map(([segment, { byArrival, bySender }]) => {
+      // Reports too near to each other place a segment; how its clock runs its arrivals tell.
+      const line = trustSenders && bySender !== undefined ? { ...bySender, slope: bySender.slope === 0 ? byArrival.slope : bySender.slope } : byArrival;
+      return [segment, line] as const;
+    }),
+  );
+  const lineOf = (segment: Segment): ClockLine => lines.get(segment) ?? arrivalLine(segment);
+  const originMs = Math.min(...all.map((segment) => lineOf(segment).baseMs + (segment.startTicks * 1000 * (1 + lineOf(segment).slope)) / segment.clockRate));
+  const startOf = (segment: Segment, rate = sampleRate): number => Math.round(((lineOf(segment).baseMs - originMs) * rate) / 1000);
+  const frameOf = (segment: Segment, offsetTicks: number, rate = sampleRate): number =>
+    startOf(segment, rate) + Math.round((offsetTicks * rate * (1 + lineOf(segment).slope)) / segment.clockRate);
+  const frames = Math.max(...all.map((segment) => frameOf(segment, segment.endTicks)));
+  return { sampleRate, originMs, frames, startOf: (segment) => startOf(segment), frameOf, isFollowed: (segment) => lineOf(segment).slope !== 0 };
 }
 
 /** Ticks of an RTP clock in samples of the recording. */
 export const framesIn = (ticks: number, clockRate: number, sampleRate: number): number => Math.round((ticks * sampleRate) / clockRate);
 
-const clockAgrees = ({ segment }: { segment: Segment }): boolean =>
-  segment.senderBaseMs !== undefined && Math.abs(segment.senderBaseMs - segment.baseMs) <= clockAgreementMs;
+/** At the first report and at the last. */
+function clockAgrees({ reports }: Segment, lines: { readonly byArrival: ClockLine; readonly bySender: ClockLine | undefined } | undefined): boolean {
+  const [arrival, sender] = [lines?.byArrival, lines?.bySender];
+  if (reports === undefined || arrival === undefined || sender === undefined) return false;
+  return [reports.first, reports.last].every(({ offsetMs, unixMs }) => Math.abs(unixMs - (arrival.baseMs + offsetMs * (1 + arrival.slope))) <= clockAgreementMs);
+}
 
-export const segmentsOf = (channel: Channel): readonly Located[] =>
-  [...channel.tracks.values()].flatMap((track) => track.segments.map((segment) => ({ segment, clockRate: track.clockRate })));
+export const segmentsOf = (channel: Channel): readonly Segment[] => [...channel.tracks.values()].flatMap((track) => track.segments);

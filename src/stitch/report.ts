@@ -7,8 +7,8 @@ import type { ClearCounts } from './clear-stream.js';
 import { gapsOf } from './gaps.js';
 import type { CaptureFacts } from './gather.js';
 import type { KeyMask } from './key-mask.js';
-import { framesIn, segmentsOf, type Plan } from './plan.js';
-import type { Segment, Track } from './track.js';
+import { segmentsOf, type Plan } from './plan.js';
+import type { Track } from './track.js';
 import type { Wishes } from './wishes.js';
 
 /** Why a session of which there are captures has no recording, in the words of the ledger. */
@@ -42,12 +42,13 @@ export function makeReport(input: ReportInput): Report {
     sampleRate: plan?.sampleRate ?? 0,
     state,
     reason,
-    captures: captures.map(({ recorder, captureId, fromMs, toMs: lastMs, openedAtMs, cut }) => ({
+    captures: captures.map(({ recorder, captureId, fromMs, toMs: lastMs, openedAtMs, cut }, source) => ({
       recorder,
       captureId,
       from: iso(Number.isFinite(fromMs) ? fromMs : openedAtMs),
       to: iso(Math.max(lastMs, openedAtMs)),
       state: cut ? 'cut' : 'closed',
+      ...(captures.length === 1 ? {} : { gave: input.channels.map((channel) => givenBy(channel, source)) }),
     })),
     channels,
     control: wishes.said.map(({ atMs, command, by }) => ({ at: iso(atMs), command, by })),
@@ -61,10 +62,8 @@ function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undef
   const tracks = [...channel.tracks.values()];
   const sum = (pick: (track: Track) => number): number => tracks.reduce((total, one) => total + pick(one), 0);
   const segments = plan === undefined ? [] : segmentsOf(channel);
-  const frameOf = (segment: Segment, ticks: number, clockRate: number): number =>
-    plan === undefined ? 0 : plan.startOf(segment) + framesIn(ticks, clockRate, plan.sampleRate);
-  const starts = segments.map(({ segment, clockRate }) => frameOf(segment, segment.startTicks, clockRate));
-  const ends = segments.map(({ segment, clockRate }) => frameOf(segment, segment.endTicks, clockRate));
+  const starts = segments.map((segment) => plan?.frameOf(segment, segment.startTicks) ?? 0);
+  const ends = segments.map((segment) => plan?.frameOf(segment, segment.endTicks) ?? 0);
   const firstFrame = starts.length === 0 ? 0 : Math.min(...starts);
   const lastFrame = ends.length === 0 ? 0 : Math.max(...ends);
   const { gaps, packetsPaused } = plan === undefined ? { gaps: [], packetsPaused: 0 } : gapsOf(channel, plan, counts.keyless + counts.authFailures > 0, wishes.pauses);
@@ -77,15 +76,22 @@ function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undef
     packetsExpected: sum((one) => one.expected) - packetsPaused,
     packetsReceived: sum((one) => one.reception.received),
     packetsLost: Math.max(0, sum((one) => one.lost) - packetsPaused),
-    duplicates: sum((one) => one.reception.duplicates) + counts.duplicates,
+    duplicates: sum((one) => one.reception.duplicates - one.copies) + counts.duplicates,
     authFailures: counts.authFailures,
     jitterMs: round(Math.max(0, ...tracks.map((one) => one.reception.jitterMs))),
     durationMs: plan === undefined ? 0 : toMs(lastFrame - firstFrame, plan),
-    driftMs: round(tracks.find((track) => track.driftMs !== 0)?.driftMs ?? 0),
+    driftMs: round(sum((one) => one.driftMs)),
     offsetMs: plan === undefined ? 0 : toMs(firstFrame, plan),
     gaps,
     ...(mask === undefined ? {} : { maskedKeys: mask.keys.map(({ atMs, ms }) => ({ atMs: round(atMs), ms: round(ms) })) }),
   };
+}
+
+/** What a capture had of a channel. */
+function givenBy(channel: Channel, source: number): { readonly label: string; readonly packets: number; readonly alone: number } {
+  const given = [...channel.tracks.values()].flatMap(({ origins }) => origins?.given.get(source) ?? []);
+  const sum = (pick: 'packets' | 'alone'): number => given.reduce((total, one) => total + one[pick], 0);
+  return { label: channel.label, packets: sum('packets'), alone: sum('alone') };
 }
 
 /** Not to be kept, whole, partial with its reasons, or lost. */

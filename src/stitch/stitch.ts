@@ -4,25 +4,37 @@
  * The captures are read twice: once to learn who sent what when (which decides places and length), once
  * to decode each packet into its place. Both readings stream.
  *
- * Owns       the recording's WAV and its signed manifest in the vault.
+ * Owns       the recording's file and its signed manifest in the vault.
  * Leaves to  stitcher.ts which sessions are stitched when, and the ledger.
  */
 import { createHash } from 'node:crypto';
+import { Failure } from '../errors/index.js';
 import type { Report } from '../ledger/index.js';
-import { encodeWavHeader, parseCryptoLine, singleKeyLines } from '../media/index.js';
-import { openSessionKey, type ObjectStore, type SessionKey, type SessionKeyReject, type VaultKeys } from '../vault/index.js';
-import { Channel, type Audible } from './channel.js';
-import { channelOf, gather, type CaptureSource, type Gathered, type Gathering } from './gather.js';
+import { extensionOf, mostChannelsOf, openAudioWriter, parseCryptoLine, rateFor, singleKeyLines, type AudioFormat, type FramedSpeech } from '../media/index.js';
+import { openSessionKey, type ObjectSize, type ObjectStore, type SessionKey, type SessionKeyReject, type VaultKeys } from '../vault/index.js';
+import type { Channel, CanHear } from './channel.js';
+import { clockOffsets } from './clock-offsets.js';
+import { findFfmpeg, type SpeechProgram } from './ffmpeg.js';
+import { gather, type CaptureSource, type Gathering } from './gather.js';
 import { KeyMask } from './key-mask.js';
-import { Mixer } from './mixer.js';
-import { framesIn, planRecording, type Plan } from './plan.js';
+import type { Block } from './mixer.js';
+import { planRecording, type Plan } from './plan.js';
+import { render, type RenderOptions, type Surveyed } from './render.js';
 import { makeReport } from './report.js';
+import { onTwoSides } from './sides.js';
+import { survey } from './survey.js';
 import { wishesOf } from './wishes.js';
 
-/** G.711's own rate: nothing is resampled. */
-const sampleRate = 8_000;
-/** The longest packet we decode: RFC 3551 allows any, Ethernet carries about 180 ms of G.711. */
-const longestPacketSamples = 65_536;
+/** Of a session in which nothing was heard. */
+const noRate = 8_000;
+
+export interface StitchOptions {
+  readonly format?: AudioFormat;
+  /** `mixed`: whoever is neither caller nor callee is heard on the callee's side. */
+  readonly parties?: 'separate' | 'mixed';
+  /** What decodes speech that has no decoder of ours; undefined where there is none. Left out: looked for once. */
+  readonly program?: SpeechProgram | undefined;
+}
 
 /** Where the recording goes. */
 export type RecordingSink = Pick<ObjectStore, 'put' | 'putDocument'>;
@@ -48,15 +60,44 @@ export function recordingIdOf(sessionId: string): string {
  * @param sealedKeys that came for it by themselves
  * @throws Failure CAPTURE_INVALID when no capture gives sound, or none says that it is to be kept, and one cannot be read or is of other keys, VAULT_WRITE when the vault does not take the recording.
  */
-export async function stitch(sessionId: string, sources: readonly CaptureSource[], keys: VaultKeys, store: RecordingSink, sealedKeys: readonly Uint8Array[] = []): Promise<Stitched> {
-  const recordingId = recordingIdOf(sessionId);
+export async function stitch(sessionId: string, sources: readonly CaptureSource[], keys: VaultKeys, store: RecordingSink, sealedKeys: readonly Uint8Array[] = [], options: StitchOptions = {}): Promise<Stitched> {
   const lateKeys = await openedOf(sealedKeys, sessionId, keys);
-  const first = gather(sources, keys, lateKeys.opened);
-  const channels = await survey(first);
+  const offsets = sources.length > 1 ? await clockOffsets(sources, keys) : [];
+  const program = 'program' in options ? options.program : await findFfmpeg();
+  const read = (): Gathering => gather(sources, keys, lateKeys.opened, offsets);
+  const failed = new Set<FramedSpeech['container']>();
+  for (;;) {
+    const canHear: CanHear = ({ decoding }) => decoding.by === 'us' || (program?.containers.has(decoding.speech.container) === true && !failed.has(decoding.speech.container));
+    try {
+      return await stitchOnce({ sessionId, store, read, canHear, program, options, keysRefused: lateKeys.refused });
+    } catch (error) {
+      // The others are heard; of that codec the report says that it could not be decoded, and the capture keeps its packets.
+      const container = error instanceof Failure && error.code === 'DECODER_FAILED' ? (error.facts['container'] as FramedSpeech['container']) : undefined;
+      if (container === undefined || failed.has(container)) throw error;
+      failed.add(container);
+    }
+  }
+}
+
+interface Attempt {
+  readonly sessionId: string;
+  readonly store: RecordingSink;
+  readonly read: () => Gathering;
+  readonly canHear: CanHear;
+  readonly program: SpeechProgram | undefined;
+  readonly options: StitchOptions;
+  readonly keysRefused: readonly SessionKeyReject[];
+}
+
+async function stitchOnce({ sessionId, store, read, canHear, program, options, keysRefused }: Attempt): Promise<Stitched> {
+  const recordingId = recordingIdOf(sessionId);
+  const { format = 'wav' } = options;
+  const first = read();
+  const channels = await survey(first, canHear);
   const wishes = wishesOf(first.captures);
   // What cannot be read may say that it is to be kept: neither discarded nor heard.
   if (!wishes.keep && first.failure !== undefined) throw first.failure;
-  const plan = wishes.keep ? planRecording([...channels.values()], sampleRate) : undefined;
+  const plan = wishes.keep ? planRecording([...channels.values()], rateFor(format, rateOf(channels))) : undefined;
   const masks = new Map(plan !== undefined && wishes.dtmfMasked ? [...channels].map(([name, channel]) => [name, new KeyMask(channel, plan)]) : []);
   const report = makeReport({
     recordingId,
@@ -67,14 +108,49 @@ export async function stitch(sessionId: string, sources: readonly CaptureSource[
     wishes,
     masks,
     plan,
-    keysRefused: lateKeys.refused,
+    keysRefused,
   });
   if (plan === undefined && first.failure !== undefined) throw first.failure;
   if (plan === undefined) return { report, discarded: !wishes.keep, objectName: '', digest: '', sealedBytes: 0 };
   const name = `recordings/${report.startedAt.slice(0, 10).replaceAll('-', '/')}/${recordingId}`;
-  const { digest, sealedBytes } = await store.put(`${name}.wav`, wav(gather(sources, keys, lateKeys.opened), { channels, masks, plan }));
+  const objectName = `${name}.${extensionOf(format)}`;
+  const { digest, sealedBytes } = await put(store, objectName, read, { channels, masks, plan }, { format, parties: options.parties ?? 'separate', canHear, program });
   await store.putDocument(`${name}.json`, { recordingId, sessionId, digest, sealedBytes, report });
-  return { report, discarded: false, objectName: `${name}.wav`, digest, sealedBytes };
+  return { report, discarded: false, objectName, digest, sealedBytes };
+}
+
+/** The recording's rate: the highest of the codecs heard. */
+const rateOf = (channels: ReadonlyMap<string, Channel>): number => Math.max(...[...channels.values()].map(({ sampleRate }) => sampleRate)) || noRate;
+
+interface FileOptions extends Pick<RenderOptions, 'canHear' | 'program'> {
+  readonly format: AudioFormat;
+  readonly parties: 'separate' | 'mixed';
+}
+
+async function put(store: RecordingSink, objectName: string, read: () => Gathering, surveyed: Surveyed, { format, parties, canHear, program }: FileOptions): Promise<ObjectSize> {
+  const { channels, plan } = surveyed;
+  const mixed = channels.size > 2 && (parties === 'mixed' || channels.size > mostChannelsOf(format));
+  const codesOf = format === 'wav-g711' && !mixed ? lawOf(channels, plan) : undefined;
+  const writer = await openAudioWriter(format, { channels: mixed ? 2 : channels.size, sampleRate: plan.sampleRate, frames: plan.frames, codes: codesOf });
+  try {
+    const blocks = render(read(), surveyed, { canHear, program, codesOf });
+    return await store.put(objectName, fileOf(writer, mixed ? onTwoSides(blocks) : blocks));
+  } finally {
+    writer.close();
+  }
+}
+
+async function* fileOf(writer: Awaited<ReturnType<typeof openAudioWriter>>, blocks: AsyncIterable<Block>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const block of blocks) yield writer.write(block);
+  yield writer.end();
+}
+
+/** The law of G.711 that was heard alone, at its own rate; undefined when anything else was heard too. */
+function lawOf(channels: ReadonlyMap<string, Channel>, { sampleRate }: Plan): 'PCMU' | 'PCMA' | undefined {
+  const heard = new Set([...channels.values()].flatMap(({ codecs }) => [...codecs]));
+  const [law] = heard;
+  const oneRate = [...channels.values()].every((channel) => channel.rates.size === 0 || (channel.rates.size === 1 && channel.rates.has(sampleRate)));
+  return heard.size === 1 && oneRate && (law === 'PCMU' || law === 'PCMA') ? law : undefined;
 }
 
 /** The keys that came by themselves, and what is wrong with those that are none. */
@@ -87,62 +163,4 @@ async function openedOf(sealed: readonly Uint8Array[], sessionId: string, keys: 
     else opened.push(key);
   }
   return { opened, refused };
-}
-
-/** The first reading. Caller and callee are always there, so that they keep their sides. */
-async function survey(records: Gathering): Promise<ReadonlyMap<string, Channel>> {
-  const channels = new Map(['caller', 'callee'].map((name) => [name, new Channel(name)]));
-  for await (const record of records) take(record, channels);
-  return channels;
-}
-
-/** Lets its channel have a record; gives back what is to be decoded now. */
-function take(record: Gathered, channels: Map<string, Channel>): readonly Audible[] {
-  switch (record.kind) {
-    case 'streams':
-      for (const stream of record.streams) {
-        const name = channelOf(stream);
-        let channel = channels.get(name);
-        if (channel === undefined) channels.set(name, (channel = new Channel(name)));
-        channel.describe(stream, record.atMs);
-      }
-      return [];
-    case 'rtcp':
-      channels.get(record.channel)?.report(record.packets);
-      return [];
-    case 'rtp':
-      return channels.get(record.channel)?.accept(record.packet, record.codec, record.arrivedAtMs) ?? [];
-  }
-}
-
-/** What the first reading has found, by channel. */
-interface Surveyed {
-  readonly channels: ReadonlyMap<string, Channel>;
-  /** Of a recording in which keys are masked. */
-  readonly masks: ReadonlyMap<string, KeyMask>;
-  readonly plan: Plan;
-}
-
-/** The second reading: the header, then the samples as they become final. */
-async function* wav(records: Gathering, { channels: surveyed, masks, plan }: Surveyed): AsyncGenerator<Buffer> {
-  const names = [...surveyed.keys()];
-  const mixer = new Mixer(names.length, plan.frames);
-  const samples = new Int16Array(longestPacketSamples);
-  const channels = new Map(names.map((name) => [name, new Channel(name)]));
-  yield encodeWavHeader({ channels: names.length, sampleRate, bitsPerSample: 16, format: 'pcm', frames: plan.frames });
-  for await (const record of records) {
-    for (const { packet, segment, offsetTicks, decoder } of take(record, channels)) {
-      const name = record.kind === 'rtp' ? record.channel : '';
-      // The first reading saw the same packets, so it has the same segment, with its place.
-      const track = surveyed.get(name)?.tracks.get(packet.ssrc);
-      const known = track?.segments[segment.index];
-      if (track === undefined || known === undefined) continue;
-      const frame = plan.startOf(known) + framesIn(offsetTicks, track.clockRate, sampleRate);
-      const count = decoder.decode(packet.payload, samples, 0);
-      masks.get(name)?.silence(frame, samples, count);
-      mixer.place(names.indexOf(name), frame, samples, count);
-      yield* mixer.take();
-    }
-  }
-  yield* mixer.finish();
 }

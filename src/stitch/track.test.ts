@@ -1,7 +1,7 @@
 import t from 'tap';
-import { parseRtp, type RtpPacket } from '../media/index.js';
+import { audioCodec, parseRtp, type RtpPacket } from '../media/index.js';
 import { beginMs, packetMs, packetTicks, Speaker } from './call.fixture.js';
-import { Track } from './track.js';
+import { senderLine, Track } from './track.js';
 
 const parsed = (bytes: Buffer): RtpPacket => {
   const packet = parseRtp(bytes);
@@ -191,14 +191,56 @@ t.test('drift is how far the sender\'s clock ran away from ours, whatever the ji
   t.end();
 });
 
-t.test('the first sender report of a segment tells when its sender says that it began', (t) => {
+t.test('sender reports tell when the sender says that a segment began, and how its clock runs', (t) => {
   const track = new Track(8_000);
   const speaker = new Speaker(1, { timestamp: 2 ** 32 - 1_000 });
   track.senderReport(beginMs, speaker.timestamp);
   giveAll(track, speaker, 0, 50, 7);
+  const segment = track.segments[0]!;
+  t.equal(senderLine(segment), undefined, 'before its first packet a report is of no segment');
   track.senderReport(beginMs + 50 * packetMs, (speaker.timestamp + 50 * packetTicks) % 2 ** 32);
-  track.senderReport(beginMs + 99_999, speaker.timestamp);
-  t.equal(track.segments[0]?.senderBaseMs, beginMs);
-  t.equal(track.segments[0]?.baseMs, beginMs + 7);
+  t.match(senderLine(segment), { baseMs: beginMs, slope: 0 });
+  t.equal(segment.baseMs, beginMs + 7);
+  giveAll(track, speaker, 50, 4_000, 7);
+  track.senderReport(beginMs + 80_008, (speaker.timestamp + 4_000 * packetTicks) % 2 ** 32);
+  const line = senderLine(segment)!;
+  t.ok(Math.abs(line.slope - 8 / 79_000) < 1e-9);
+  t.ok(Math.abs(line.baseMs + 80_000 * (1 + line.slope) - (beginMs + 80_008)) < 0.01);
+  t.end();
+});
+
+t.test('a codec of another clock rate begins a segment, whose places are counted by its own clock', (t) => {
+  const track = new Track(8_000);
+  const speaker = new Speaker(1);
+  giveAll(track, speaker, 0, 50);
+  const opus = audioCodec({ name: 'opus', clockRate: 48_000 })!;
+  for (let n = 50; n < 100; n += 1) {
+    const packet = { ...parsed(speaker.packet(n)), timestamp: 7_000_000 + n * 960 };
+    track.accept(packet, beginMs + n * packetMs, 960, opus);
+  }
+  t.match(track.segments, [{ clockRate: 8_000, endTicks: 8_000 }, { clockRate: 48_000, baseMs: beginMs + 1_000, endTicks: 48_000 }]);
+  t.equal(track.lost, 0);
+  t.end();
+});
+
+t.test('more than a second in one packet is no packet of a call', (t) => {
+  const track = new Track(8_000);
+  t.strictSame(give(track, new Speaker(1), 0, 0, 8_001), []);
+  t.equal(track.reception.received, 1);
+  t.end();
+});
+
+t.test('of two captures each packet is placed once, and it is known who had it', (t) => {
+  const track = new Track(8_000, true);
+  const speaker = new Speaker(1);
+  const from = (source: number, n: number): unknown => track.accept(parsed(speaker.packet(n)), beginMs + n * packetMs, packetTicks, undefined, source);
+  for (let n = 0; n < 100; n += 1) {
+    if (n < 60) from(0, n);
+    if (n >= 50) from(1, n);
+    // The network brings one twice to the first.
+    if (n === 10) from(0, n);
+  }
+  t.strictSame([...track.origins!.given], [[0, { packets: 60, alone: 50 }], [1, { packets: 50, alone: 40 }]]);
+  t.strictSame([track.copies, track.reception.duplicates, track.lost], [10, 11, 0]);
   t.end();
 });

@@ -1,17 +1,20 @@
 /**
  * One source (SSRC) of one channel in time: pure.
  *
- * Within a segment a sample's place follows from its RTP timestamp alone. A segment ends where timestamps and
- * arrival times no longer agree: a sender that jumped, or one whose clock stood still while it was silent.
+ * Within a segment a sample's place follows from its RTP timestamp and from how the sender's clock runs against ours.
+ * A segment ends where timestamps and arrival times no longer agree (a sender that jumped, or one whose clock stood
+ * still while it was silent), and where a codec of another clock rate begins (RFC 7160).
  *
  * Where a segment begins on our clock is the earliest that any of its packets allows: a packet may be late,
- * never early.
+ * never early. How its clock runs is clock-fit.ts.
  *
  * The same packets in the same order give the same segments, so a second reading finds the places
  * that the first one decided on.
  */
-import { extendSequence, extendTimestamp, Reception, type RtpPacket } from '../media/index.js';
+import { extendSequence, extendTimestamp, Reception, type AudioCodec, type RtpPacket } from '../media/index.js';
+import { ClockFit, type ClockLine } from './clock-fit.js';
 import { Coverage } from './coverage.js';
+import { Origins } from './origins.js';
 
 /** Arrivals up to this much off are the network's; more means that the timestamps do not tell the time. */
 const toleranceMs = 2_000;
@@ -23,22 +26,47 @@ const burstMs = 1_000;
 const earlyInBurstMs = 6_000;
 /** A jump of the timestamps may overtake packets before it: they still find their segment, this far back. */
 const segmentsLookedAt = 2;
-/** Drift is read from the least delays of stretches this long. */
-const driftStretchMs = 10_000;
+/** More than that is no packet of a call: it has no sound. */
+export const longestPacketSeconds = 1;
+/** Sender reports that are further apart tell how the sender's clock runs. */
+const reportSpanMs = 60_000;
 
 export interface Segment {
   readonly index: number;
+  readonly clockRate: number;
   /** Unwrapped timestamp of the packet that began it, and when that one arrived. */
   readonly firstTicks: number;
   readonly beganAtMs: number;
   /** When that packet would have arrived without delay, unix ms. */
   baseMs: number;
-  /** The same by the sender's own clock (RTCP sender reports); undefined when it told none. */
-  senderBaseMs: number | undefined;
+  readonly clock: ClockFit;
+  /** What the sender's own clock says of its timestamps (RTCP sender reports), first and last; undefined when it told nothing. */
+  reports: { readonly first: SenderTime; last: SenderTime } | undefined;
   /** Where its sound begins and ends, from that packet; it begins before it when packets came out of order. */
   startTicks: number;
   endTicks: number;
   readonly coverage: Coverage;
+}
+
+interface SenderTime {
+  /** From the packet that began the segment. */
+  readonly offsetMs: number;
+  readonly unixMs: number;
+}
+
+/** Where that packet lies by arrivals, and how the delay of later ones grows. */
+export function arrivalLine({ clock, baseMs, beganAtMs }: Segment): ClockLine {
+  const { slope, baseMs: lineMs } = clock.line();
+  return { baseMs: slope === 0 ? baseMs : beganAtMs + lineMs, slope };
+}
+
+/** The same by the sender's clock; undefined when it told nothing. */
+export function senderLine({ reports }: Segment): ClockLine | undefined {
+  if (reports === undefined) return undefined;
+  const { first, last } = reports;
+  const spanMs = last.offsetMs - first.offsetMs;
+  const slope = spanMs < reportSpanMs ? 0 : (last.unixMs - first.unixMs) / spanMs - 1;
+  return { baseMs: first.unixMs - first.offsetMs * (1 + slope), slope };
 }
 
 export interface Placed {
@@ -46,12 +74,17 @@ export interface Placed {
   readonly segment: Segment;
   /** From the packet that began the segment; negative for one before it. */
   readonly offsetTicks: number;
+  readonly durationTicks: number;
+  readonly codec: AudioCodec | undefined;
 }
 
 interface Arrived {
   readonly packet: RtpPacket;
   readonly arrivedAtMs: number;
   readonly durationTicks: number;
+  readonly clockRate: number;
+  readonly codec: AudioCodec | undefined;
+  readonly source: number;
 }
 
 const nothing: readonly Placed[] = [];
@@ -68,11 +101,15 @@ export class Track {
   /** The last packet that jumped: when the next one confirms a restart, it was the first of it. */
   #jumped: Arrived | undefined;
   #lastTicks: number | undefined;
-  #firstStretch: { untilMs: number; leastMs: number } | undefined;
-  #lastStretch: { untilMs: number; leastMs: number } | undefined;
+  /** Of a call that several captures hold. */
+  readonly origins: Origins | undefined;
+  /** Copies that another capture had before. */
+  copies = 0;
 
-  constructor(clockRate: number) {
+  /** @param several whether more than one capture holds the call */
+  constructor(clockRate: number, several = false) {
     this.clockRate = clockRate;
+    this.origins = several ? new Origins() : undefined;
     // A second capture may bring a packet again much later than the network would.
     this.reception = new Reception(clockRate, 1_000);
   }
@@ -80,14 +117,18 @@ export class Track {
   /**
    * Counts a packet, and places it when it holds `durationTicks` of audio.
    *
+   * @param source the index of the capture that had it
    * @returns none for a duplicate, a stray packet, and one without audio; two when this packet confirms a
    *          restart of the source, whose first packet had to wait for that
    */
-  accept(packet: RtpPacket, arrivedAtMs: number, durationTicks: number): readonly Placed[] {
-    const arrived: Arrived = { packet, arrivedAtMs, durationTicks };
+  accept(packet: RtpPacket, arrivedAtMs: number, durationTicks: number, codec?: AudioCodec, source = 0): readonly Placed[] {
+    const arrived: Arrived = { packet, arrivedAtMs, durationTicks, clockRate: codec?.clockRate ?? this.clockRate, codec, source };
     const highest = this.reception.extendedHighest;
     const arrival = this.reception.accept(packet.sequenceNumber, packet.timestamp, arrivedAtMs);
-    if (arrival === 'duplicate') return nothing;
+    if (arrival === 'duplicate') {
+      if (this.origins?.again(extendSequence(packet.sequenceNumber, highest), source) === true) this.copies += 1;
+      return nothing;
+    }
     if (arrival === 'jump') {
       this.#jumped = arrived;
       return nothing;
@@ -124,44 +165,49 @@ export class Track {
   /** A sender report of this source: what its own clock says of its timestamps (RFC 3550 §6.4.1). */
   senderReport(unixMs: number, rtpTimestamp: number): void {
     const segment = this.segments.at(-1);
-    if (segment === undefined || segment.senderBaseMs !== undefined) return;
+    if (segment === undefined) return;
     const ticks = extendTimestamp(rtpTimestamp, this.#lastTicks);
-    segment.senderBaseMs = unixMs - this.#ms(ticks - segment.firstTicks);
+    const time = { offsetMs: this.#ms(ticks - segment.firstTicks, segment.clockRate), unixMs };
+    if (segment.reports === undefined) segment.reports = { first: time, last: time };
+    else if (time.offsetMs > segment.reports.last.offsetMs) segment.reports.last = time;
   }
 
-  /** How far the sender's clock ran away from ours, positive when it was fast; 0 for a call too short to tell. */
+  /** How far the sender's clock ran away from ours, ms: positive when it was fast. 0 without packets enough to tell. */
   get driftMs(): number {
-    if (this.#firstStretch === undefined || this.#lastStretch === undefined || this.segments.length > 1) return 0;
-    return this.#firstStretch.leastMs - this.#lastStretch.leastMs;
+    return this.segments.reduce((sum, segment) => sum - segment.clock.line().slope * this.#ms(segment.endTicks - segment.startTicks, segment.clockRate), 0);
   }
 
-  #place({ packet, arrivedAtMs, durationTicks }: Arrived): readonly Placed[] {
-    const sequence = extendSequence(packet.sequenceNumber, this.reception.extendedHighest) + this.#shift;
+  #place({ packet, arrivedAtMs, durationTicks, clockRate, codec, source }: Arrived): readonly Placed[] {
+    const own = extendSequence(packet.sequenceNumber, this.reception.extendedHighest);
+    this.origins?.took(own, source);
+    const sequence = own + this.#shift;
     this.#came.add(sequence, sequence + 1, sequence);
-    if (durationTicks === 0) return nothing;
+    if (durationTicks === 0 || durationTicks > clockRate * longestPacketSeconds) return nothing;
     const ticks = (this.#lastTicks = extendTimestamp(packet.timestamp, this.#lastTicks));
-    const segment = this.#segmentFor(ticks, arrivedAtMs);
+    const segment = this.#segmentFor(ticks, arrivedAtMs, clockRate);
     const offsetTicks = ticks - segment.firstTicks;
-    const allowedMs = arrivedAtMs - this.#ms(offsetTicks);
-    segment.baseMs = Math.min(segment.baseMs, allowedMs);
-    this.#measureDrift(allowedMs, arrivedAtMs);
-    segment.startTicks = Math.min(segment.startTicks, offsetTicks);
-    segment.endTicks = Math.max(segment.endTicks, offsetTicks + durationTicks);
+    const offsetMs = this.#ms(offsetTicks, clockRate);
+    if (arrivedAtMs - offsetMs < segment.baseMs) segment.baseMs = arrivedAtMs - offsetMs;
+    segment.clock.add(offsetMs, arrivedAtMs - segment.beganAtMs - offsetMs);
+    if (offsetTicks < segment.startTicks) segment.startTicks = offsetTicks;
+    if (offsetTicks + durationTicks > segment.endTicks) segment.endTicks = offsetTicks + durationTicks;
     segment.coverage.add(offsetTicks, offsetTicks + durationTicks, sequence);
-    return [{ packet, segment, offsetTicks }];
+    return [{ packet, segment, offsetTicks, durationTicks, codec }];
   }
 
-  #segmentFor(ticks: number, arrivedAtMs: number): Segment {
+  #segmentFor(ticks: number, arrivedAtMs: number, clockRate: number): Segment {
     for (let back = 1; back <= segmentsLookedAt; back += 1) {
       const known = this.segments.at(-back);
-      if (known !== undefined && this.#fits(known, ticks, arrivedAtMs)) return known;
+      if (known !== undefined && this.#fits(known, ticks, arrivedAtMs, clockRate)) return known;
     }
     const segment: Segment = {
       index: this.segments.length,
+      clockRate,
       firstTicks: ticks,
       beganAtMs: arrivedAtMs,
       baseMs: arrivedAtMs,
-      senderBaseMs: undefined,
+      clock: new ClockFit(),
+      reports: undefined,
       startTicks: 0,
       endTicks: 0,
       coverage: new Coverage(),
@@ -170,8 +216,10 @@ export class Track {
     return segment;
   }
 
-  #fits(segment: Segment, ticks: number, arrivedAtMs: number): boolean {
-    const lateMs = arrivedAtMs - this.#ms(ticks - segment.firstTicks) - segment.baseMs;
+  #fits(segment: Segment, ticks: number, arrivedAtMs: number, clockRate: number): boolean {
+    if (segment.clockRate !== clockRate) return false;
+    const offsetMs = this.#ms(ticks - segment.firstTicks, clockRate);
+    const lateMs = arrivedAtMs - segment.beganAtMs - offsetMs - segment.clock.expectedMs(offsetMs);
     const mayBeEarlyMs = arrivedAtMs - segment.beganAtMs < burstMs ? earlyInBurstMs : toleranceMs;
     return lateMs <= toleranceMs && lateMs >= -mayBeEarlyMs;
   }
@@ -180,31 +228,18 @@ export class Track {
    * The packets lost before a jump of the sequence numbers. Reception takes 3,000 and more for a source that began
    * anew; when the timestamps have run on with the time, the source never stopped and the network did.
    */
-  #lostBefore({ packet, arrivedAtMs, durationTicks }: Arrived, highest: number): number {
+  #lostBefore({ packet, arrivedAtMs, durationTicks, clockRate }: Arrived, highest: number): number {
     const current = this.segments.at(-1);
     if (current === undefined || this.#lastTicks === undefined || durationTicks === 0) return 0;
     const ticks = extendTimestamp(packet.timestamp, this.#lastTicks);
-    if (!this.#fits(current, ticks, arrivedAtMs)) return 0;
+    if (!this.#fits(current, ticks, arrivedAtMs, clockRate)) return 0;
     const skipped = ((packet.sequenceNumber - highest) & 0xffff) - 1;
     // No more can be missing than the time between has room for; an outage may be longer than a round of the numbers.
     const room = Math.round((ticks - this.#lastTicks) / durationTicks) - 1;
     return skipped < 0 || skipped > room ? 0 : skipped + Math.floor((room - skipped) / 0x10000) * 0x10000;
   }
 
-  #measureDrift(allowedMs: number, arrivedAtMs: number): void {
-    const first = (this.#firstStretch ??= { untilMs: arrivedAtMs + driftStretchMs, leastMs: allowedMs });
-    if (arrivedAtMs < first.untilMs) {
-      first.leastMs = Math.min(first.leastMs, allowedMs);
-      return;
-    }
-    if (this.#lastStretch === undefined || arrivedAtMs >= this.#lastStretch.untilMs) {
-      this.#lastStretch = { untilMs: arrivedAtMs + driftStretchMs, leastMs: allowedMs };
-    } else {
-      this.#lastStretch.leastMs = Math.min(this.#lastStretch.leastMs, allowedMs);
-    }
-  }
-
-  #ms(ticks: number): number {
-    return (ticks * 1000) / this.clockRate;
+  #ms(ticks: number, clockRate: number): number {
+    return (ticks * 1000) / clockRate;
   }
 }

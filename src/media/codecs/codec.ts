@@ -1,55 +1,157 @@
 /**
- * Audio codecs by the name SDP gives them (RFC 3551 §4.5, §6).
+ * Audio codecs by the name SDP gives them (RFC 3551 §4.5, §6): the one list of what can be heard, and played.
  *
- * Owns       which codecs can be decoded, and their one shape.
- * Leaves to  g711.ts and l16.ts the samples; sip/ what was negotiated.
+ * Some are decoded here, by code of ours or libopus; of others only the frames are known here, and a program
+ * outside of this process turns them into samples. What is heard is mono: a payload of two channels is their mean.
+ *
+ * Owns       which codecs there are, and their one shape.
+ * Leaves to  the files beside it the audio; sip/ what was negotiated; stitch/ the program outside.
  */
+import { amrFrames, amrWideFrames } from './amr-payload.js';
+import type { Decoder } from './decoder.js';
 import { decodePcma, decodePcmu } from './g711.js';
+import { G722Decoder } from './g722.js';
+import { GsmDecoder, gsmFrameBytes, gsmFrameSamples } from './gsm.js';
 import { decodeL16 } from './l16.js';
+import { opusDuration } from './opus-packet.js';
+import { openOpusDecoder } from './opus.js';
+import { g729Frames, ilbcFrames, type FramedSpeech } from './speech-frames.js';
+
+/** What an SDP says of a payload type (RFC 8866 §6.6). */
+export interface CodecLine {
+  /** The encoding name, in any case (RFC 4855 §3). */
+  readonly name: string;
+  readonly clockRate: number;
+  readonly channels?: number;
+  readonly fmtp?: string;
+}
 
 export interface AudioCodec {
-  name: 'PCMU' | 'PCMA' | 'L16';
-  clockRate: 8000;
-  channels: 1;
-}
-
-/** Turns payloads of one stream into samples. Get one a stream: a codec may carry state from packet to packet. */
-export interface Decoder {
-  readonly codec: AudioCodec;
-  /** of the samples, which need not be the RTP clock rate */
+  readonly name: 'PCMU' | 'PCMA' | 'L16' | 'G722' | 'opus' | 'GSM' | 'G729' | 'iLBC' | 'AMR' | 'AMR-WB';
+  /** RTP ticks a second. */
+  readonly clockRate: number;
+  /** Of its samples, which need not be the RTP clock rate. */
   readonly sampleRate: number;
-  /** How many samples `decode` will write for a payload. */
-  samplesIn(payload: Buffer): number;
-  /** Writes into `out` from `at` on, asserts that they fit, and returns how many. */
-  decode(payload: Buffer, out: Int16Array, at: number): number;
+  /** How long the sound in a payload is; 0 where there is none, or it is malformed. */
+  ticksIn(payload: Buffer): number;
+  /** A decoder, or the frames that a program outside decodes. */
+  readonly decoding: { readonly by: 'us'; readonly open: () => Promise<Decoder> } | { readonly by: 'program'; readonly speech: FramedSpeech };
 }
 
-const pcmu: AudioCodec = { name: 'PCMU', clockRate: 8000, channels: 1 };
-const pcma: AudioCodec = { name: 'PCMA', clockRate: 8000, channels: 1 };
-const l16: AudioCodec = { name: 'L16', clockRate: 8000, channels: 1 };
-const samplesIn = (payload: Buffer): number => payload.length;
+/** Rates of uncompressed audio that are taken, of those that RFC 3551 §4.1 and AES67 name. */
+const plainRates = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
-/**
- * A new decoder; undefined where there is none.
- * @param encodingName of the `a=rtpmap` line, in any case (RFC 4855 §3)
- * @param clockRate of the same line
- */
-export function codecFor(encodingName: string, clockRate: number): Decoder | undefined {
-  if (clockRate !== 8000) return undefined;
-  switch (encodingName.toUpperCase()) {
+const close = (): void => undefined;
+const stateless = (decode: Decoder['decode']): AudioCodec['decoding'] => ({ by: 'us', open: () => Promise.resolve({ decode, close }) });
+
+const g711 = (name: 'PCMU' | 'PCMA', clockRate: number): AudioCodec => ({
+  name,
+  clockRate,
+  sampleRate: clockRate,
+  ticksIn: (payload) => payload.length,
+  decoding: stateless(name === 'PCMU' ? decodePcmu : decodePcma),
+});
+
+const l16 = (clockRate: number, channels: number): AudioCodec => ({
+  name: 'L16',
+  clockRate,
+  sampleRate: clockRate,
+  ticksIn: (payload) => Math.floor(payload.length / (2 * channels)),
+  decoding: stateless((payload, out, at) => decodeL16(payload, out, at, channels)),
+});
+
+// RFC 3551 §4.5.2: its clock says 8,000 though it has 16,000 samples a second.
+const g722: AudioCodec = {
+  name: 'G722',
+  clockRate: 8_000,
+  sampleRate: 16_000,
+  ticksIn: (payload) => payload.length,
+  decoding: {
+    by: 'us',
+    open: () => {
+      const decoder = new G722Decoder();
+      return Promise.resolve({ decode: (payload, out, at) => decoder.decode(payload, out, at), close });
+    },
+  },
+};
+
+const gsm: AudioCodec = {
+  name: 'GSM',
+  clockRate: 8_000,
+  sampleRate: 8_000,
+  ticksIn: (payload) => Math.floor(payload.length / gsmFrameBytes) * gsmFrameSamples,
+  decoding: {
+    by: 'us',
+    open: () => {
+      const decoder = new GsmDecoder();
+      return Promise.resolve({ decode: (payload, out, at) => decoder.decode(payload, out, at), close });
+    },
+  },
+};
+
+const opus: AudioCodec = { name: 'opus', clockRate: 48_000, sampleRate: 48_000, ticksIn: opusDuration, decoding: { by: 'us', open: openOpusDecoder } };
+
+const framed = (name: 'G729' | 'iLBC' | 'AMR' | 'AMR-WB', rate: number, speech: FramedSpeech): AudioCodec => ({
+  name,
+  clockRate: rate,
+  sampleRate: rate,
+  ticksIn: (payload) => {
+    const frames = speech.framesIn(payload);
+    return frames.some((frame) => frame !== undefined) ? frames.length * speech.frameSamples : 0;
+  },
+  decoding: { by: 'program', speech },
+});
+
+/** The codec of a line; undefined for one that cannot be heard, which comfort noise and telephone events are too. */
+export function audioCodec({ name, clockRate, channels = 1, fmtp = '' }: CodecLine): AudioCodec | undefined {
+  switch (name.toUpperCase()) {
     case 'PCMU':
-      return { codec: pcmu, sampleRate: 8000, samplesIn, decode: decodePcmu };
     case 'PCMA':
-      return { codec: pcma, sampleRate: 8000, samplesIn, decode: decodePcma };
+      return channels === 1 && plainRates.includes(clockRate) ? g711(name.toUpperCase() === 'PCMU' ? 'PCMU' : 'PCMA', clockRate) : undefined;
     case 'L16':
-      return { codec: l16, sampleRate: 8000, samplesIn: (payload) => payload.length >> 1, decode: decodeL16 };
+      return (channels === 1 || channels === 2) && plainRates.includes(clockRate) ? l16(clockRate, channels) : undefined;
+    case 'G722':
+      return clockRate === 8_000 && channels === 1 ? g722 : undefined;
+    case 'OPUS':
+      return clockRate === 48_000 ? opus : undefined;
+    case 'GSM':
+      return clockRate === 8_000 && channels === 1 ? gsm : undefined;
+    // Annexes A and B decode alike (RFC 3551 §4.5.6); some makers name them.
+    case 'G729':
+    case 'G729A':
+    case 'G729AB':
+      return clockRate === 8_000 && channels === 1 ? framed('G729', 8_000, g729Frames) : undefined;
+    case 'ILBC':
+      return clockRate === 8_000 && channels === 1 ? framed('iLBC', 8_000, ilbcFrames(fmtp)) : undefined;
+    case 'AMR':
+      return framedAmr(clockRate === 8_000 && channels === 1 ? amrFrames(fmtp) : undefined, 'AMR', 8_000);
+    case 'AMR-WB':
+      return framedAmr(clockRate === 16_000 && channels === 1 ? amrWideFrames(fmtp) : undefined, 'AMR-WB', 16_000);
     default:
       return undefined;
   }
 }
 
-/** The codec of a payload type that needs no `a=rtpmap` (RFC 3551 §6, table 4). */
-export function staticCodec(payloadType: number): AudioCodec | undefined {
-  if (payloadType === 0) return pcmu;
-  return payloadType === 8 ? pcma : undefined;
+const framedAmr = (speech: FramedSpeech | undefined, name: 'AMR' | 'AMR-WB', rate: number): AudioCodec | undefined => (speech === undefined ? undefined : framed(name, rate, speech));
+
+/** What payload types mean that need no `a=rtpmap` (RFC 3551 §6, table 4), as far as it can be heard; 19 was comfort noise before 13 was. */
+const staticLines: ReadonlyMap<number, CodecLine> = new Map(
+  ([[0, 'PCMU'], [3, 'GSM'], [8, 'PCMA'], [9, 'G722'], [13, 'CN'], [18, 'G729'], [19, 'CN']] as const).map(([payloadType, name]) => [payloadType, { name, clockRate: 8_000, channels: 1 }]),
+);
+
+export const staticCodec = (payloadType: number): CodecLine | undefined => staticLines.get(payloadType);
+
+/** Payloads that stand between those of a codec, and have no samples of their own. */
+const besideAudio = /^(telephone-event|CN)$/i;
+
+/** Whether a line is one of comfort noise (RFC 3389) or events (RFC 4733). */
+export const isBesideAudio = ({ name }: CodecLine): boolean => besideAudio.test(name);
+
+/**
+ * Of the codecs that are offered, those that a recording can be made of, in the order of the offer; all of them
+ * when there is none: their packets are kept all the same.
+ */
+export function hearable<T extends CodecLine>(offered: readonly T[]): readonly T[] {
+  const heard = offered.filter((line) => audioCodec(line) !== undefined);
+  return heard.length === 0 ? offered : offered.filter((line) => heard.includes(line) || isBesideAudio(line));
 }

@@ -6,13 +6,16 @@
 import assert from 'node:assert/strict';
 
 /**
- * Decodes into `out` from sample `at` on; `out` too small asserts. An odd octet at the end is no sample.
+ * Decodes into `out` from sample `at` on; `out` too small asserts. Of two channels it is their mean. Octets at the end
+ * that are no whole frame are no sample.
  * @returns how many samples were written
  */
-export function decodeL16(payload: Buffer, out: Int16Array, at: number): number {
-  const count = payload.length >> 1;
+export function decodeL16(payload: Buffer, out: Int16Array, at: number, channels = 1): number {
+  const count = Math.floor(payload.length / (2 * channels));
   assert(at >= 0 && at + count <= out.length, 'decoded samples need room');
-  for (let n = 0; n < count; n += 1) out[at + n] = payload.readInt16BE(2 * n);
+  for (let n = 0; n < count; n += 1) {
+    out[at + n] = channels === 1 ? payload.readInt16BE(2 * n) : Math.round((payload.readInt16BE(4 * n) + payload.readInt16BE(4 * n + 2)) / 2);
+  }
   return count;
 }
 

@@ -21,15 +21,24 @@ function frameTicksOf(configuration: number): number {
   return [120, 240, 480, 960][configuration % 4] ?? 0;
 }
 
-/** The length of a packet at 48,000 ticks a second; 0 for one that is malformed, or no multiple of 10 ms. */
-export function opusTicks(packet: Buffer): number {
+/** The length of a packet at 48,000 ticks a second, a multiple of 2.5 ms; 0 for one that is malformed. */
+export function opusDuration(packet: Buffer): number {
   const contents = packet[0];
   if (contents === undefined) return 0;
   const code = contents & 3;
   const frames = code === 0 ? 1 : code < 3 ? 2 : (packet[1] ?? 0) & 63;
   const ticks = frameTicksOf(contents >> 3) * frames;
-  return ticks <= longestTicks && ticks % opusFrameTicks === 0 ? ticks : 0;
+  return ticks <= longestTicks ? ticks : 0;
 }
+
+/** The same; 0 too for one that is no multiple of 10 ms. */
+export function opusTicks(packet: Buffer): number {
+  const ticks = opusDuration(packet);
+  return ticks % opusFrameTicks === 0 ? ticks : 0;
+}
+
+/** A packet without any sound: its one frame is of no octet, or of one (RFC 6716 §2.1.9, discontinuous transmission). */
+export const isOpusSilence = (packet: Buffer): boolean => packet.length <= 2 && ((packet[0] ?? 0) & 3) === 0;
 
 export const opusChannels = (packet: Buffer): 1 | 2 => (((packet[0] ?? 0) & 4) === 0 ? 1 : 2);
 

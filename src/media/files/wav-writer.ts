@@ -1,0 +1,51 @@
+/** WAV files, written as the samples come: PCM of 16 bits, or G.711 as it came. */
+import { encodeWavHeader } from '../wav.js';
+import type { AudioShape, AudioWriter } from './audio-writer.js';
+
+/** @throws Failure AUDIO_UNUSABLE when it would be longer than a WAV file can be. */
+export function openWavWriter({ channels, sampleRate, frames, codes }: AudioShape): AudioWriter {
+  let head: Buffer | undefined = encodeWavHeader(codes === undefined ? { channels, sampleRate, bitsPerSample: 16, format: 'pcm', frames } : { channels, sampleRate, bitsPerSample: 8, format: codes === 'PCMU' ? 'pcmu' : 'pcma', frames });
+  const interleave = codes === undefined ? interleaved : interleavedCodes;
+  const dataBytes = frames * channels * (codes === undefined ? 2 : 1);
+  return {
+    write(block) {
+      const data = interleave(block);
+      if (head === undefined) return data;
+      const first = Buffer.concat([head, data]);
+      head = undefined;
+      return first;
+    },
+    // RIFF: a chunk of odd length has a pad octet.
+    end: () => Buffer.concat([head ?? Buffer.alloc(0), Buffer.alloc(dataBytes % 2)]),
+    close: () => undefined,
+  };
+}
+
+const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+function interleaved(block: readonly Int16Array[]): Buffer {
+  const frames = block[0]?.length ?? 0;
+  const channels = block.length;
+  const out = new Int16Array(frames * channels);
+  const [left, right] = block;
+  if (channels === 2 && left !== undefined && right !== undefined) {
+    for (let n = 0; n < frames; n += 1) {
+      out[2 * n] = left[n] ?? 0;
+      out[2 * n + 1] = right[n] ?? 0;
+    }
+  } else {
+    block.forEach((samples, channel) => {
+      for (let n = 0; n < frames; n += 1) out[n * channels + channel] = samples[n] ?? 0;
+    });
+  }
+  const bytes = Buffer.from(out.buffer);
+  return littleEndian ? bytes : bytes.swap16();
+}
+
+function interleavedCodes(block: readonly Int16Array[]): Buffer {
+  const out = Buffer.allocUnsafe((block[0]?.length ?? 0) * block.length);
+  block.forEach((codes, channel) => {
+    for (let n = 0; n < codes.length; n += 1) out[n * block.length + channel] = codes[n] ?? 0;
+  });
+  return out;
+}
