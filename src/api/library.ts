@@ -28,7 +28,7 @@ export interface Audio {
   /** A file name to save it under. */
   readonly name: string;
   /**
-   * The WAV file, decrypted on the way. Whoever takes it reads it to the end or stops early with
+   * The file, decrypted on the way, of the format that its name tells. Whoever takes it reads it to the end or stops early with
    * `return()`. Throws Failure VAULT_READ at the first damaged piece, API_UNREACHABLE when the line breaks.
    */
   readonly bytes: AsyncIterable<Buffer>;

@@ -3,6 +3,7 @@
  *
  * Leaves to  whoever opened ledger and vault to close them.
  */
+import { extname } from 'node:path';
 import { Failure } from '../errors/index.js';
 import type { Found, Ledger } from '../ledger/index.js';
 import type { VaultPublic } from '../vault/index.js';
@@ -16,7 +17,7 @@ export const localLibrary = (ledger: Pick<Ledger, 'recordings' | 'find' | 'keysC
     find: (id) => ledger.find(id),
     audio: async (id) => {
       const { recordingId, objectName } = await witness(id);
-      return { name: `${recordingId}.wav`, bytes: store.read(objectName) };
+      return { name: `${recordingId}${extname(objectName)}`, bytes: store.read(objectName) };
     },
     publicKey: () => Promise.resolve({ keyId: sealTo.keyId, sealTo: Buffer.from(sealTo.sealTo).toString('base64') }),
     sendKeys: (sessionId, sealed) => ledger.keysCame(sessionId, sealed),

@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from '../errors/index.js';
+import { contentTypeOf } from '../media/index.js';
 import type { Log } from '../ops/index.js';
 import { requireBearer } from './bearer.js';
 import { withFirstPiece } from './first-piece.js';
@@ -44,7 +45,7 @@ export const recordingRoutes = (scope: FastifyInstance, library: Library, token:
     const stream = Readable.from(await withFirstPiece(bytes), { objectMode: false });
     stream.on('error', (error) => log.error({ id, reason: messageOf(error) }, 'the audio of a recording could not be sent to its end'));
     return reply
-      .header('content-type', 'audio/wav')
+      .header('content-type', contentTypeOf(name))
       .header('content-disposition', `attachment; filename="${name.replaceAll(/[^\w.-]/g, '_')}"`)
       .header('cache-control', 'no-store')
       .send(stream);

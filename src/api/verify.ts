@@ -6,9 +6,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../errors/index.js';
-import type { ObjectStore } from '../vault/index.js';
+import { openAudioProof } from '../media/index.js';
+import { manifestName, type ObjectStore } from '../vault/index.js';
 import type { VerificationCheck } from './library.js';
-import { wavExtent, wavHeadBytes } from './wav-extent.js';
 
 export type VerifiedStore = Pick<ObjectStore, 'read' | 'digest' | 'readDocument'>;
 
@@ -19,8 +19,6 @@ export interface LedgerWitness {
   readonly objectName: string;
   readonly digest: string;
 }
-
-export const manifestName = (objectName: string): string => objectName.replace(/\.wav$/, '.json');
 
 export const verifyRecording = async (store: VerifiedStore, witness: LedgerWitness): Promise<VerificationCheck[]> => {
   const { objectName, recordingId, sessionId } = witness;
@@ -48,13 +46,8 @@ export const verifyRecording = async (store: VerifiedStore, witness: LedgerWitne
       manifest.failure,
       'the digests differ: one of the two was changed',
     ),
-    { name: 'every chunk of the audio opens, to the last', ok: audio.failure === undefined, detail: audio.failure ?? `${audio.bytes} bytes of WAV` },
-    compare(
-      'the WAV is as long as its header says',
-      audio.extent === audio.bytes,
-      audio.failure,
-      typeof audio.extent === 'string' ? `the header is not usable: ${audio.extent}` : `the header says ${audio.extent} bytes, there are ${audio.bytes}`,
-    ),
+    { name: 'every chunk of the audio opens, to the last', ok: audio.failure === undefined, detail: audio.failure ?? `${audio.bytes} bytes` },
+    compare('the audio file is whole', audio.reject === undefined, audio.failure, `it is not what its name and its head say: ${audio.reject ?? ''}`),
   ];
 };
 
@@ -76,14 +69,22 @@ const attempt = async <T>(work: () => Promise<T>): Promise<{ value?: T; failure?
 const member = (document: unknown, name: string): unknown =>
   typeof document === 'object' && document !== null ? (document as Readonly<Record<string, unknown>>)[name] : undefined;
 
-const readThrough = async (store: VerifiedStore, objectName: string): Promise<{ bytes: number; extent: ReturnType<typeof wavExtent>; failure?: string }> => {
+const readThrough = async (store: VerifiedStore, objectName: string): Promise<{ bytes: number; reject: string | undefined; failure?: string }> => {
   let bytes = 0;
-  let head = Buffer.alloc(0);
-  const { failure } = await attempt(async () => {
-    for await (const piece of store.read(objectName)) {
-      bytes += piece.length;
-      if (head.length < wavHeadBytes) head = Buffer.concat([head, piece.subarray(0, wavHeadBytes - head.length)]);
-    }
-  });
-  return { bytes, extent: wavExtent(head), ...(failure === undefined ? {} : { failure }) };
+  let reject: string | undefined;
+  const proof = await openAudioProof(objectName);
+  try {
+    const { failure } = await attempt(async () => {
+      for await (const piece of store.read(objectName)) {
+        bytes += piece.length;
+        const blocks = reject === undefined ? proof?.push(piece) : undefined;
+        if (typeof blocks === 'string') reject = blocks;
+      }
+      const rest = reject === undefined ? (proof?.end() ?? 'unsupported') : reject;
+      if (typeof rest === 'string') reject = rest;
+    });
+    return { bytes, reject, ...(failure === undefined ? {} : { failure }) };
+  } finally {
+    proof?.close();
+  }
 };

@@ -11,7 +11,7 @@ import { defaultConfigFile, loadConfig, type Config } from '../config/index.js';
 import { Failure } from '../errors/index.js';
 import { parseRtpRule, type RtpRule } from '../ingest/index.js';
 import { listedStates, type ListedState, type ListFilter } from '../ledger/index.js';
-import { srtpSuites } from '../media/index.js';
+import { audioFormats, srtpSuites, type AudioFormat } from '../media/index.js';
 import { loadAnnouncements } from '../proxy/index.js';
 import { roleNames, type Role } from '../roles/index.js';
 import { call, type CallOptions } from './call.js';
@@ -96,8 +96,9 @@ command('show <id>', 'one recording or session: its report')
   .action(async (id: string, options: WithConfig & { json: boolean }) => withLibrary(options, (library) => show(library, id, options.json)));
 
 command('export <id>', 'take a recording out of the vault, in clear')
-  .requiredOption('--out <file>', 'the WAV file to write')
-  .action(async (id: string, options: WithConfig & { out: string }) => withLibrary(options, (library) => exportAudio(library, id, options.out)));
+  .requiredOption('--out <file>', 'the file to write')
+  .addOption(new Option('--format <format>', 'what it is written as (default: as it rests)').choices(audioFormats))
+  .action(async (id: string, options: WithConfig & { out: string; format?: AudioFormat }) => withLibrary(options, (library) => exportAudio(library, id, options.out, options.format)));
 
 command('verify [id]', 'prove that a recording is as it was made')
   .option('--all', 'every recording', false)

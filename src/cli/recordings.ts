@@ -6,6 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Library, Verification } from '../api/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { Found, Listed, ListFilter, ReportChannel } from '../ledger/index.js';
+import type { AudioFormat } from '../media/index.js';
+import { reencoded } from '../stitch/index.js';
 import { print, printJson, progress, seconds, table, when } from './terminal.js';
 
 export async function list(library: Library, filter: ListFilter, json: boolean): Promise<void> {
@@ -83,9 +85,10 @@ const channelRow = (channel: ReportChannel, at: number): string[] => [
   String(channel.gaps.length),
 ];
 
-/** Written under another name first: a file of that name is whole. */
-export async function exportAudio(library: Library, id: string, file: string): Promise<void> {
-  const { bytes } = await library.audio(id);
+/** Written under another name first: a file of that name is whole. Without a format it is as it rests. */
+export async function exportAudio(library: Library, id: string, file: string, format: AudioFormat | undefined): Promise<void> {
+  const audio = await library.audio(id);
+  const bytes = format === undefined ? audio.bytes : reencoded({ ...audio, report: (await known(library, id)).report }, format);
   const unfinished = `${file}.part`;
   try {
     await pipeline(Readable.from(bytes), createWriteStream(unfinished, { mode: 0o600 }));

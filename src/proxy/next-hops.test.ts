@@ -133,7 +133,7 @@ async function openBed(t: Test, options: BedOptions): Promise<Bed> {
       strangers: 'refuse',
       policy: policySettings.parse({ otherwise: { record: options.record ?? 'always' } }),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000], accelerator: 'auto' } },
-      recording: { recorder: 'sip:rec@127.0.0.1:9;transport=tcp', recorders: {}, answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false },
+      recording: { recorder: 'sip:rec@127.0.0.1:9;transport=tcp', recorders: {}, answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false, format: 'wav', parties: 'separate' },
       retention: {},
     },
     sip,

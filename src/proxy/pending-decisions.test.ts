@@ -65,7 +65,7 @@ async function openBed(t: Test, { settings = {}, limits = {}, answer }: { settin
       health: healthSettings.parse({}),
       policy,
       anchor: { relay: { address: '127.0.0.1', ports: [59_000, 59_100], accelerator: 'auto' } },
-      recording: { recorder: 'sip:nobody@127.0.0.1', recorders: {}, answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false },
+      recording: { recorder: 'sip:nobody@127.0.0.1', recorders: {}, answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false, format: 'wav', parties: 'separate' },
       retention: {},
     },
     sip,

@@ -151,7 +151,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
         recorders: { default: { uris: [...(options.recordersBefore ?? []), `sip:rec@${addressOf(recorder.sip, 'tcp')};transport=tcp`] } },
         answerTimeoutMs: options.recordersBefore === undefined ? 4_000 : 300,
         withinMs: 8_000,
-        keys: 'siprec', keysInClear: false,
+        keys: 'siprec', keysInClear: false, format: 'wav', parties: 'separate',
       },
       retention: options.retention ?? {},
     },

@@ -1,6 +1,7 @@
 /** The configuration's groups of recorders and classes of retention, and whether rules name and ask for what there is. */
 import { z } from 'zod';
 import { toldBy, type AnchorSettings } from '../anchor/index.js';
+import { audioFormats } from '../media/index.js';
 import { configuredName, type Outcome, type PolicySettings } from '../policy/index.js';
 import { groupOf, retentionClassOf } from './recording-terms.js';
 import { sipUri } from './trunk-settings.js';
@@ -19,6 +20,8 @@ export const recordingSettings = z
       .boolean()
       .default(false)
       .describe('true: SRTP keys may travel to the recorder over UDP or TCP unencrypted even when it is not on this machine'),
+    format: z.enum(audioFormats).default('wav').describe('what the stitcher makes recordings as'),
+    parties: z.enum(['separate', 'mixed']).default('separate').describe('of more than two parties: a channel each, or the caller left and all others right'),
   })
   .refine((settings) => settings.recorder === undefined || !Object.hasOwn(settings.recorders, 'default'), {
     path: ['recorder'],

@@ -70,7 +70,8 @@ export async function openProduct({ config, roles, log, version }: ProductOption
     }
   };
   try {
-    const { addresses, proxy } = await openParts({ config, roles, log, version }, (debt) => debts.push(debt));
+    const current = { recording: config.recording };
+    const { addresses, proxy } = await openParts({ config, roles, log, version }, current, (debt) => debts.push(debt));
     return {
       addresses,
       get calls() {
@@ -78,6 +79,7 @@ export async function openProduct({ config, roles, log, version }: ProductOption
       },
       drain: async () => proxy?.drain(),
       reload: async (changed) => {
+        current.recording = changed.recording;
         const kept = restartKeys.filter((key) => !isDeepStrictEqual(config[key], changed[key]));
         return [...kept, ...((await proxy?.reload(changed)) ?? [])];
       },
@@ -89,7 +91,8 @@ export async function openProduct({ config, roles, log, version }: ProductOption
   }
 }
 
-async function openParts({ config, roles, log, version }: ProductOptions, owe: Parts['owe']): Promise<{ addresses: Product['addresses']; proxy: ProxyRole | undefined }> {
+/** @param current what changes while the product runs */
+async function openParts({ config, roles, log, version }: ProductOptions, current: { readonly recording: Config['recording'] }, owe: Parts['owe']): Promise<{ addresses: Product['addresses']; proxy: ProxyRole | undefined }> {
   const metrics = createMetrics();
   const health = createHealth({ version });
   const counters = openPacketCounters(metrics);
@@ -114,7 +117,7 @@ async function openParts({ config, roles, log, version }: ProductOptions, owe: P
   if (roles.includes('recorder')) addresses.push(...(await openRecorderRole(parts, () => stitcher?.poke())));
   if (roles.includes('stitcher')) {
     log.info({ role: 'stitcher', by: srtpBy() }, 'how SRTP is decrypted');
-    stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics });
+    stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics, recording: () => current.recording });
     owe(() => stitcher?.close());
   }
   const proxy = roles.includes('proxy') ? await openProxyRole(parts) : undefined;

@@ -10,9 +10,6 @@ import { Failure } from '../errors/index.js';
 import type { VaultKeys } from '../vault/index.js';
 import type { CaptureSource } from './gather.js';
 
-/** For each capture what is taken off its instants, ms. */
-export type ClockOffsets = readonly number[];
-
 /** One in so many packets is looked at: hours of a call have enough of them. */
 const oneIn = 16;
 /** Copies whose arrivals are kept, of each capture: as many as 6 hours of a call have. */
@@ -21,7 +18,8 @@ const mostKept = 131_072;
 const leastShared = 5;
 const leastOffsetMs = 100;
 
-export async function clockOffsets(sources: readonly CaptureSource[], keys: VaultKeys): Promise<ClockOffsets> {
+/** For each capture what is taken off its instants, ms. */
+export async function clockOffsets(sources: readonly CaptureSource[], keys: VaultKeys): Promise<readonly number[]> {
   const arrivals: ReadonlyMap<number, number>[] = [];
   for (const source of sources) arrivals.push(await arrivalsOf(source, keys));
   const known: (number | undefined)[] = [0];

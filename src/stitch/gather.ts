@@ -11,7 +11,6 @@ import { Failure } from '../errors/index.js';
 import { staticCodec, type CodecLine, type RtcpPacket, type RtpPacket } from '../media/index.js';
 import { openSecret, type SessionKey, type VaultKeys } from '../vault/index.js';
 import { ClearStream, type ClearCounts } from './clear-stream.js';
-import type { ClockOffsets } from './clock-offsets.js';
 
 export interface CaptureSource {
   readonly captureId: string;
@@ -59,7 +58,7 @@ export const channelOf = (stream: CaptureStream): string => (stream.role === 'ot
  * @param lateKeys that came by themselves, in the order they came
  * @param offsets by which the recorders' clocks are off; none for those that agree
  */
-export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateKeys: readonly SessionKey[] = [], offsets: ClockOffsets = []): Gathering {
+export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateKeys: readonly SessionKey[] = [], offsets: readonly number[] = []): Gathering {
   const readers = sources.map((source, index) => new CaptureReader(source, index, keys, lateKeys, offsets[index] ?? 0));
   return {
     captures: readers.map((reader) => reader.facts),

@@ -59,6 +59,10 @@ export class Mixer {
     this.#made = this.#layers.map(() => new Int16Array(blockFrames));
   }
 
+  get sampleRate(): number {
+    return this.#options.sampleRate;
+  }
+
   /** How far a sample may be placed before blocks have to be taken. */
   get reaches(): number {
     return this.#from + this.#windowFrames;

@@ -9,8 +9,8 @@ import { rm } from 'node:fs/promises';
 import { messageOf } from '../errors/index.js';
 import type { Ledger, StitchJob } from '../ledger/index.js';
 import type { Log, Metrics } from '../ops/index.js';
-import type { ObjectStore, VaultKeys } from '../vault/index.js';
-import { stitch } from './stitch.js';
+import { manifestName, type ObjectStore, type VaultKeys } from '../vault/index.js';
+import { stitch, type StitchOptions } from './stitch.js';
 
 export interface StitcherOptions {
   readonly ledger: Pick<Ledger, 'sessionsToStitch' | 'putRecording' | 'stitchFailed' | 'find'>;
@@ -18,6 +18,8 @@ export interface StitcherOptions {
   readonly store: ObjectStore;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'recordingEnded' | 'stitchSeconds' | 'stitchFailed' | 'recorderPacketsLost'>;
+  /** What recordings are made as, of the next one. */
+  readonly recording?: () => StitchOptions;
   /** How often the ledger is asked without a poke. */
   readonly everyMs?: number;
 }
@@ -75,7 +77,7 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures, se
   const { ledger, keys, store, log, metrics } = options;
   const startedAtMs = Date.now();
   try {
-    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store, sealedKeys);
+    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store, sealedKeys, options.recording?.());
     const before = await ledger.find(report.recordingId);
     await ledger.putRecording({
       recordingId: report.recordingId,
@@ -96,7 +98,7 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures, se
     if (discarded) await Promise.all(captures.map(({ path }) => rm(path, { force: true })));
     // Only now does nothing point to the one before; an earlier start may have moved it to another day.
     const stale = before?.recording?.objectName;
-    if (stale !== undefined && stale !== '' && stale !== objectName) await removeRecording(store, stale);
+    if (stale !== undefined && stale !== '' && stale !== objectName) await removeRecording(store, stale, objectName);
     metrics.stitchSeconds((Date.now() - startedAtMs) / 1000);
     metrics.recordingEnded(report.state);
     metrics.recorderPacketsLost(report.channels.reduce((lost, channel) => lost + channel.packetsLost, 0));
@@ -109,7 +111,8 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures, se
   }
 }
 
-async function removeRecording(store: ObjectStore, objectName: string): Promise<void> {
+/** The manifest has one name in all formats: where only the format changed it is the new one's. */
+async function removeRecording(store: ObjectStore, objectName: string, inItsPlace: string): Promise<void> {
   await store.remove(objectName);
-  await store.remove(objectName.replace(/\.wav$/, '.json'));
+  if (manifestName(objectName) !== manifestName(inItsPlace)) await store.remove(manifestName(objectName));
 }

@@ -15,3 +15,4 @@ export {
 export { useNativeStreams } from './native-streams.js';
 export { openSecret, sealSecret } from './secret.js';
 export { openAnySessionKey, openSessionKey, sealedKeyBytes, sealSessionKey, type SessionKey, type SessionKeyReject } from './session-key.js';
+export { manifestName } from './object-name.js';

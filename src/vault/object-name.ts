@@ -23,3 +23,6 @@ export function folderOfPrefix(prefix: string): string | undefined {
   const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   return folder === '' || isObjectName(folder.slice(0, -1)) ? folder : undefined;
 }
+
+/** Beside a recording, whatever its format, lies its signed manifest. */
+export const manifestName = (objectName: string): string => objectName.replace(/\.[^./]+$/, '.json');

@@ -2,8 +2,8 @@
  * Opus in Ogg (RFC 7845), written as the samples come: a party a channel, each an Opus stream of its own.
  *
  * Coded together, as stereo, parties would leak into each other, and the one who is silent would cost as much as the
- * one who speaks. So each channel is a mono stream of one Ogg packet: mapping family 1, where two channels are left and
- * right, and 255 for more than it has (§5.1.1).
+ * one who speaks. So each channel is a mono stream of one Ogg packet: mapping family 1 for two channels, which is
+ * left and right, 255 for more, where none has a direction and players keep their order (§5.1.1).
  */
 import { openSpeechEncoder, type SpeechEncoder } from '../codecs/index.js';
 import type { AudioShape, AudioWriter } from './audio-writer.js';
@@ -124,7 +124,7 @@ function opusHead(channels: number, preSkip: number, sampleRate: number): Buffer
   head.writeUInt16LE(preSkip, 10);
   head.writeUInt32LE(sampleRate, 12);
   if (channels === 1) return head;
-  head[18] = channels <= 8 ? 1 : 255;
+  head[18] = channels === 2 ? 1 : 255;
   // As many streams as channels, none of them coupled, in their order.
   return Buffer.concat([head, Buffer.of(channels, 0), Buffer.from(Array.from({ length: channels }, (_, channel) => channel))]);
 }
