@@ -157,7 +157,9 @@ t.test('Ogg Opus: opusdec and ffmpeg hear both parties, each on its side, from t
     else {
       t.strictSame(ours.map(({ length }) => length), new Array<number>(count).fill(wanted));
       const first = samples(0);
-      t.ok(ours[0]!.every((sample, at) => Math.abs(sample - first[at]!) <= 2), 'our reader hears the same');
+      // ffmpeg has a decoder of its own, opusdec has libopus.
+      if (count > 2) t.ok(fit(first.subarray(0, 48_000), ours[0]!, 2).snrDb > 20, 'our reader hears the same');
+      else t.ok(ours[0]!.every((sample, at) => Math.abs(sample - first[at]!) <= 2), 'our reader hears the same');
     }
     t.equal(await proved('x.opus', file), undefined);
   }
