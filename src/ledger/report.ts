@@ -48,6 +48,8 @@ export interface ReportChannel {
   /** Where the channel's first sample lies, from the start of the recording. */
   readonly offsetMs: number;
   readonly gaps: readonly ReportGap[];
+  /** When this party pressed keys, where they are not masked; which they were only where the recording's rule says that it may be told. */
+  readonly keys?: readonly { readonly atMs: number; readonly ms: number; readonly key?: string }[];
   /** When this party pressed keys, where they are masked: the channel is silent there, and which they were is nowhere. */
   readonly maskedKeys?: readonly { readonly atMs: number; readonly ms: number }[];
 }

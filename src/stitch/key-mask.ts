@@ -32,6 +32,23 @@ export interface MaskedKey {
   readonly ms: number;
 }
 
+export interface PressedKey extends MaskedKey {
+  /** Undefined for an event that is no key. */
+  readonly key: string | undefined;
+}
+
+/** RFC 4733 §3.2, table 3. */
+const keyNames = '0123456789*#ABCD';
+
+/** What a party pressed, in order of time, from the start of the recording. */
+export function pressedKeys(channel: Channel, plan: Plan): readonly PressedKey[] {
+  const ms = (frames: number): number => (frames * 1_000) / plan.sampleRate;
+  return channel.presses.list
+    .map((press) => ({ ...place(press, channel, plan), key: keyNames[press.event] }))
+    .sort((a, b) => a.start - b.start)
+    .map(({ start, end, key }) => ({ atMs: ms(start), ms: ms(end - start), key }));
+}
+
 export class KeyMask {
   /** In frames, in order of time, none touching the next. */
   readonly #silences: readonly Stretch[];
@@ -39,11 +56,10 @@ export class KeyMask {
   readonly keys: readonly MaskedKey[];
 
   constructor(channel: Channel, plan: Plan) {
-    const ms = (frames: number): number => (frames * 1_000) / plan.sampleRate;
     const frames = (milliseconds: number): number => Math.ceil((milliseconds * plan.sampleRate) / 1_000);
     const { list, overflowed } = channel.presses;
     const placed = list.map((press) => place(press, channel, plan)).sort((a, b) => a.start - b.start);
-    this.keys = placed.map(({ start, end }) => ({ atMs: ms(start), ms: ms(end - start) }));
+    this.keys = pressedKeys(channel, plan).map(({ atMs, ms: lengthMs }) => ({ atMs, ms: lengthMs }));
     this.#silences = joined([
       ...placed.map(({ start, end, errorMs, ended }) => ({
         start: start - frames(leakMs + errorMs),

@@ -1,5 +1,6 @@
 /**
- * When the keys of a party were pressed, out of its telephone events (RFC 4733): pure. Which keys is not looked at.
+ * When the keys of a party were pressed, out of its telephone events (RFC 4733): pure. Which keys they were is told
+ * only where the report may say it (report.ts).
  *
  * Invariant  the list never grows beyond `pressLimit`; what comes after that is told by `overflowed`.
  */
@@ -10,6 +11,8 @@ export interface Press {
   /** RTP timestamp of its beginning. */
   readonly timestamp: number;
   readonly clockRate: number;
+  /** 0 to 9, * and # as 10 and 11, A to D as 12 to 15 (RFC 4733 §3.2); others are no keys. */
+  readonly event: number;
   durationTicks: number;
   /** When the packet that told the duration came, unix ms. */
   arrivedAtMs: number;
@@ -32,17 +35,18 @@ export class Presses {
   /** Takes a packet of events. */
   hear(packet: RtpPacket, clockRate: number, arrivedAtMs: number): void {
     const { ssrc, timestamp } = packet;
-    let [durationTicks, ended] = [0, false];
+    let [durationTicks, ended, first] = [0, false, 0];
     // RFC 4733 §2.5.1.5: several in one packet, each beginning where the one before ends.
     for (let at = 0; at < packet.payload.length; at += eventBytes) {
       const event = parseTelephoneEvent(packet.payload.subarray(at));
       if (typeof event === 'string') break;
+      if (at === 0) first = event.event;
       durationTicks += event.durationTicks;
       ended = event.end;
     }
     const known = this.#known(ssrc, timestamp);
     if (known === undefined) {
-      if (this.list.length < pressLimit) this.list.push({ ssrc, timestamp, clockRate, durationTicks, arrivedAtMs, ended });
+      if (this.list.length < pressLimit) this.list.push({ ssrc, timestamp, clockRate, event: first, durationTicks, arrivedAtMs, ended });
       else this.overflowed ??= arrivedAtMs;
       return;
     }

@@ -6,7 +6,7 @@ import type { Channel } from './channel.js';
 import type { ClearCounts } from './clear-stream.js';
 import { gapsOf } from './gaps.js';
 import type { CaptureFacts } from './gather.js';
-import type { KeyMask } from './key-mask.js';
+import { pressedKeys, type KeyMask } from './key-mask.js';
 import { segmentsOf, type Plan } from './plan.js';
 import type { Track } from './track.js';
 import type { Wishes } from './wishes.js';
@@ -83,6 +83,7 @@ function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undef
     driftMs: round(sum((one) => one.driftMs)),
     offsetMs: plan === undefined ? 0 : toMs(firstFrame, plan),
     gaps,
+    ...(plan === undefined || mask !== undefined || channel.presses.list.length === 0 ? {} : { keys: pressedKeys(channel, plan).map(({ atMs, ms, key }) => ({ atMs: round(atMs), ms: round(ms), ...(wishes.dtmfTold && key !== undefined ? { key } : {}) })) }),
     ...(mask === undefined ? {} : { maskedKeys: mask.keys.map(({ atMs, ms }) => ({ atMs: round(atMs), ms: round(ms) })) }),
   };
 }

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import type { Report } from '../ledger/index.js';
-import { encodeCryptoLine, SrtpSender, type CryptoLine } from '../media/index.js';
+import { encodeCryptoLine, openAudioProof, parseWav, SrtpSender, type CryptoLine } from '../media/index.js';
 import { loadOrCreateKeys, openObjectStore, sealSecret, sealSessionKey } from '../vault/index.js';
 import { beginMs, captured, expected, generated, heard, packetMs, packetTicks, pressed, Speaker, spoken, streamOf, type Happening } from './call.fixture.js';
+import { reencoded } from './reencode.js';
 import { recordingIdOf, stitch } from './stitch.js';
 
 const home = t.testdir();
@@ -276,6 +277,120 @@ t.test('where keys are masked the one who presses is silent from before each key
   t.ok(same(left, whole.slice().fill(0, 40 * packetTicks - leakFrames, 45 * packetTicks)));
   t.ok(same(right, theirs));
   t.match(made.report, { state: 'complete', channels: [{ maskedKeys: [{ atMs: 800, ms: 100 }] }, { maskedKeys: [] }] });
+});
+
+t.test('where keys are not masked the report has their times, and which they were only where the capture says that it may', async (t) => {
+  const dir = t.testdir();
+  const anna = new Speaker(1);
+  const happenings = [...spoken(anna, 0, [0, 40]), ...pressed(anna, 0, [40, 45], 7), ...spoken(anna, 0, [45, 60]), ...pressed(anna, 0, [60, 64], 11), ...spoken(anna, 0, [64, 80])];
+  for (const [captureId, control, keysTold] of [
+    ['silent', undefined, [{ atMs: 800, ms: 100 }, { atMs: 1_200, ms: 80 }]],
+    ['told', { ...masked, dtmfMasked: false }, [{ atMs: 800, ms: 100, key: '7' }, { atMs: 1_200, ms: 80, key: '#' }]],
+  ] as const) {
+    const { report } = await stitch(`keys ${captureId}`, [await captured(dir, keys, happenings, { captureId, control })], keys, store);
+    t.strictSame(report.channels.map((channel) => channel.keys), [keysTold, undefined]);
+  }
+});
+
+t.test('keys are masked whatever the codec and the rate: as wide as in narrow band, where samples are resampled too', async (t) => {
+  const wide = { payloadType: 9, name: 'G722', clockRate: 8_000, channels: 1 };
+  const anna = new Speaker(1);
+  // The payloads of this speaker are noise to G.722.
+  const streams = [streamOf(0), streamOf(1, { codecs: [wide] })];
+  const bob = new Speaker(2);
+  const theirs = spoken(bob, 1, [0, 100]).map((one) => {
+    if ('bytes' in one) one.bytes[1] = 9;
+    return one;
+  });
+  const happenings = [...spoken(anna, 0, [0, 100]), ...theirs, ...pressed(anna, 0, [40, 45], 7)];
+  const { objectName, report } = await stitch('keys wide', [await captured(t.testdir(), keys, happenings, { control: masked, streams })], keys, store);
+  t.equal(report.sampleRate, 16_000);
+  const [left, right] = await heard(store, objectName);
+  t.ok(left!.subarray(2 * (40 * packetTicks - leakFrames), 2 * 45 * packetTicks).every((sample) => sample === 0));
+  t.ok(left!.subarray(0, 2 * (40 * packetTicks - leakFrames) - 100).some((sample) => sample !== 0));
+  t.ok(right!.subarray(2 * 40 * packetTicks, 2 * 45 * packetTicks).some((sample) => sample !== 0));
+});
+
+t.test('two captures say what each gave, on clocks that are seconds apart', async (t) => {
+  const [anna, bob] = [new Speaker(1), new Speaker(2)];
+  const dir = t.testdir();
+  const ahead = (all: readonly Happening[]): Happening[] => all.map((one) => ({ ...one, atMs: one.atMs + 40_000 }));
+  const one = await captured(dir, keys, [...spoken(anna, 0, [0, 700]), ...spoken(bob, 1, [0, 1_000])], { captureId: 'one' });
+  const other = await captured(dir, keys, ahead([...spoken(anna, 0, [400, 1_000]), ...spoken(bob, 1, [0, 1_000])]), { captureId: 'other' });
+  const { report, objectName } = await stitch('given', [one, other], keys, store);
+  const [left, right] = await heard(store, objectName);
+  t.ok(same(left, expected(anna, 1_000 * packetTicks, 0, range(0, 1_000))));
+  t.ok(same(right, expected(bob, 1_000 * packetTicks, 0, range(0, 1_000))));
+  t.match(report, {
+    state: 'complete',
+    captures: [
+      { captureId: 'one', gave: [{ label: '1', packets: 700, alone: 400 }, { label: '2', packets: 1_000, alone: 0 }] },
+      { captureId: 'other', gave: [{ label: '1', packets: 600, alone: 300 }, { label: '2', packets: 1_000, alone: 0 }] },
+    ],
+    channels: [{ duplicates: 0, packetsReceived: 1_000 }, { duplicates: 0 }],
+  });
+});
+
+t.test('in every format the recording is whole: as long, and with both parties on their sides', async (t) => {
+  const [anna, bob] = [new Speaker(1), new Speaker(2)];
+  const source = await captured(t.testdir(), keys, [...spoken(anna, 0, [0, 100]), ...spoken(bob, 1, [20, 100])]);
+  const wav = await stitch('as wav', [source], keys, store);
+  const samples = await heard(store, wav.objectName);
+  for (const format of ['wav-g711', 'flac', 'opus', 'mp3'] as const) {
+    const made = await stitch(`as ${format}`, [source], keys, store, [], { format });
+    t.equal(extname(made.objectName), format === 'wav-g711' ? '.wav' : `.${format}`);
+    const proof = (await openAudioProof(made.objectName))!;
+    const pieces: Buffer[] = [];
+    for await (const piece of store.read(made.objectName)) {
+      t.not(typeof proof.push(piece), 'string');
+      pieces.push(piece);
+    }
+    t.not(typeof proof.end(), 'string', format);
+    proof.close();
+    if (format === 'wav-g711') {
+      const file = parseWav(Buffer.concat(pieces));
+      if (typeof file === 'string') throw new Error(file);
+      t.match(file, { format: 'pcmu', channels: 2 });
+      const left = Buffer.from(Array.from({ length: file.data.length / 2 }, (_, n) => file.data[2 * n]!));
+      t.ok(left.equals(Buffer.concat(range(0, 100).map((n) => anna.payload(n)))), 'the codes as they came');
+      t.equal(file.data[1], 0xff, 'silence before the other spoke');
+    }
+    if (format === 'mp3') continue;
+    // Taken out as WAV it is what it would have been, exactly where nothing was lost.
+    const out: Uint8Array[] = [];
+    for await (const piece of reencoded({ name: made.objectName, bytes: store.read(made.objectName), report: made.report }, 'wav')) out.push(piece);
+    const again = parseWav(Buffer.concat(out));
+    if (typeof again === 'string') throw new Error(again);
+    t.equal(again.data.length / 4 / again.sampleRate, samples[0]!.length / 8_000);
+    if (format !== 'opus') t.ok(again.data.equals(Buffer.concat([...samples[0]!].map((sample, n) => Buffer.from(Int16Array.of(sample, samples[1]![n]!).buffer)))));
+  }
+  await t.rejects(async () => {
+    const mp3 = await stitch('as mp3', [source], keys, store, [], { format: 'mp3' });
+    for await (const _ of reencoded({ name: mp3.objectName, bytes: store.read(mp3.objectName), report: mp3.report }, 'wav'));
+  }, { code: 'AUDIO_UNUSABLE' });
+});
+
+t.test('G.711 is not kept as codes where the parties had different laws', async (t) => {
+  const alaw = { payloadType: 8, name: 'PCMA', clockRate: 8_000, channels: 1 };
+  const other = spoken(new Speaker(2), 1, [0, 50]).map((one) => {
+    if ('bytes' in one) one.bytes[1] = 8;
+    return one;
+  });
+  const source = await captured(t.testdir(), keys, [...spoken(new Speaker(1), 0, [0, 50]), ...other], { streams: [streamOf(0), streamOf(1, { codecs: [alaw] })] });
+  const { objectName } = await stitch('two laws', [source], keys, store, [], { format: 'wav-g711' });
+  t.equal((await heard(store, objectName))[0]!.length, 8_000, 'PCM of 16 bits');
+});
+
+t.test('more than two parties: mixed they stand on two sides', async (t) => {
+  const [anna, bob, carl] = [new Speaker(1), new Speaker(2), new Speaker(3)];
+  const source = await captured(t.testdir(), keys, [...spoken(anna, 0, [0, 20]), ...spoken(bob, 1, [0, 10]), ...spoken(carl, 2, [10, 20])], { streams: [streamOf(0), streamOf(1), streamOf(2)] });
+  const { objectName } = await stitch('mixed', [source], keys, store, [], { parties: 'mixed' });
+  const channels = await heard(store, objectName);
+  const both = expected(bob, 20 * packetTicks, 0, range(0, 10));
+  for (const n of range(10, 20)) both.set(carl.samples(n), n * packetTicks);
+  t.equal(channels.length, 2);
+  t.ok(same(channels[0], expected(anna, 20 * packetTicks, 0, range(0, 20))));
+  t.ok(same(channels[1], both));
 });
 
 t.test('keys in an encrypted call are masked when they are decrypted', async (t) => {

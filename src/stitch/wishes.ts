@@ -23,6 +23,8 @@ export interface Wishes {
   readonly tags: CaptureControl['tags'];
   readonly retention: NonNullable<CaptureControl['retention']>;
   readonly dtmfMasked: boolean;
+  /** Whether the report may say which keys were pressed: one capture says so, and none forbids it. */
+  readonly dtmfTold: boolean;
 }
 
 export function wishesOf(captures: readonly Pick<CaptureFacts, 'control' | 'fromMs'>[]): Wishes {
@@ -41,6 +43,7 @@ export function wishesOf(captures: readonly Pick<CaptureFacts, 'control' | 'from
     tags: Object.assign({}, ...controls.map(({ tags }) => tags)) as CaptureControl['tags'],
     retention: retentions.reduce((longest, one) => (isLonger(one, longest) ? one : longest), retentions[0] ?? standard),
     dtmfMasked: controls.some(({ dtmfMasked }) => dtmfMasked === true),
+    dtmfTold: controls.some(({ dtmfMasked }) => dtmfMasked === false) && !controls.some(({ dtmfMasked }) => dtmfMasked === true),
   };
 }
 
