@@ -11,11 +11,12 @@ import { describeMachine } from './machine.js';
 import { record } from './record/record-bench.js';
 import { relay } from './relay/relay-bench.js';
 import { srtp } from './srtp/srtp-bench.js';
+import { stitchBench } from './stitch/stitch-bench.js';
 
 /** A machine with nothing else to do stays below. */
 const quietLoad = 0.5;
 
-const benches: readonly Bench[] = [edge, relay, srtp, record];
+const benches: readonly Bench[] = [edge, relay, srtp, record, stitchBench];
 
 function printTable({ title, columns, rows }: Table): void {
   const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)));

@@ -17,6 +17,14 @@ import { MAX_TARGETS, parseProxyCommand } from '../src/edge/proxy/proxy-command.
 import { answerBinding } from '../src/edge/transport/stun.js';
 import { StreamFraming } from '../src/edge/transport/stream-framing.js';
 import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender, useOpenSsl } from '../src/media/index.js';
+import { openFlacReader } from '../src/media/files/flac-reader.js';
+import { openFlacWriter } from '../src/media/files/flac-writer.js';
+import { openMp3Reader } from '../src/media/files/mp3-reader.js';
+import { encodeOggPage } from '../src/media/files/ogg-pages.js';
+import { OggReader } from '../src/media/files/ogg-reader.js';
+import { openWavReader } from '../src/media/files/wav-reader.js';
+import type { AudioReader } from '../src/media/files/audio-reader.js';
+import { audioCodec, type CodecLine, type Decoder } from '../src/media/codecs/index.js';
 import { readCiscoGuid } from '../src/sip/cisco-guid.js';
 import { encodeForking, readXmf } from '../src/anchor/xmf/messages.js';
 import { readBuiltInBridge } from '../src/recorder/cisco-bib.js';
@@ -105,6 +113,35 @@ function captureChunk(): Buffer {
   encodeEventRecord(chunk, 0, 1_700_000_000_000, json);
   encodePacket(chunk, recordHeadBytes + json.length, 1, 1_700_000_000_000, false, rtp);
   return chunk;
+}
+
+/** A short FLAC of two channels, one of them silent. */
+function flacFile(): Buffer {
+  const writer = openFlacWriter({ channels: 2, sampleRate: 8_000, frames: 5_000 });
+  const tone = Int16Array.from({ length: 5_000 }, (_, n) => ((n * n) % 4_000) * 4);
+  return Buffer.concat([writer.write([tone, new Int16Array(5_000)]), writer.end()]);
+}
+const oggFile = Buffer.concat([encodeOggPage([Buffer.from('OpusHead')], { granule: 0, serial: 1, sequence: 0, first: true }), encodeOggPage([Buffer.alloc(600, 7), Buffer.alloc(3)], { granule: 960, serial: 1, sequence: 1, last: true })]);
+
+/** Reads a file in two pieces; what it gives has as many samples in each channel. */
+function readThrough(reader: AudioReader, input: Buffer): void {
+  for (const piece of [input.subarray(0, input.length >> 1), input.subarray(input.length >> 1)]) {
+    const blocks = reader.push(piece);
+    if (typeof blocks === 'string') return;
+    for (const block of blocks) assert.ok(block.every((samples) => samples.length === block[0]?.length));
+  }
+  reader.end();
+}
+
+const speechLines: readonly CodecLine[] = [
+  { name: 'PCMU', clockRate: 8_000 }, { name: 'L16', clockRate: 16_000, channels: 2 }, { name: 'G722', clockRate: 8_000 }, { name: 'GSM', clockRate: 8_000 }, { name: 'opus', clockRate: 48_000 },
+  { name: 'G729', clockRate: 8_000 }, { name: 'iLBC', clockRate: 8_000 }, { name: 'iLBC', clockRate: 8_000, fmtp: 'mode=20' },
+  { name: 'AMR', clockRate: 8_000 }, { name: 'AMR', clockRate: 8_000, fmtp: 'octet-align=1' }, { name: 'AMR-WB', clockRate: 16_000 }, { name: 'AMR-WB', clockRate: 16_000, fmtp: 'octet-align=1' },
+];
+const speechDecoders = new Map<string, Decoder>();
+for (const line of speechLines) {
+  const codec = audioCodec(line);
+  if (codec?.decoding.by === 'us') speechDecoders.set(line.name, await codec.decoding.open());
 }
 
 const latin1 = (input: Buffer): string => input.toString('latin1');
@@ -281,7 +318,35 @@ export const targets: Readonly<Record<string, Target>> = {
   wav: {
     seeds: [Buffer.concat([encodeWavHeader({ channels: 2, sampleRate: 8_000, bitsPerSample: 16, format: 'pcm', frames: 40 }), Buffer.alloc(160)])],
     words: ['RIFF', 'WAVE', 'fmt ', 'data', 'LIST', '\u00ff\u00ff'],
-    run: (input) => void parseWav(input),
+    run: (input) => {
+      parseWav(input);
+      readThrough(openWavReader(), input);
+    },
+  },
+  flac: { seeds: [flacFile()], words: ['fLaC', '\u0080', '\u00ff\u00f8'], run: (input) => readThrough(openFlacReader(), input) },
+  mp3: { seeds: [Buffer.concat([Buffer.from('fff3a4c4', 'hex'), Buffer.alloc(1_000, 1)])], words: ['\u00ff\u00f3', '\u00ff\u00fb'], run: (input) => readThrough(openMp3Reader(), input) },
+  ogg: {
+    seeds: [oggFile],
+    words: ['OggS', '\u00ff', 'OpusHead', 'OpusTags'],
+    run: (input) => {
+      const reader = new OggReader();
+      const packets = reader.push(input);
+      if (typeof packets !== 'string') assert.ok(packets.reduce((sum, { bytes }) => sum + bytes.length, 0) <= input.length);
+      reader.end();
+    },
+  },
+  speech: {
+    seeds: [Buffer.from('f0bc3c', 'hex'), Buffer.concat([Buffer.of(0xd5), Buffer.alloc(32, 9)]), Buffer.alloc(50, 0x24), Buffer.alloc(20, 3), Buffer.of(0x78, 0xff, 0xfe)],
+    words: ['\u00d5', '\u00f0', '\u0080'],
+    run: (input) => {
+      for (const line of speechLines) {
+        const codec = audioCodec(line);
+        const due = ((codec?.ticksIn(input) ?? 0) * (codec?.sampleRate ?? 0)) / (codec?.clockRate ?? 1);
+        assert.ok(due <= input.length * 24 * 480 && Number.isInteger(due));
+        if (due > 200_000) continue;
+        assert.ok((speechDecoders.get(line.name)?.decode(input, new Int16Array(due), 0) ?? 0) <= due);
+      }
+    },
   },
   ...packetTargets,
   capture: {

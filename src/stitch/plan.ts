@@ -22,8 +22,15 @@ export interface Plan {
   startOf(segment: Segment): number;
   /** Where a timestamp lies, counted from the packet that began the segment; at another rate if one is given. */
   frameOf(segment: Segment, offsetTicks: number, rate?: number): number;
+  /** The same as a line, for many packets of one segment: `start + round(offsetTicks * perTick)`. */
+  placesOf(segment: Segment, rate?: number): Places;
   /** Whether the segment's clock is followed: then a packet may have a sample more or less than it came with. */
   isFollowed(segment: Segment): boolean;
+}
+
+export interface Places {
+  readonly start: number;
+  readonly perTick: number;
 }
 
 /** Undefined when no channel holds a sample. */
@@ -44,10 +51,13 @@ export function planRecording(channels: readonly Channel[], sampleRate: number):
   const lineOf = (segment: Segment): ClockLine => lines.get(segment) ?? arrivalLine(segment);
   const originMs = Math.min(...all.map((segment) => lineOf(segment).baseMs + (segment.startTicks * 1000 * (1 + lineOf(segment).slope)) / segment.clockRate));
   const startOf = (segment: Segment, rate = sampleRate): number => Math.round(((lineOf(segment).baseMs - originMs) * rate) / 1000);
-  const frameOf = (segment: Segment, offsetTicks: number, rate = sampleRate): number =>
-    startOf(segment, rate) + Math.round((offsetTicks * rate * (1 + lineOf(segment).slope)) / segment.clockRate);
+  const placesOf = (segment: Segment, rate = sampleRate): Places => ({ start: startOf(segment, rate), perTick: (rate * (1 + lineOf(segment).slope)) / segment.clockRate });
+  const frameOf = (segment: Segment, offsetTicks: number, rate = sampleRate): number => {
+    const { start, perTick } = placesOf(segment, rate);
+    return start + Math.round(offsetTicks * perTick);
+  };
   const frames = Math.max(...all.map((segment) => frameOf(segment, segment.endTicks)));
-  return { sampleRate, originMs, frames, startOf: (segment) => startOf(segment), frameOf, isFollowed: (segment) => lineOf(segment).slope !== 0 };
+  return { sampleRate, originMs, frames, startOf: (segment) => startOf(segment), frameOf, placesOf, isFollowed: (segment) => lineOf(segment).slope !== 0 };
 }
 
 /** Ticks of an RTP clock in samples of the recording. */

@@ -116,7 +116,8 @@ class Conversion {
   #write(writer: AudioWriter, block: Block): Uint8Array {
     const sides = this.#onTwoSides ? twoSides(block) : block;
     const law = this.#law;
-    return writer.write(law === undefined ? sides : sides.map((samples) => Int16Array.from((law === 'PCMU' ? encodePcmu : encodePcma)(samples))));
+    // A copy: whoever takes them may keep several.
+    return Uint8Array.from(writer.write(law === undefined ? sides : sides.map((samples) => Int16Array.from((law === 'PCMU' ? encodePcmu : encodePcma)(samples)))));
   }
 
   #unusable(reason: AudioReject): Failure {

@@ -13,7 +13,7 @@ import type { Gathered, Gathering } from './gather.js';
 import type { KeyMask } from './key-mask.js';
 import { Mixer, type Block } from './mixer.js';
 import { OutsideDecoders } from './outside-decoders.js';
-import type { Plan } from './plan.js';
+import type { Places, Plan } from './plan.js';
 import { Parties } from './survey.js';
 import { longestPacketSeconds, type Placed, type Segment } from './track.js';
 
@@ -72,6 +72,14 @@ interface Frames {
   readonly end: number;
 }
 
+/** A segment of this reading, as the first one knows it. */
+interface Located {
+  readonly segment: Segment;
+  readonly rate: number;
+  readonly own: Places;
+  readonly whole: Places;
+}
+
 interface Opened {
   readonly codec: AudioCodec;
   readonly decoder: Decoder;
@@ -83,6 +91,7 @@ class Renderer {
   readonly outside: OutsideDecoders;
   readonly #names: readonly string[];
   readonly #opened = new Map<string, Map<number, Opened>>();
+  readonly #located = new Map<Segment, Located>();
   readonly #samples = new Int16Array(longestPacketSamples);
   readonly #valueOf: ((code: number) => number) | undefined;
   #outsideUsed = false;
@@ -100,11 +109,23 @@ class Renderer {
   }
 
   framesOf(name: string, { packet, segment, offsetTicks, durationTicks, codec }: Placed): Frames | undefined {
+    if (codec === undefined) return undefined;
+    const known = this.#located.get(segment);
+    // PCMU and G.722 share a clock, and may share a segment.
+    const located = known?.rate === codec.sampleRate ? known : this.#locate(name, packet.ssrc, segment, codec.sampleRate);
+    if (located === undefined) return undefined;
+    const { own, whole } = located;
+    return { segment: located.segment, at: own.start + Math.round(offsetTicks * own.perTick), end: whole.start + Math.round((offsetTicks + durationTicks) * whole.perTick) };
+  }
+
+  /** The first reading saw the same packets, so it has the same segment, with its place. */
+  #locate(name: string, ssrc: number, segment: Segment, rate: number): Located | undefined {
     const { plan, channels } = this.surveyed;
-    // The first reading saw the same packets, so it has the same segment, with its place.
-    const known = channels.get(name)?.tracks.get(packet.ssrc)?.segments[segment.index];
-    if (known === undefined || codec === undefined) return undefined;
-    return { segment: known, at: plan.frameOf(known, offsetTicks, codec.sampleRate), end: plan.frameOf(known, offsetTicks + durationTicks) };
+    const known = channels.get(name)?.tracks.get(ssrc)?.segments[segment.index];
+    if (known === undefined) return undefined;
+    const located = { segment: known, rate, own: plan.placesOf(known, rate), whole: plan.placesOf(known) };
+    this.#located.set(segment, located);
+    return located;
   }
 
   /** Decodes to its place; a promise where that has to be waited for. */

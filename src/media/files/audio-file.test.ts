@@ -35,7 +35,7 @@ async function written(format: AudioFormat, channels: readonly Int16Array[], sam
   const writer = await openAudioWriter(format, { channels: channels.length, sampleRate, frames, codes });
   const pieces: Uint8Array[] = [];
   // Pieces of no round size, as they come.
-  for (let at = 0; at < frames; at += 5_001) pieces.push(writer.write(channels.map((samples) => samples.subarray(at, at + 5_001))));
+  for (let at = 0; at < frames; at += 5_001) pieces.push(Uint8Array.from(writer.write(channels.map((samples) => samples.subarray(at, at + 5_001)))));
   pieces.push(writer.end());
   writer.close();
   return Buffer.concat(pieces);

@@ -10,7 +10,7 @@ export interface AudioShape {
 
 /** Writes one file. Its owner ends it or closes it. */
 export interface AudioWriter {
-  /** What comes next of the file, when these samples of each channel are added. May be empty. */
+  /** What comes next of the file, when these samples of each channel are added. May be empty; is the writer's own, until the next call. */
   write(block: readonly Int16Array[]): Uint8Array;
   /** The rest of the file. */
   end(): Uint8Array;
