@@ -1,13 +1,17 @@
-/** Bits out of octets, the most significant first. Total: beyond the end there are zeros, and `cut` says so. Pure. */
+/** Bits out of octets, the most significant first. Total: beyond the end there are zeros, and `isCut` says so. Pure. */
 export class BitReader {
   /** In bits. */
   at = 0;
-  cut = false;
+  #cut = false;
   readonly #bits: number;
 
   constructor(private readonly bytes: Uint8Array, from: number) {
     this.at = from * 8;
     this.#bits = bytes.length * 8;
+  }
+
+  isCut(): boolean {
+    return this.#cut;
   }
 
   /** Up to 32 bits, without sign. */
@@ -21,7 +25,7 @@ export class BitReader {
       this.at += part;
       left -= part;
     }
-    if (this.at > this.#bits) this.cut = true;
+    if (this.at > this.#bits) this.#cut = true;
     return value;
   }
 
@@ -45,7 +49,7 @@ export class BitReader {
       zeros += skipped;
       this.at += skipped;
     }
-    this.cut = true;
+    this.#cut = true;
     return zeros;
   }
 

@@ -107,7 +107,7 @@ function frameAt(file: Buffer, from: number, info: StreamInfo): { readonly block
   const rate = rateCode === 12 ? bits.take(8) * 1000 : rateCode === 13 ? bits.take(16) : rateCode === 14 ? bits.take(16) * 10 : rateCode === 0 ? info.sampleRate : [...rateCodes].find(([, code]) => code === rateCode)?.[0];
   const headEnd = bits.at >> 3;
   const crc8 = bits.take(8);
-  if (bits.cut) return 'cut';
+  if (bits.isCut()) return 'cut';
   if (sync !== 0x7ffc || reserved !== 0 || size === 0 || size > info.largestBlock || layout > 7 || layout + 1 !== info.channels || rate !== info.sampleRate || (width !== 4 && width !== 0)) return sync === 0x7ffc && layout > 7 && layout < 11 ? 'unsupported' : 'damaged';
   if (flacCrc8(file, from, headEnd) !== crc8) return 'damaged';
   const block: Int16Array[] = [];
@@ -119,7 +119,7 @@ function frameAt(file: Buffer, from: number, info: StreamInfo): { readonly block
   bits.align();
   const end = bits.at >> 3;
   const crc16 = bits.take(16);
-  if (bits.cut) return 'cut';
+  if (bits.isCut()) return 'cut';
   return flacCrc16(file, from, end) === crc16 ? { block, end: end + 2 } : 'damaged';
 }
 
@@ -130,11 +130,11 @@ function subframe(bits: BitReader, size: number): Int16Array | AudioReject {
   const padding = bits.take(1);
   const kind = bits.take(6);
   const wasted = bits.take(1) === 0 ? 0 : bits.takeUnary() + 1;
-  if (padding !== 0 || wasted >= sampleBits) return bits.cut ? 'cut' : 'damaged';
+  if (padding !== 0 || wasted >= sampleBits) return bits.isCut() ? 'cut' : 'damaged';
   const width = sampleBits - wasted;
   const values = new Int32Array(size);
   if (kind === 0) values.fill(bits.takeSigned(width));
-  else if (kind === 1) for (let n = 0; n < size && !bits.cut; n += 1) values[n] = bits.takeSigned(width);
+  else if (kind === 1) for (let n = 0; n < size && !bits.isCut(); n += 1) values[n] = bits.takeSigned(width);
   else if (kind >= 8 && kind <= 12) {
     const refused = predicted(bits, values, width, kind - 8, fixed[kind - 8] ?? [], 0);
     if (refused !== undefined) return refused;
@@ -142,7 +142,7 @@ function subframe(bits: BitReader, size: number): Int16Array | AudioReject {
     const refused = adaptive(bits, values, width, kind - 31);
     if (refused !== undefined) return refused;
   } else return 'damaged';
-  if (bits.cut) return 'cut';
+  if (bits.isCut()) return 'cut';
   return Int16Array.from(values, (value) => value << wasted);
 }
 
@@ -154,20 +154,24 @@ function adaptive(bits: BitReader, values: Int32Array, width: number, order: num
   const shift = bits.takeSigned(5);
   if (precision === 16 || shift < 0) return 'damaged';
   const factors = Array.from({ length: order }, () => bits.takeSigned(precision));
-  return residual(bits, values, order) ?? summed(values, order, factors, shift);
+  const refused = residual(bits, values, order);
+  if (refused === undefined) addPrediction(values, order, factors, shift);
+  return refused;
 }
 
 function predicted(bits: BitReader, values: Int32Array, width: number, order: number, factors: readonly number[], shift: number): AudioReject | undefined {
   if (order > values.length) return 'damaged';
   for (let n = 0; n < order; n += 1) values[n] = bits.takeSigned(width);
-  return residual(bits, values, order) ?? summed(values, order, factors, shift);
+  const refused = residual(bits, values, order);
+  if (refused === undefined) addPrediction(values, order, factors, shift);
+  return refused;
 }
 
-function summed(values: Int32Array, order: number, factors: readonly number[], shift: number): undefined {
+function addPrediction(values: Int32Array, order: number, factors: readonly number[], shift: number): void {
   for (let n = order; n < values.length; n += 1) {
-    let sum = 0;
-    for (let k = 0; k < order; k += 1) sum += (factors[k] ?? 0) * (values[n - 1 - k] ?? 0);
-    values[n] = (values[n] ?? 0) + Math.floor(sum / 2 ** shift);
+    let foretold = 0;
+    for (let k = 0; k < order; k += 1) foretold += (factors[k] ?? 0) * (values[n - 1 - k] ?? 0);
+    values[n] = (values[n] ?? 0) + Math.floor(foretold / 2 ** shift);
   }
 }
 
@@ -176,12 +180,12 @@ function residual(bits: BitReader, values: Int32Array, order: number): AudioReje
   const method = bits.take(2);
   const partitions = 1 << bits.take(4);
   const size = values.length / partitions;
-  if (method > 1 || !Number.isInteger(size) || size < order) return bits.cut ? 'cut' : 'damaged';
+  if (method > 1 || !Number.isInteger(size) || size < order) return bits.isCut() ? 'cut' : 'damaged';
   const width = method === 0 ? 4 : 5;
-  for (let partition = 0; partition < partitions && !bits.cut; partition += 1) {
+  for (let partition = 0; partition < partitions && !bits.isCut(); partition += 1) {
     const parameter = bits.take(width);
     const escaped = parameter === (1 << width) - 1 ? bits.take(5) : undefined;
-    for (let n = partition === 0 ? order : partition * size; n < (partition + 1) * size && !bits.cut; n += 1) {
+    for (let n = partition === 0 ? order : partition * size; n < (partition + 1) * size && !bits.isCut(); n += 1) {
       if (escaped !== undefined) values[n] = bits.takeSigned(escaped);
       else {
         const folded = bits.takeUnary() * 2 ** parameter + bits.take(parameter);
@@ -189,5 +193,5 @@ function residual(bits: BitReader, values: Int32Array, order: number): AudioReje
       }
     }
   }
-  return bits.cut ? 'cut' : undefined;
+  return bits.isCut() ? 'cut' : undefined;
 }
