@@ -3,14 +3,21 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 
-const blockBytes = 64 * 1024;
+const blockBytes = 128 * 1024;
 
 export class FileBytes {
   readonly #handle: FileHandle;
-  #block = Buffer.alloc(0);
+  #store = Buffer.alloc(0);
+  /** What of it was read and not taken. */
+  #from = 0;
+  #to = 0;
   #position = 0;
 
-  constructor(handle: FileHandle) {
+  /**
+   * @param keep `until-next`: what was taken is good until the next call, and all lies in one store: that of hours of a
+   *             call would be as many new ones, each longer to make than to read into
+   */
+  constructor(handle: FileHandle, private readonly keep: 'for-good' | 'until-next' = 'for-good') {
     this.#handle = handle;
   }
 
@@ -19,24 +26,25 @@ export class FileBytes {
     return this.#position;
   }
 
-  /** The next `length` bytes, the caller's to keep; undefined, and nothing taken, when the file has fewer. */
+  /** The next `length` bytes, the caller's for as long as was agreed; undefined, and nothing taken, when the file has fewer. */
   async take(length: number): Promise<Buffer | undefined> {
-    if (this.#block.length < length) await this.#fill(length);
-    if (this.#block.length < length) return undefined;
-    const bytes = this.#block.subarray(0, length);
-    this.#block = this.#block.subarray(length);
+    if (this.#to - this.#from < length) await this.#fill(length);
+    if (this.#to - this.#from < length) return undefined;
+    const bytes = this.#store.subarray(this.#from, this.#from + length);
+    this.#from += length;
     this.#position += length;
     return bytes;
   }
 
   async #fill(length: number): Promise<void> {
-    const block = Buffer.allocUnsafeSlow(Math.max(length, blockBytes));
-    let filled = this.#block.copy(block);
-    while (filled < length) {
-      const { bytesRead } = await this.#handle.read(block, filled, block.length - filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
+    const store = this.keep === 'until-next' && this.#store.length >= length ? this.#store : Buffer.allocUnsafeSlow(Math.max(length, blockBytes));
+    this.#to = this.#store.copy(store, 0, this.#from, this.#to);
+    this.#from = 0;
+    this.#store = store;
+    while (this.#to < length) {
+      const { bytesRead } = await this.#handle.read(store, this.#to, store.length - this.#to);
+      if (bytesRead === 0) return;
+      this.#to += bytesRead;
     }
-    this.#block = block.subarray(0, filled);
   }
 }

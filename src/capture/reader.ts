@@ -71,7 +71,7 @@ async function* readChunks(path: string, keys: VaultKeys): AsyncGenerator<readon
   const handle = await onDisk(path, open(path, constants.O_RDONLY | constants.O_NONBLOCK));
   let unsealer: Unsealer | undefined;
   try {
-    const bytes = new FileBytes(handle);
+    const bytes = new FileBytes(handle, 'until-next');
     unsealer = await openHead(path, bytes, keys);
     for (let wholeBytes = bytes.position, begun = false; ; wholeBytes = bytes.position) {
       const chunk = await nextChunk(path, bytes, unsealer);

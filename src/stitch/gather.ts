@@ -70,6 +70,9 @@ export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateK
   };
 }
 
+/** What is parsed at a time: it is garbage before anybody has to copy it, and enough to save a promise for each. */
+const batchRecords = 64;
+
 class CaptureReader {
   readonly facts: CaptureFacts;
   failure: Failure | undefined;
@@ -98,11 +101,14 @@ class CaptureReader {
     const reading = readCaptureChunks(this.#path, this.#keys);
     try {
       for await (const records of reading) {
-        const batch: Gathered[] = [];
+        let batch: Gathered[] = [];
         for (const record of records) {
           this.#touch(record.kind === 'packet' ? record.arrivedAtMs : record.atMs);
           const gathered = record.kind === 'packet' ? this.#packet(record) : await this.#event(record);
           if (gathered !== undefined) batch.push(gathered);
+          if (batch.length < batchRecords) continue;
+          yield batch;
+          batch = [];
         }
         if (batch.length > 0) yield batch;
       }
