@@ -30,6 +30,17 @@ t.test('what arrives on each line stands in the capture byte for byte, from the 
   t.equal(bed.recorder.sessions, 0);
 });
 
+t.test('of the codecs of an offer the answer has those that can be heard, in their order; the capture has all, so that nothing that comes is unknown', async (t) => {
+  const bed = await openBed(t);
+  const lines = ['m=audio 9 RTP/AVP 4 111 0 101', 'a=rtpmap:111 opus/48000/2', 'a=rtpmap:101 telephone-event/8000', 'a=rtcp-mux', 'a=sendonly', 'a=label:1'];
+  const dialog = await bed.open(['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', ...lines, ''].join('\r\n'));
+  t.strictSame(mediaOf(dialog.remote.sdp)[0]?.codecs.map(({ name }) => name), ['opus', 'PCMU', 'telephone-event']);
+  await hangUp(dialog);
+  await bed.done;
+  const streams = (await recordsOf(bed)).flatMap((record) => (record.kind === 'event' && record.event.type === 'streams' ? record.event.streams : []));
+  t.strictSame(streams[0]?.codecs.map(({ name }) => name), ['G723', 'opus', 'PCMU', 'telephone-event']);
+});
+
 t.test('behind a NAT the answer names its outer address', async (t) => {
   const bed = await openBed(t, { publicAddress: '192.0.2.7' });
   const dialog = await bed.open();
