@@ -2,16 +2,12 @@
  * How one offered line is answered: which codecs, and whether it is SRTP (RFC 3264 §6, RFC 4568 §5.1.2). Pure but for the
  * randomness of the key, which is an argument.
  */
-import { parseCryptoLine, singleKeyLines, unsupportedSessionParameters, type CryptoLine } from '../media/index.js';
+import { audioCodec, audioCodecNames, isBesideAudio, parseCryptoLine, singleKeyLines, unsupportedSessionParameters, type AudioCodecName, type CryptoLine } from '../media/index.js';
 import type { SdpCodec, SdpMedia } from '../sip/index.js';
 
-/** What recordings can be made of, as SDP names it. */
-export const decodableCodecs = ['PCMU', 'PCMA', 'G722', 'opus', 'G729', 'GSM', 'iLBC', 'L16', 'AMR', 'AMR-WB'] as const;
-export type DecodableCodec = (typeof decodableCodecs)[number];
-
-const decodable = new Set<string>(decodableCodecs.map((name) => name.toLowerCase()));
-/** Go along with a voice: keys that are pressed, comfort noise. */
-const beside = new Set(['telephone-event', 'cn']);
+/** What recordings can be made of, as SDP names it: what the stitcher decodes. */
+export const decodableCodecs = audioCodecNames;
+export type DecodableCodec = AudioCodecName;
 
 /**
  * The codecs of the answer: those that can be decoded, in the order of `preference` where there is one, else in the
@@ -20,12 +16,12 @@ const beside = new Set(['telephone-event', 'cn']);
 export function answeredCodecs({ codecs }: SdpMedia, preference: readonly DecodableCodec[] | undefined): readonly SdpCodec[] {
   const order = preference?.map((name) => name.toLowerCase());
   const nameOf = ({ name }: SdpCodec): string => name.toLowerCase();
-  const voices = codecs.filter((codec) => decodable.has(nameOf(codec)));
+  const voices = codecs.filter((codec) => audioCodec(codec) !== undefined);
   if (voices.length === 0) return codecs;
   const wanted = order === undefined ? voices : voices.filter((codec) => order.includes(nameOf(codec)));
-  if (order === undefined || wanted.length === 0) return codecs.filter((codec) => voices.includes(codec) || beside.has(nameOf(codec)));
+  if (order === undefined || wanted.length === 0) return codecs.filter((codec) => voices.includes(codec) || isBesideAudio(codec));
   const sorted = [...wanted].sort((one, other) => order.indexOf(nameOf(one)) - order.indexOf(nameOf(other)));
-  return [...sorted, ...codecs.filter((codec) => beside.has(nameOf(codec)))];
+  return [...sorted, ...codecs.filter((codec) => isBesideAudio(codec))];
 }
 
 /** What is offered where a client asks for an offer, with the payload types of RFC 3551 §6 and common ones above 95. */

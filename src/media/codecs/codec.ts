@@ -26,8 +26,12 @@ export interface CodecLine {
   readonly fmtp?: string;
 }
 
+/** All that can be heard, by us or by a program outside, as SDP names it. */
+export const audioCodecNames = ['PCMU', 'PCMA', 'G722', 'opus', 'G729', 'GSM', 'iLBC', 'L16', 'AMR', 'AMR-WB'] as const;
+export type AudioCodecName = (typeof audioCodecNames)[number];
+
 export interface AudioCodec {
-  readonly name: 'PCMU' | 'PCMA' | 'L16' | 'G722' | 'opus' | 'GSM' | 'G729' | 'iLBC' | 'AMR' | 'AMR-WB';
+  readonly name: AudioCodecName;
   /** RTP ticks a second. */
   readonly clockRate: number;
   /** Of its samples, which need not be the RTP clock rate. */
@@ -146,12 +150,3 @@ const besideAudio = /^(telephone-event|CN)$/i;
 
 /** Whether a line is one of comfort noise (RFC 3389) or events (RFC 4733). */
 export const isBesideAudio = ({ name }: CodecLine): boolean => besideAudio.test(name);
-
-/**
- * Of the codecs that are offered, those that a recording can be made of, in the order of the offer; all of them
- * when there is none: their packets are kept all the same.
- */
-export function hearable<T extends CodecLine>(offered: readonly T[]): readonly T[] {
-  const heard = offered.filter((line) => audioCodec(line) !== undefined);
-  return heard.length === 0 ? offered : offered.filter((line) => heard.includes(line) || isBesideAudio(line));
-}

@@ -1,4 +1,4 @@
-export { audioCodec, hearable, isBesideAudio, staticCodec, type AudioCodec, type CodecLine } from './codec.js';
+export { audioCodec, audioCodecNames, isBesideAudio, staticCodec, type AudioCodec, type AudioCodecName, type CodecLine } from './codec.js';
 export type { Decoder } from './decoder.js';
 export { decodePcma, decodePcmu, encodePcma, encodePcmu } from './g711.js';
 export { G722Decoder, G722Encoder } from './g722.js';
