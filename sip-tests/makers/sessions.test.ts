@@ -11,7 +11,7 @@ import { rfcMetadata, sdp, siprec, type SdpLine } from './offers.js';
 
 t.jobs = 6;
 const staleSeconds = 5;
-const bed: Promise<Bed> = openBed({ recorder: { staleSeconds } });
+const bed: Promise<Bed> = openBed({ recorder: { staleSeconds, keylessSrtp: 'refuse' } });
 
 const unique = (): string => randomBytes(9).toString('base64url');
 const line = (port: number, label: string, more: Partial<SdpLine> = {}): SdpLine => ({ port, label, formats: '0', attributes: ['rtpmap:0 PCMU/8000'], ...more });

@@ -86,11 +86,11 @@ t.test('bad input on the wire', { timeout: 180_000 }, async (t) => {
     await caller.message('SIP/2.0 488');
   });
 
-  await t.test('a recording session without SDP is refused with 488', async (t) => {
+  await t.test('a recording session without SDP is made an offer (RFC 3261 §13.2.1), and one whose answer never comes harms nothing', async (t) => {
     const client = await openRawSip('127.0.0.1');
     client.send(rawRequest({ method: 'INVITE', from: { address: '127.0.0.1', port: client.port }, toPort: workspace.recorderPort }), workspace.recorderPort);
     t.teardown(() => client.close());
-    await client.message('SIP/2.0 488');
+    t.match(await client.message('SIP/2.0 200'), /\r\nm=audio \d+ RTP\/AVP /u);
   });
 
   await t.test('after all of that a call is recorded as ever', async (t) => {

@@ -49,9 +49,9 @@ export const recorderSchema = z
       .optional()
       .describe("codecs that are answered, the preferred one first; left out: all that can be decoded, in the client's order"),
     keylessSrtp: z
-      .enum(['refuse', 'record'])
-      .default('refuse')
-      .describe('SRTP whose keys are not in the offer: refused with 488, or recorded, for keys that are sent by themselves'),
+      .enum(['record', 'refuse'])
+      .default('record')
+      .describe('SRTP whose keys are not in the offer: recorded, for keys that are sent by themselves, or refused with 488'),
     staleSeconds: z.int().min(5).max(86_400).default(300).describe('after so long without media and without signalling a client is asked whether the session is still its own'),
     minFreeMb: z.int().min(0).max(1_000_000).default(256).describe('megabytes that stay free where captures are written; with less new sessions are refused'),
     media: mediaSettings.describe('where recorded media arrives'),
