@@ -82,6 +82,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       ...(options.webSocket === undefined ? {} : { webSocket: { host: '127.0.0.1', port: 0, mostConnections: 10, ...options.webSocket } }),
       flushMs: 20,
       syncMs: 1_000,
+      settleMs: 5_000,
       keylessSrtp: 'refuse',
       staleSeconds: 300,
       minFreeMb: 0,

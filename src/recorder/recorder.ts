@@ -46,7 +46,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
   const context: RecorderContext = {
     ...options,
     ports: new PortPool(settings.media.ports[0], settings.media.ports[1]),
-    journal: new CaptureJournal(options.captureDir),
+    journal: new CaptureJournal(options.captureDir, { settleMs: settings.settleMs }),
     datagrams: await openDatagrams(settings.media.accelerator),
     audioSockets:
       settings.webSocket === undefined ? undefined : await openAudioSockets({ settings: settings.webSocket, onReject: (reason) => options.observer.rejected(reason) }),

@@ -58,6 +58,7 @@ export const recorderSchema = z
     webSocket: audioSocketSettings.optional().describe('where switches send audio over WebSocket, as FreeSWITCH does; left out: nowhere'),
     flushMs: z.int().min(10).max(200).default(100).describe('how often captures are written out'),
     syncMs: z.int().min(100).max(10_000).default(1_000).describe('how often captures are synced to the disk'),
+    settleMs: z.int().min(100).max(60_000).default(5_000).describe('for how long what came in is in the journal of captures alone, before it is in the capture itself too'),
   })
   .superRefine(({ sip, tlsIdentities }, context) => {
     if (tlsIdentities === undefined) return;
