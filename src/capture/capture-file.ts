@@ -4,6 +4,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncFolder } from '../vault/index.js';
 import { diskThread } from './disk-thread.js';
 import { Turnstile } from './turnstile.js';
 
@@ -25,16 +26,6 @@ export async function createCaptureFile(path: string): Promise<CaptureFile> {
 export function createCaptureHandle(path: string): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
   return open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0o600);
-}
-
-/** Syncs a folder's list of names. */
-export async function syncFolder(folder: string): Promise<void> {
-  const list = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await list.sync();
-  } finally {
-    await list.close();
-  }
 }
 
 /** Of all captures of the process. */

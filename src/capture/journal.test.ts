@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { loadOrCreateKeys } from '../vault/index.js';
 import { limitFiles } from './full-disk.fixture.js';
+import { killedAfter } from './killed-script.fixture.js';
 import { encodeEntryHead, closed, entryBytes, journalMagic, parseEntry } from './journal-format.js';
 import { CaptureJournal, type JournalOptions } from './journal.js';
 import { readCapture } from './reader.js';
@@ -96,14 +95,8 @@ t.test('a process killed while it captures loses nothing that was acknowledged, 
         number += 1;
         writeSync(1, writers.map(({ stats }) => stats.writtenPackets).join(' ') + '\\n');
       }, 1);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'inherit'] });
-    let said = '';
-    for await (const data of child.stdout.setEncoding('utf8')) {
-      said += String(data);
-      if (!child.killed && said.split('\n').length > 300) child.kill('SIGKILL');
-    }
-    if (child.signalCode === null) await once(child, 'exit');
-    const acknowledged = said.trimEnd().split('\n').at(-1)!.split(' ').map(Number);
+    const said = await killedAfter(300, script);
+    const acknowledged = said.at(-1)!.split(' ').map(Number);
     t.equal(await replayJournals(dir), 3);
     t.strictSame(readdirSync(dir).sort(), ['c0', 'c1', 'c2']);
     for (const n of [0, 1, 2]) {

@@ -6,7 +6,8 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { syncFolder, type CaptureFile } from './capture-file.js';
+import { syncFolder } from '../vault/index.js';
+import type { CaptureFile } from './capture-file.js';
 import { diskThread } from './disk-thread.js';
 import { joined } from './joined.js';
 

@@ -6,7 +6,7 @@
 import { constants } from 'node:fs';
 import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { syncFolder } from './capture-file.js';
+import { syncFolder } from '../vault/index.js';
 import { FileBytes } from './file-bytes.js';
 import { closed, entryBytes, entryHeadBytes, journalMagic, parseEntry, type JournalEntry } from './journal-format.js';
 

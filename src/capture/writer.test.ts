@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { constants, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +7,7 @@ import { loadOrCreateKeys } from '../vault/index.js';
 import { captureFileOn, createCaptureFile, type CaptureFile } from './capture-file.js';
 import type { CaptureEvent } from './event.js';
 import type { CaptureRecord } from './format.js';
+import { killedAfter } from './killed-script.fixture.js';
 import { readCapture, type CaptureOutcome } from './reader.js';
 import { openCaptureWriter, writeCapture, type CaptureWriterOptions } from './writer.js';
 
@@ -257,15 +256,8 @@ t.test('a process killed while it captures loses at most what came after its las
       writeSync(1, number + ' ' + at + '\\n');
       number += 1;
     }, 2);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  for await (const data of child.stdout.setEncoding('utf8')) {
-    said += String(data);
-    if (!child.killed && said.split('\n').length > 300) child.kill('SIGKILL');
-  }
-  if (child.signalCode === null) await once(child, 'exit');
-  t.equal(child.signalCode, 'SIGKILL');
-  const given = said.trimEnd().split('\n').map((line) => Number(line.split(' ')[1]));
+  const said = await killedAfter(300, script);
+  const given = said.map((line) => Number(line.split(' ')[1]));
   const { records, outcome } = await readAll(path);
   const packets = records.filter((record) => record.kind === 'packet');
   t.strictSame(packets.map(({ bytes }) => Number(bytes.toString())), [...packets.keys()], 'from the first on, without a hole');

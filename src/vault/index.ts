@@ -1,3 +1,4 @@
+export { syncFolder } from './durable-file.js';
 export { diskAdvice, errnoOf } from './disk-advice.js';
 export { ephemeralKeys } from './ephemeral-keys.js';
 export { loadExistingKeys, loadOrCreateKeys, loadPublic } from './key-store.js';
