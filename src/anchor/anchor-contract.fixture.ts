@@ -99,6 +99,26 @@ export function testAnchorContract(t: Test, { open, keeps, openRecorder = openRt
     t.strictSame(recorders.map(({ streams }) => streams.map((stream) => stream.numbers())), [[[1, 2], [11]], [[1, 2, 3], [11]]]);
   });
 
+  void t.test('when a recorder has left, the copies go to the next one, and to nobody else; what came in between goes there where it is kept', async (t) => {
+    const { call, caller, callee } = await openCall(t);
+    const { forCaller, forCallee } = await callBetween(call, caller, callee);
+    const recorders = [await openRecorder(t), await openRecorder(t)] as const;
+    await call.recordingOffer();
+    await call.startFork(recorders[0].answer);
+    await say(caller, forCaller.port, callee, [1, 2]);
+    await say(callee, forCallee.port, caller, [11], 9);
+    await Promise.all([recorders[0].streams[0].heard(2), recorders[0].streams[1].heard(1)]);
+    await call.detachFork();
+    await say(caller, forCaller.port, callee, [3]);
+    await say(callee, forCallee.port, caller, [12], 9);
+    t.match(await call.recordingOffer(), { sdp: /m=audio/u });
+    await call.startFork(recorders[1].answer);
+    await say(caller, forCaller.port, callee, [4]);
+    await say(callee, forCallee.port, caller, [13], 9);
+    await Promise.all([recorders[1].streams[0].heard(keeps ? 4 : 1), recorders[1].streams[1].heard(keeps ? 3 : 1)]);
+    t.strictSame(recorders.map(({ streams }) => streams.map((stream) => stream.numbers())), [[[1, 2], [11]], keeps ? [[1, 2, 3, 4], [11, 12, 13]] : [[4], [13]]]);
+  });
+
   void t.test('one recorder has the caller, another the callee; a pause is for both', async (t) => {
     const { call, caller, callee } = await openCall(t);
     const { forCaller, forCallee } = await callBetween(call, caller, callee);

@@ -12,6 +12,10 @@ export type Side = 'caller' | 'callee';
 export const sides = ['caller', 'callee'] as const satisfies readonly Side[];
 export const otherSide = (side: Side): Side => (side === 'caller' ? 'callee' : 'caller');
 
+/** Why the media shows that a recorder is gone: the system tells that nobody listens at its port, or its receiver reports stay away. */
+export const forkTroubles = ['port-unreachable', 'no-reports'] as const;
+export type ForkTrouble = (typeof forkTroubles)[number];
+
 /** Copies of a call on their way to one recorder. */
 export interface CallFork {
   /**
@@ -21,13 +25,24 @@ export interface CallFork {
    */
   recordingOffer(): Promise<RecordingOffer | undefined>;
   /**
-   * The recorder's answer: the copies go there, those kept since the fork was opened first, where the anchor keeps any.
+   * The recorder's answer: the copies go there; after openFork or detachFork first those that no recorder has confirmed,
+   * where the anchor keeps any. A further answer of the same recorder only moves the copies.
    *
    * @throws Failure SIPREC_UNUSABLE when it cannot be read, or what the anchor says when it cannot copy.
    */
   startFork(answer: string): Promise<void>;
+  /**
+   * The recorder has left: nothing is sent to it any more; what it has not confirmed, and what comes from now on, is kept
+   * for the next startFork, within a bound of which the oldest go first. Never rejects.
+   */
+  detachFork(): Promise<void>;
   /** No more copies; those kept are dropped. The call, and other forks, go on. Never rejects. */
   stopFork(): Promise<void>;
+  /**
+   * Who is told, at most once between a startFork and the detachFork that follows, that the media shows its recorder
+   * gone. Not by an anchor that cannot see it.
+   */
+  watchFork(told: (trouble: ForkTrouble) => void): void;
 }
 
 /** A call, and the fork of both directions that each has from its beginning. */

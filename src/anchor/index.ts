@@ -1,6 +1,6 @@
 /** Media anchors: one door, its members behind it. */
 export {
-  otherSide, sides, type Anchor, type AnchoredCall, type CallFork, type RelayPackets, type AnchorStats, type CallOptions, type DigitListener, type Play, type PlayEnd, type Playing, type PlayOutcome,
+  forkTroubles, otherSide, sides, type Anchor, type AnchoredCall, type CallFork, type RelayPackets, type AnchorStats, type CallOptions, type DigitListener, type ForkTrouble, type Play, type PlayEnd, type Playing, type PlayOutcome,
   type RelayDropReason, type RecordingOffer, type Side,
 } from './door.js';
 export { openFreeswitch, type FreeswitchOptions } from './freeswitch/index.js';

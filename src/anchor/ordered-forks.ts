@@ -27,6 +27,14 @@ export abstract class OrderedForks<Fork extends CallFork> {
     return this.#own.stopFork();
   }
 
+  detachFork(): Promise<void> {
+    return this.#own.detachFork();
+  }
+
+  watchFork(told: Parameters<CallFork['watchFork']>[0]): void {
+    this.#own.watchFork(told);
+  }
+
   openFork(of: readonly Side[]): Fork {
     const fork = this.makeFork(of, this.forks.length);
     this.forks.push(fork);

@@ -97,7 +97,7 @@ t.test('a process killed while it captures loses nothing that was acknowledged, 
       }, 1);`;
     const said = await killedAfter(300, script);
     const acknowledged = said.at(-1)!.split(' ').map(Number);
-    t.equal(await replayJournals(dir), 3);
+    t.equal((await replayJournals(dir)).length, 3);
     t.strictSame(readdirSync(dir).sort(), ['c0', 'c1', 'c2']);
     for (const n of [0, 1, 2]) {
       const reading = readCapture(join(dir, `c${n}`), keys);
@@ -129,14 +129,14 @@ t.test('a journal cut anywhere gives all that is whole before the cut', async (t
 t.test('replaying twice is replaying once, and a file that has more already keeps it', async (t) => {
   const segment = segmentOf(['a', 0, 'abc'], ['a', 3, 'def']);
   const dir = t.testdir({ 'journal-000000000001': segment, a: 'abcdef and more' });
-  t.equal(await replayJournals(dir), 1);
+  t.equal((await replayJournals(dir)).length, 1);
   t.equal(readFileSync(join(dir, 'a')).toString(), 'abcdef and more');
   writeFileSync(join(dir, 'journal-000000000002'), segment);
   truncateSync(join(dir, 'a'), 4);
-  t.equal(await replayJournals(dir), 1);
+  t.equal((await replayJournals(dir)).length, 1);
   t.equal(readFileSync(join(dir, 'a')).toString(), 'abcdef');
   t.strictSame(readdirSync(dir), ['a']);
-  t.equal(await replayJournals(dir), 0);
+  t.equal((await replayJournals(dir)).length, 0);
 });
 
 t.test('what was closed is not touched, and what was removed does not come back; nothing is written outside of the folder', async (t) => {
@@ -147,7 +147,7 @@ t.test('what was closed is not touched, and what was removed does not come back;
       hole: 'abc',
     },
   });
-  t.equal(await replayJournals(join(dir, 'captures')), 0);
+  t.equal((await replayJournals(join(dir, 'captures'))).length, 0);
   t.strictSame(readdirSync(dir), ['captures']);
   t.strictSame(readdirSync(join(dir, 'captures')), ['hole']);
   t.equal(readFileSync(join(dir, 'captures', 'hole')).toString(), 'abc');
@@ -168,6 +168,35 @@ t.test('a disk that is full fails those who write; when it takes more, others go
   t.strictSame(bed.segments(), []);
   await Promise.all([a.close(), b.close()]);
   await bed.journal.close();
+});
+
+t.test('what was acknowledged and the disk does not take into its file goes there when it does, and the journal keeps it until then', async (t) => {
+  const rescued: string[] = [];
+  const bed = openJournal(t, { settleMs: never, rescueEveryMs: 10, onRescued: (name: string) => rescued.push(name) });
+  const [a, b] = [await bed.journal.createFile(bed.path('a')), await bed.journal.createFile(bed.path('b'))];
+  await a.write(Buffer.alloc(100, 'x'));
+  await b.write(Buffer.from('short'));
+  limitFiles(process.pid, 60);
+  await t.rejects(a.close(), { code: 'EFBIG' });
+  t.strictSame([bed.segments().length, rescued], [1, []]);
+  limitFiles(process.pid, undefined);
+  await until(() => rescued.length > 0);
+  t.strictSame([rescued, bed.in('a')], [['a'], 'x'.repeat(100)]);
+  await b.close();
+  await bed.journal.close();
+  t.strictSame(bed.segments(), [], 'nobody needs it any more');
+});
+
+t.test('what the disk has not taken when the process ends is put there by the next one, which tells whose it was', async (t) => {
+  const bed = openJournal(t, { settleMs: never });
+  const a = await bed.journal.createFile(bed.path('a'));
+  await a.write(Buffer.alloc(100, 'x'));
+  limitFiles(process.pid, 60);
+  await t.rejects(a.close(), { code: 'EFBIG' });
+  await bed.journal.close();
+  limitFiles(process.pid, undefined);
+  t.strictSame(await replayJournals(bed.folder), ['a']);
+  t.equal(bed.in('a'), 'x'.repeat(100));
 });
 
 t.test('a capture that is gone takes nobody with it', async (t) => {

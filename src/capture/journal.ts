@@ -37,9 +37,13 @@ export interface JournalOptions {
   readonly syncWithinMs?: number;
   /** After how many bytes a segment has been long enough. */
   readonly segmentBytes?: number;
+  /** How often it is tried to put into its file what the disk did not take. */
+  readonly rescueEveryMs?: number;
+  /** A file that was closed without all of it has all of it now. */
+  readonly onRescued?: (name: string) => void;
 }
 
-const defaults = { settleMs: 5_000, syncWithinMs: 100, segmentBytes: 128 * 1024 * 1024 };
+const defaults = { settleMs: 5_000, syncWithinMs: 100, segmentBytes: 128 * 1024 * 1024, rescueEveryMs: 2_000, onRescued: (_name: string): void => undefined };
 /** Files that are written to at a time. */
 const settlingAtOnce = 2;
 /** Those that have to be written are spread over most of the time until the next segment, so that they are no burst. */
@@ -76,6 +80,10 @@ export class CaptureJournal implements FileJournal {
   /** That need a segment which is written to no more. */
   #due: JournalledFile[] = [];
   #settleTimer: NodeJS.Timeout | undefined;
+  /** Files that the disk did not take. */
+  readonly #stranded = new Set<JournalledFile>();
+  #rescuing: Promise<void> | undefined;
+  #rescueTimer: NodeJS.Timeout | undefined;
 
   /** A journal in a folder in which nobody else has one, and which holds none that was not replayed. The first append begins it. */
   constructor(folder: string, options: JournalOptions = {}) {
@@ -119,6 +127,11 @@ export class CaptureJournal implements FileJournal {
     this.#removeUnneeded();
   }
 
+  strand(file: JournalledFile): void {
+    this.#stranded.add(file);
+    this.#rescueTimer ??= setInterval(() => (this.#rescuing ??= this.#rescue().finally(() => (this.#rescuing = undefined))), this.#options.rescueEveryMs).unref();
+  }
+
   get at(): number {
     return this.#firstNumber + this.#segments.length - 1;
   }
@@ -127,6 +140,10 @@ export class CaptureJournal implements FileJournal {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     clearInterval(this.#settleTimer);
+    clearInterval(this.#rescueTimer);
+    await this.#rescuing;
+    await this.#rescue();
+    await Promise.all([...this.#stranded].map((file) => file.abandon()));
     await this.#next?.catch(() => undefined);
     await this.#current;
     await this.#turning?.catch(() => undefined);
@@ -186,7 +203,14 @@ export class CaptureJournal implements FileJournal {
     const path = join(this.#folder, segmentName(this.#number));
     const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
     const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0o600);
-    await handle.write(journalMagic);
+    try {
+      await handle.write(journalMagic);
+    } catch (error) {
+      // Without room for that: the next try begins it anew.
+      await handle.close();
+      await rm(path, { force: true });
+      throw error;
+    }
     const old = this.#segments.at(-1);
     this.#segments.push({ path, handle, needed: new Set(), bytes: 0, retired: false, torn: false });
     this.#number += 1;
@@ -205,6 +229,21 @@ export class CaptureJournal implements FileJournal {
     if (this.#due.length > 0) return;
     clearInterval(this.#settleTimer);
     this.#settleTimer = undefined;
+  }
+
+  async #rescue(): Promise<void> {
+    for (const file of [...this.#stranded]) {
+      try {
+        await file.rescue();
+      } catch {
+        // While the disk takes nothing the others need not be tried.
+        return;
+      }
+      this.#stranded.delete(file);
+      this.#options.onRescued(file.name);
+    }
+    clearInterval(this.#rescueTimer);
+    this.#rescueTimer = undefined;
   }
 
   async #syncAll(): Promise<void> {

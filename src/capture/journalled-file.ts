@@ -2,6 +2,9 @@
  * A capture file whose bytes go through the journal: acknowledged when they are there, and in the file itself every few
  * seconds and when it is closed.
  *
+ * Where the disk does not take what waits the file takes no more, and what was acknowledged goes on waiting: it is put
+ * there as soon as the disk takes it, or by the next start, out of the journal.
+ *
  * Invariant  The file has all bytes from its beginning up to some place; those behind it are in the journal, and wait here.
  */
 import type { FileHandle } from 'node:fs/promises';
@@ -23,8 +26,10 @@ export interface FileJournal {
   sync(): Promise<void>;
   /** Runs `work`, which writes a file, when it is its turn. */
   settle(work: () => Promise<void>): Promise<void>;
-  /** All of the file's bytes in segments up to that one are in it, or nobody will ever put them there. */
+  /** All of the file's bytes in segments up to that one are in it. */
   settled(file: JournalledFile, upTo: number): void;
+  /** The disk did not take the file, which is to be closed: the journal keeps its segments, and tries again. */
+  strand(file: JournalledFile): void;
 }
 
 /** More may not wait for a disk that takes the journal and not the file. */
@@ -38,6 +43,10 @@ export class JournalledFile implements CaptureFile {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #bytes = 0;
+  /** To where the file has been written and synced. */
+  #settledBytes = 0;
+  /** It may have something behind that. */
+  #isTorn = false;
   #settling: Promise<void> | undefined;
   #failure: Error | undefined;
   #named = false;
@@ -75,28 +84,61 @@ export class JournalledFile implements CaptureFile {
       await this.#settling;
       await this.settle();
       await this.#journal.appendClosed(this, this.#name);
-    } finally {
-      this.#journal.settled(this, this.#journal.at);
-      await this.#handle.close();
+    } catch (error) {
+      this.#failure ??= error instanceof Error ? error : new Error(String(error));
     }
+    if (this.#failure !== undefined && this.#waitingBytes > 0) {
+      this.#journal.strand(this);
+      throw this.#failure;
+    }
+    this.#journal.settled(this, this.#journal.at);
+    await this.#handle.close();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  get name(): string {
+    return this.#name.toString();
+  }
+
+  /** Of one that is stranded: puts what waits into the file, and closes it. @throws Error of node's fs while the disk refuses. */
+  async rescue(): Promise<void> {
+    await this.#writeWaiting();
+    this.#journal.settled(this, this.#journal.at);
+    await this.#handle.close();
+  }
+
+  /** Of one that is stranded: what waits is left to the journal. */
+  abandon(): Promise<void> {
+    return this.#handle.close();
   }
 
   async #settle(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const bytes = joined(this.#waiting);
-    const { length } = bytes;
     const upTo = this.#journal.at;
-    this.#waiting = [];
     try {
-      if (length > 0) await diskThread.give(this.#handle.fd, bytes);
-      await this.#handle.datasync();
-      if (!this.#named) await syncFolder(this.#folder);
-      this.#named = true;
+      await this.#writeWaiting();
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error));
       throw this.#failure;
     }
-    this.#waitingBytes -= length;
     this.#journal.settled(this, upTo - 1);
+  }
+
+  /** What comes while it writes waits for the next time. */
+  async #writeWaiting(): Promise<void> {
+    const count = this.#waiting.length;
+    const bytes = joined(this.#waiting);
+    const { length } = bytes;
+    // What a write that failed has left would be in the way.
+    if (this.#isTorn) await this.#handle.truncate(this.#settledBytes);
+    this.#isTorn = true;
+    if (length > 0) await diskThread.give(this.#handle.fd, bytes);
+    await this.#handle.datasync();
+    if (!this.#named) await syncFolder(this.#folder);
+    this.#named = true;
+    this.#isTorn = false;
+    this.#waiting.splice(0, count);
+    this.#waitingBytes -= length;
+    this.#settledBytes += length;
   }
 }

@@ -15,13 +15,13 @@ const segmentNames = /^journal-\d{12,}$/u;
 const mostFiles = 200;
 
 /**
- * To be called before anybody reads the captures of a folder, or begins a journal there. Returns how many files got bytes.
+ * To be called before anybody reads the captures of a folder, or begins a journal there. Returns the names of the files that got bytes.
  *
  * @throws Error of node's fs where the disk refuses; the journal is then still there.
  */
-export async function replayJournals(folder: string): Promise<number> {
+export async function replayJournals(folder: string): Promise<readonly string[]> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => segmentNames.test(name)).sort();
-  if (names.length === 0) return 0;
+  if (names.length === 0) return [];
   const segments = names.map((name) => join(folder, name));
   const whole = new Set<string>();
   for (const segment of segments) for await (const { name, offset } of entriesOf(segment)) if (offset === closed) whole.add(name);
@@ -36,7 +36,7 @@ export async function replayJournals(folder: string): Promise<number> {
   }
   await syncFolder(folder);
   for (const segment of segments) await rm(segment);
-  return files.written.size;
+  return [...files.written];
 }
 
 /** Nothing outside of the folder, and no journal. */

@@ -45,8 +45,8 @@ export interface CaptureSummary extends CaptureStats {
 
 /** An open capture. Its owner closes it. */
 export interface CaptureWriter {
-  /** Takes a packet in; `bytes` is copied. Never throws, never waits. */
-  packet(stream: number, arrivedAtMs: number, rtcp: boolean, bytes: Buffer): void;
+  /** Takes a packet in; `bytes` is copied. False when it does not: after a failure, or when too much waits for the disk. Never throws, never waits. */
+  packet(stream: number, arrivedAtMs: number, rtcp: boolean, bytes: Buffer): boolean;
   /** Takes an event in. Never throws, never waits. */
   event(event: CaptureEvent): void;
   /** When it resolves, all given before is in the file, or the capture has failed. */
@@ -169,17 +169,18 @@ class SealedCaptureWriter implements CaptureWriter {
     return undefined;
   }
 
-  packet(stream: number, arrivedAtMs: number, rtcp: boolean, bytes: Buffer): void {
+  packet(stream: number, arrivedAtMs: number, rtcp: boolean, bytes: Buffer): boolean {
     assert(stream <= maxStream && bytes.length <= maxPacketBytes, 'no UDP packet is longer, no call has more streams');
     const offset = this.#accepting ? this.#pending.claim(recordHeadBytes + bytes.length, bytes.length) : -1;
     if (offset < 0) {
       this.#counts.droppedPackets += 1;
-      return;
+      return false;
     }
     encodePacket(this.#pending.buffer, offset, stream, arrivedAtMs, rtcp, bytes);
     this.#counts.packets += 1;
     this.#counts.bytes += bytes.length;
     if (this.#pending.hasFull && this.#writing === undefined) void this.#write();
+    return true;
   }
 
   event(event: CaptureEvent): void {

@@ -76,10 +76,10 @@ const inWords = (decision: Decision): string => {
 /** Where the recording goes and how it is kept; what of that the configuration does not have. */
 function termsInWords(config: Config, decision: Decision, atMs: number): string[] {
   if (decision.record === 'never') return [];
-  const { recorders, retention, unknown } = termsOf(decision, config, atMs);
+  const { members, retention, unknown } = termsOf(decision, config, atMs);
   const { group, redundancy } = decision.recorders;
   return [
-    `recorders: group ${group}, ${redundancy}: ${recorders.join(', ')}`,
+    `recorders: group ${group}, ${redundancy}: ${members.map(({ uri }) => uri).join(', ')}`,
     `retention: ${retention.class}${retention.untilMs === undefined ? '' : `, until ${new Date(retention.untilMs).toISOString()}`}`,
     ...(decision.dtmfMasked ? ['keys that are pressed: masked'] : []),
     ...unknown,

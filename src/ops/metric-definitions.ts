@@ -27,6 +27,21 @@ export const definitions = {
     help: '1 while a next hop is up, 0 while its checks fail or it has asked for a pause.',
     configured: ['trunk', 'hop'],
   },
+  twintrack_recorder_up: {
+    kind: 'gauge',
+    help: '1 while a recorder may be asked for recording sessions, 0 while it is not there, is full, or drains.',
+    configured: ['recorder'],
+  },
+  twintrack_recorder_takeovers_total: {
+    kind: 'counter',
+    help: 'Running calls that another recorder took over, by what showed that theirs was gone.',
+    label: { name: 'cause', values: ['port-unreachable', 'no-reports', 'left', 'refused', 'no-answer', 'dead'] },
+  },
+  twintrack_recorder_takeover_seconds: {
+    kind: 'histogram',
+    help: 'Seconds from when a recorder of a running call was found to be gone until another had the call.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 60],
+  },
   twintrack_captures_total: {
     kind: 'counter',
     help: 'Captures that ended, by state: closed whole, cut off because the recorder died, or failed while being written.',
@@ -119,6 +134,7 @@ export const definitions = {
 type LabelOf<N extends keyof typeof definitions> = (typeof definitions)[N] extends { label: { values: readonly (infer Value)[] } } ? Value : never;
 
 export type MetricCallOutcome = LabelOf<'twintrack_calls_total'>;
+export type RecorderTakeoverCause = LabelOf<'twintrack_recorder_takeovers_total'>;
 export type MetricCaptureState = LabelOf<'twintrack_captures_total'>;
 export type RelayDirection = LabelOf<'twintrack_relay_packets_total'>;
 export type RelayDroppedReason = LabelOf<'twintrack_relay_dropped_total'>;

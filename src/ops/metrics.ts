@@ -19,6 +19,7 @@ import {
   type RecordingCommandSource,
   type RelayDirection,
   type RelayDroppedReason,
+  type RecorderTakeoverCause,
   type SipRejectReason,
   type TlsFailureReason,
 } from './metric-definitions.js';
@@ -29,6 +30,9 @@ export interface Metrics {
   callsActive(now: number): void;
   /** `trunk` and `hop` as the configuration names them. */
   nextHopUp(trunk: string, hop: string, up: boolean): void;
+  /** `recorder` as the configuration names it. */
+  recorderUp(recorder: string, up: boolean): void;
+  recorderTakenOver(cause: RecorderTakeoverCause, seconds: number): void;
   captureEnded(state: MetricCaptureState): void;
   capturesOpen(now: number): void;
   relayPackets(direction: RelayDirection, by: number): void;
@@ -78,7 +82,7 @@ export const createMetrics = (): Metrics => {
     for (const value of label?.values ?? []) add(0, value);
     return (by, value) => add(Math.max(0, by), value);
   };
-  const histogram = (name: 'twintrack_stitch_seconds' | 'twintrack_policy_service_seconds'): Histogram => {
+  const histogram = (name: 'twintrack_stitch_seconds' | 'twintrack_policy_service_seconds' | 'twintrack_recorder_takeover_seconds'): Histogram => {
     const { help, buckets } = definitions[name];
     return new Histogram({ name, help, buckets: [...buckets], registers: [registry] });
   };
@@ -90,6 +94,9 @@ export const createMetrics = (): Metrics => {
   const calls = counter('twintrack_calls_total');
   const callsActive = gauge('twintrack_calls_active');
   const nextHops = gauge('twintrack_next_hop_up');
+  const recordersUp = gauge('twintrack_recorder_up');
+  const takeovers = counter('twintrack_recorder_takeovers_total');
+  const takeoverSeconds = histogram('twintrack_recorder_takeover_seconds');
   const captures = counter('twintrack_captures_total');
   const capturesOpen = gauge('twintrack_captures_open');
   const relayed = counter('twintrack_relay_packets_total');
@@ -120,6 +127,11 @@ export const createMetrics = (): Metrics => {
     callEnded: (outcome) => calls(1, outcome),
     callsActive: (now) => callsActive.set(now),
     nextHopUp: (trunk, hop, up) => nextHops.set({ trunk, hop }, up ? 1 : 0),
+    recorderUp: (recorder, up) => recordersUp.set({ recorder }, up ? 1 : 0),
+    recorderTakenOver: (cause, seconds) => {
+      takeovers(1, cause);
+      takeoverSeconds.observe(seconds);
+    },
     captureEnded: (state) => captures(1, state),
     capturesOpen: (now) => capturesOpen.set(now),
     relayPackets: (direction, by) => relayed(by, direction),

@@ -205,8 +205,6 @@ t.test('settings that mean nothing are refused, and say what to write', (t) => {
     [{ otherwise: { record: 'sometimes' } }, /always/u],
     [{ rule: [] }, /rule/u],
     [{ otherwise: { record: 'always', commands: ['erase'] } }, /commands/u],
-    [{ otherwise: { recorders: { redundancy: 'dual' } } }, /dual is not available yet: write single or primary-backup/u],
-    [{ otherwise: { recorders: { redundancy: 'split' } } }, /split is not available yet/u],
     [{ otherwise: { recorders: { redundancy: 'both' } } }, /"single"[^]*"primary-backup"/u],
     [{ otherwise: { recorders: { group: '' } } }, /1 to 64 letters/u],
     [{ otherwise: { retention: 'seven years' } }, /1 to 64 letters/u],

@@ -57,15 +57,16 @@ const conditions = z
 /** The name of a group of recorders, of a retention class or of an announcement, as the configuration gives it. */
 export const configuredName = z.string().regex(/^[\w.-]{1,64}$/u, 'write a name of 1 to 64 letters, digits, dots, hyphens and underscores');
 
+/** By how many recorders a call is recorded. */
+export const redundancies = ['single', 'primary-backup', 'dual', 'split'] as const;
+
 const recorders = z
   .strictObject({
     group: configuredName.default('default').describe('a name out of `recording.recorders`'),
     redundancy: z
-      .enum(['single', 'primary-backup'], {
-        error: ({ input }) => (input === 'dual' || input === 'split' ? `${input} is not available yet: write single or primary-backup` : undefined),
-      })
+      .enum(redundancies)
       .default('primary-backup')
-      .describe('single: only the first recorder of the group is asked; primary-backup: the next one when that does not take the recording'),
+      .describe('single: only the first recorder of the group has the call; primary-backup: another one of the group when that does not take it, or is gone in mid-call; dual: two of them have all of it, each followed by another when it is gone; split: one has what the caller says, another what the callee says'),
   })
   .prefault({})
   .describe('where its recordings go');

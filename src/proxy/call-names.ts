@@ -1,7 +1,7 @@
 /** By what names a call is known: its session ID and its parties, out of its INVITE. */
 import { randomBytes } from 'node:crypto';
 import { encodeSessionId, newSessionUuid, nilSessionUuid, parseNameAddr, parseSessionId, type SipRequest } from '../sip/index.js';
-import type { Party } from './recording-client.js';
+import type { Party } from './recording-body.js';
 
 export interface SessionNames {
   readonly sessionId: string;

@@ -17,7 +17,7 @@ export interface ProxyContext {
   /** Those that rules and the policy service may name. */
   readonly announcements: Announcements;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'announced' | 'callEnded' | 'callsActive' | 'recordingCommand' | 'recordingEnded' | 'sipRejected' | 'nextHopUp'>;
+  readonly metrics: Pick<Metrics, 'announced' | 'callEnded' | 'callsActive' | 'recordingCommand' | 'recordingEnded' | 'sipRejected' | 'nextHopUp' | 'recorderUp' | 'recorderTakenOver'>;
   /** The name of this machine in the ledger. */
   readonly node: string;
 }

@@ -4,7 +4,8 @@
  * Owns       the state of next hops and their checks, and its log lines and metric.
  * Leaves to  the call the trying of one after the other.
  */
-import { askOptions } from '../sip/index.js';
+import type { RecorderPool } from '../recorder-pool/index.js';
+import { askOptions, secondsOf } from '../sip/index.js';
 import type { ProxyContext } from './context.js';
 import { HopBoard } from './hop-board.js';
 import { openHopChecks } from './hop-checks.js';
@@ -24,10 +25,8 @@ export interface Destinations {
 export interface CallContext extends ProxyContext {
   readonly destinations: Destinations;
   readonly proxiedEnds: ProxiedEnds;
+  readonly recorders: RecorderPool;
 }
-
-/** Seconds, and what may follow them (RFC 3261 §20.33). */
-const secondsOf = (value: string | undefined): number => Number(/^\d{1,10}(?=\s|;|\(|$)/u.exec(value?.trim() ?? '')?.[0] ?? 0);
 
 const hopLists = ({ trunks, routes }: ProxyContext['settings']) => [...trunks.flatMap(({ nextHops, gateways }) => [nextHops, gateways]), ...routes.map(({ nextHops }) => nextHops)];
 
@@ -52,7 +51,7 @@ export function openDestinations({ settings, sip, log, metrics }: ProxyContext):
     },
   });
   for (const { owner, hop } of board.all) metrics.nextHopUp(owner, hop.label, true);
-  const endChecks = openHopChecks({ board, settings: settings.health, ask: (uri, timeoutMs) => askOptions(sip, uri, timeoutMs), draw: Math.random });
+  const endChecks = openHopChecks({ board, settings: settings.health, ask: (uri, timeoutMs) => askOptions(sip, uri, timeoutMs).then((answer) => answer?.status), draw: Math.random });
   return {
     of: (call) => {
       const found = routing.of(call);

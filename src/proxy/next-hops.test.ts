@@ -12,6 +12,7 @@ import { policySettings } from '../policy/index.js';
 import { connectSip, hangUp, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
 import { openProxy } from './index.js';
+import { recordingSettings } from './recording-settings.js';
 import { failoverSettings, healthSettings, routes, trunkSettings } from './trunk-settings.js';
 
 const quiet = { onCrash: () => undefined, onTrouble: () => undefined };
@@ -133,7 +134,7 @@ async function openBed(t: Test, options: BedOptions): Promise<Bed> {
       strangers: 'refuse',
       policy: policySettings.parse({ otherwise: { record: options.record ?? 'always' } }),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000], accelerator: 'auto' } },
-      recording: { recorder: 'sip:rec@127.0.0.1:9;transport=tcp', recorders: {}, answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false, format: 'wav', parties: 'separate' },
+      recording: recordingSettings.parse({ recorder: 'sip:rec@127.0.0.1:9;transport=tcp' }),
       retention: {},
     },
     sip,

@@ -39,6 +39,7 @@ export class Notices {
   readonly #options: NoticesOptions;
   #connected = false;
   #over = false;
+  #suspended = false;
   /** `none` is to be played, or none is left to be. */
   #announcement: 'due' | 'playing' | 'none';
   #announced: NoticeOutcomes | undefined;
@@ -65,7 +66,7 @@ export class Notices {
 
   /** The recording began, was paused, goes on, or ended. */
   changed(): void {
-    if (!this.#connected || this.#over) return;
+    if (!this.#connected || this.#over || this.#suspended) return;
     if (!this.#options.recording()) {
       this.#stopBeeping();
       return;
@@ -74,7 +75,19 @@ export class Notices {
     else if (this.#announcement === 'none' && this.#beeping === undefined) this.#startBeeping(true);
   }
 
-  /** There is no recording to tell of any more. What plays is heard to its end, if the call goes on. */
+  /** There is no recording to tell of, for now. What plays is heard to its end. */
+  suspend(): void {
+    this.#suspended = true;
+    this.#stopBeeping();
+  }
+
+  /** There is one again. */
+  resume(): void {
+    this.#suspended = false;
+    this.changed();
+  }
+
+  /** The call is over. */
   end(): void {
     this.#over = true;
     this.#stopBeeping();
@@ -109,7 +122,7 @@ export class Notices {
     this.#announced = outcomes;
     this.#options.onAnnounced(name, outcomes);
     const heard = Object.values(outcomes).includes('played');
-    if (!this.#over && this.#options.recording()) this.#startBeeping(!heard);
+    if (!this.#over && !this.#suspended && this.#options.recording()) this.#startBeeping(!heard);
   }
 
   /** @param atOnce whether one is heard now: not right behind an announcement */

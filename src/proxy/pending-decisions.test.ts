@@ -11,6 +11,7 @@ import { Policy, policySettings } from '../policy/index.js';
 import { openPolicyService, policyServiceSettings } from '../policy-service/index.js';
 import { connectSip, type SipConnection, type SipRequest } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
+import { recordingSettings } from './recording-settings.js';
 import { failoverSettings, healthSettings } from './trunk-settings.js';
 import { openProxy, type Proxy } from './index.js';
 
@@ -65,7 +66,7 @@ async function openBed(t: Test, { settings = {}, limits = {}, answer }: { settin
       health: healthSettings.parse({}),
       policy,
       anchor: { relay: { address: '127.0.0.1', ports: [59_000, 59_100], accelerator: 'auto' } },
-      recording: { recorder: 'sip:nobody@127.0.0.1', recorders: {}, answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false, format: 'wav', parties: 'separate' },
+      recording: recordingSettings.parse({ recorder: 'sip:nobody@127.0.0.1' }),
       retention: {},
     },
     sip,

@@ -13,6 +13,7 @@ import { policySettings } from '../policy/index.js';
 import { connectSip, readBody, readSdp, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { freePort } from '../udp/free-port.fixture.js';
 import { openProxy, type Proxy } from './index.js';
+import { recordingSettings } from './recording-settings.js';
 import { failoverSettings, healthSettings } from './trunk-settings.js';
 
 /** One port number for both transports: an edge sends nothing to a host and port of its own, whichever the transport. */
@@ -147,12 +148,12 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       health: healthSettings.parse({}),
       policy: policySettings.parse(options.policy ?? {}),
       anchor: options.none !== undefined ? { none: options.none } : { relay: { address: '127.0.0.1', ports: [50_000, 60_000], accelerator: 'auto', mediaTimeoutSeconds: options.mediaTimeoutSeconds } },
-      recording: {
+      recording: recordingSettings.parse({
         recorders: { default: { uris: [...(options.recordersBefore ?? []), `sip:rec@${addressOf(recorder.sip, 'tcp')};transport=tcp`] } },
         answerTimeoutMs: options.recordersBefore === undefined ? 4_000 : 300,
-        withinMs: 8_000,
-        keys: 'siprec', keysInClear: false, format: 'wav', parties: 'separate',
-      },
+        // Who is there is told by calls alone.
+        pool: { checks: false },
+      }),
       retention: options.retention ?? {},
     },
     sip,

@@ -112,7 +112,7 @@ t.test('where the switch forks by itself it is told, in a header with the sessio
   await hungUp;
   const end = await bed.ended();
   t.strictSame([end.outcome, end.recording, end.reason], ['answered', undefined, 'hung up']);
-  t.strictSame([bed.offers, bed.proxy.running.list()], [[], []]);
+  t.strictSame([bed.offers, bed.proxy.running.list()], [[], []], 'what has ended runs no more');
 });
 
 t.test('where the switch forks by itself, a call that nobody answers is excluded, and one that a rule excludes has no header', async (t) => {

@@ -15,6 +15,8 @@ import type { ProxyContext } from './context.js';
 import { factsOf } from './facts-of.js';
 import { ProxiedEnds } from './proxied-ends.js';
 import { RateLimit } from './rate-limit.js';
+import { openRecorders } from './recorders.js';
+import { allMembers } from './recording-terms.js';
 import { RunningCalls } from './running-calls.js';
 import { setUp, type Setup } from './setup.js';
 import { TrunkCall } from './trunk-call.js';
@@ -38,8 +40,8 @@ export interface Proxy {
 const STRANGERS_PER_SECOND = 10;
 
 export function openProxy(context: ProxyContext): Proxy {
-  const proxiedEnds = new ProxiedEnds(context.sip);
-  let setup = setUp(context, proxiedEnds);
+  const shared = { proxiedEnds: new ProxiedEnds(context.sip), recorders: openRecorders(context) };
+  let setup = setUp(context, shared);
   /** Those of before a reload whose questions are not answered yet. */
   const former = new Set<Setup>();
   const strangers = new RateLimit(STRANGERS_PER_SECOND);
@@ -47,7 +49,7 @@ export function openProxy(context: ProxyContext): Proxy {
   let draining = false;
 
   context.sip.srf.invite((request, response) => {
-    const { senderOf, admissions, policy, pending, context: shared } = setup;
+    const { senderOf, admissions, policy, pending, context: ofCalls } = setup;
     const trunk = senderOf(request);
     if (trunk === undefined) {
       refuseStranger(context, request, response);
@@ -64,7 +66,7 @@ export function openProxy(context: ProxyContext): Proxy {
     }
     const [names, startedAt] = [sessionNamesOf(request), new Date()];
     const carry = (facts: CallFacts, decision: Decision): void => {
-      const call = new TrunkCall(shared, { names, startedAt, facts, decision }, trunk, request, response);
+      const call = new TrunkCall(ofCalls, { names, startedAt, facts, decision }, trunk, request, response);
       running.set(
         call,
         call.carry().finally(() => {
@@ -114,7 +116,7 @@ export function openProxy(context: ProxyContext): Proxy {
     get draining() {
       return draining;
     },
-    running: new RunningCalls(() => [...running.keys()].map((call) => call.controlled)),
+    running: new RunningCalls(() => [...running.keys()].flatMap((call) => (call.hasEnded ? [] : [call.controlled]))),
     async drain() {
       draining = true;
       await Promise.all([setup, ...former].map(async (each) => each.pending?.settled()));
@@ -123,7 +125,8 @@ export function openProxy(context: ProxyContext): Proxy {
     reload(changed) {
       const { policyService: _before, ...kept } = context;
       const before = setup;
-      setup = setUp({ ...kept, ...changed }, proxiedEnds, before);
+      shared.recorders.know(allMembers(changed.settings.recording));
+      setup = setUp({ ...kept, ...changed }, shared, before);
       before.context.destinations.close();
       former.add(before);
       return Promise.resolve(before.pending?.settled()).finally(() => former.delete(before));
@@ -135,6 +138,7 @@ export function openProxy(context: ProxyContext): Proxy {
       const calls = [...running];
       await Promise.all(calls.map(([call]) => call.hangUp('the proxy is closing')));
       await Promise.all(calls.map(([, end]) => end));
+      shared.recorders.close();
     },
   };
 }

@@ -10,17 +10,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { otherSide, type AnchoredCall, type Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
 import type { Decision } from '../policy/index.js';
+import { systemClock } from '../recorder-pool/index.js';
 import { edgeExtensions, hangUp, headersWithBody, onCancel, readBody, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { connectBackToBack, NotAnswered, offerAnswered } from './back-to-back.js';
 import { partyOf, type SessionNames } from './call-names.js';
 import { CallControl } from './call-control.js';
+import { CallRecording } from './call-recording.js';
 import type { CallContext } from './destinations.js';
 import { tryInTurn } from './failover.js';
 import type { NextHop } from './next-hops.js';
 import { Notices } from './notices.js';
 import { backToBackInvite } from './outgoing-invite.js';
 import { passThrough } from './pass-through.js';
-import { RecordingClient } from './recording-client.js';
 import { wishesOn, type RecordingTerms } from './recording-terms.js';
 import { commandHeaders } from './sip-commands.js';
 import { SipControl } from './sip-control.js';
@@ -46,6 +47,8 @@ export interface RecordedCallOptions {
   readonly closing: () => boolean;
   /** There will be no recording, or not all of it; may be told more than once. */
   readonly onLost: (reason: string) => void;
+  /** There is one again. */
+  readonly onResumed: () => void;
   /** The parties send no media any more, and neither is on hold. */
   readonly onSilent: () => void;
   /** A party hung up; the other is being told. */
@@ -53,7 +56,7 @@ export interface RecordedCallOptions {
 }
 
 export class RecordedCall {
-  readonly recording: RecordingClient;
+  readonly recording: CallRecording;
   readonly control: CallControl;
   readonly notices: Notices;
   /** What the parties' own messages say of the recording. */
@@ -72,7 +75,8 @@ export class RecordedCall {
   #cancelled = false;
 
   constructor(private readonly options: RecordedCallOptions) {
-    const { context: { anchor, announcements, sip, settings, log, metrics }, names, trunk, request, startedAt, decision, terms } = options;
+    const { context, names, trunk, request, startedAt, decision, terms } = options;
+    const { anchor, announcements, sip, settings, log, metrics } = context;
     this.#sipControl = new SipControl({ dtmf: settings.policy.dtmf, obeys: trunk.obeys, control: () => this.control, now: Date.now });
     this.#media = anchor.openCall(names.sessionId, {
       came: { address: request.source_address, ciscoGuid: request.has('cisco-guid') ? request.get('cisco-guid') : undefined },
@@ -109,19 +113,26 @@ export class RecordedCall {
       },
       onBeepFailed: (outcomes) => log.warn({ sessionId: names.sessionId, ...outcomes }, 'the beep cannot be played to all that should hear it'),
     });
-    this.recording = new RecordingClient({
-      sip,
+    const { sessionId } = names;
+    this.recording = new CallRecording({
+      sip, terms,
       settings: settings.recording,
-      recorders: terms.recorders,
+      pool: context.recorders,
       media: this.#media,
-      sessionId: names.sessionId,
-      sipSessionId: names.header,
-      startedAt,
-      caller: partyOf(request.get('from')),
-      callee: partyOf(request.get('to')),
+      session: { sessionId, sipSessionId: names.header, startedAt, caller: partyOf(request.get('from')), callee: partyOf(request.get('to')) },
       wishes: () => wishesOn(terms, this.control.wishes),
-      onRecorderFailed: (reason) => log.warn({ sessionId: names.sessionId, reason }, 'a recorder failed, another of its group is asked'),
+      clock: systemClock,
+      onRecorderFailed: (reason) => log.warn({ sessionId, reason }, 'a recorder failed, another of its group is asked'),
+      onTakenOver: ({ recorder, cause, ms }) => {
+        metrics.recorderTakenOver(cause, ms / 1_000);
+        log.info({ sessionId, recorder, cause, ms: Math.round(ms) }, 'another recorder has taken over');
+      },
+      onCopyLost: (reason) => log.warn({ sessionId, reason }, 'the call is recorded once, not twice'),
       onLost: (reason) => this.#lost(reason),
+      onResumed: () => {
+        this.notices.resume();
+        options.onResumed();
+      },
     });
     this.#sipControl.look('caller', request);
   }
@@ -182,7 +193,7 @@ export class RecordedCall {
   async close(): Promise<void> {
     this.notices.end();
     await delay(lastPacketsMs);
-    this.recording.end();
+    await this.recording.end();
     await this.#media.close();
   }
 
@@ -254,7 +265,7 @@ export class RecordedCall {
   }
 
   #lost(reason: string): void {
-    this.notices.end();
+    this.notices.suspend();
     this.options.onLost(reason);
   }
 

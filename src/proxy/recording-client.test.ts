@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
 import t from 'tap';
-import type { AnchoredCall, RecordingOffer } from '../anchor/index.js';
+import { sides, type CallFork, type ForkTrouble, type RecordingOffer } from '../anchor/index.js';
+import { systemClock } from '../recorder-pool/index.js';
 import { parseMetadata, readBody, senderOf, type RecordingControl, type SipConnection, type SipDialog } from '../sip/index.js';
-import { RecordingClient } from './recording-client.js';
+import { RecordingBodies } from './recording-body.js';
+import { RecordingClient, type RecordingClientOptions } from './recording-client.js';
 
 const sdpOf = (version: number, port = 4_000): string => `v=0\r\no=- 1 ${version} IN IP4 127.0.0.1\r\ns=-\r\nm=audio ${port} RTP/AVP 0\r\na=label:1\r\n`;
 const sessionId = 'a'.repeat(32);
@@ -47,9 +49,16 @@ interface Invite {
 }
 
 const unanswered: Invite[] = [];
+const opened: RecordingClient[] = [];
 t.afterEach(() => {
+  for (const client of opened.splice(0)) void client.end();
   for (const invite of unanswered.splice(0)) invite.refuse(new Error('the test is over'));
 });
+
+const nothing = { lost: [], failed: [], forks: [], takenOver: [], resumed: 0, stops: 0, detached: 0, cancels: 0 };
+
+/** Waits that are not to be waited for here: for another search, for a last word, for what was kept to be sent. */
+const shortened = new Map([[1_000, 0], [2_000, 30], [400, 5]]);
 
 const alone = 'sip:recorder@127.0.0.1:5080;transport=tcp';
 
@@ -57,34 +66,40 @@ interface Given {
   readonly recorder: string;
   /** In place of `recorder`. */
   readonly recorders: readonly string[];
+  /** Those that the pool does not let be asked. */
+  readonly spared: readonly string[];
+  readonly elsewhere: RecordingClientOptions['elsewhere'];
   readonly answerTimeoutMs: number;
   readonly withinMs: number;
   readonly keysInClear: boolean;
 }
 
-function open({ recorder = alone, recorders = [recorder], ...settings }: Partial<Given> = {}, verifiesTls = false) {
+function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere, ...settings }: Partial<Given> = {}, verifiesTls = false) {
   const invites: Invite[] = [];
-  const said = { lost: [] as string[], failed: [] as string[], forks: [] as string[], stops: 0, cancels: 0 };
+  const said = { lost: [] as string[], failed: [] as string[], forks: [] as string[], takenOver: [] as string[], resumed: 0, stops: 0, detached: 0, cancels: 0 };
+  const pooled = { failed: [] as string[], sessions: [] as string[] };
   let wished: RecordingControl | undefined;
   let silent = false;
   let offer: RecordingOffer | undefined = { sdp: sdpOf(1), holdsKeys: false };
-  const media: AnchoredCall = {
-    exchange: (_from, sdp) => Promise.resolve(sdp),
+  let tellTrouble: (trouble: ForkTrouble) => void = () => undefined;
+  let tellDead: (reason: string) => void = () => undefined;
+  let tellAskable: (() => void) | undefined;
+  const media: CallFork = {
     recordingOffer: () => Promise.resolve(offer),
     startFork: (answer) => {
       if (answer === 'unusable') return Promise.reject(new Error('the answer is of no use'));
       said.forks.push(answer);
       return Promise.resolve();
     },
-    openFork: () => media,
-    pauseFork: () => Promise.resolve(),
-    resumeFork: () => Promise.resolve(),
+    detachFork: () => {
+      said.detached += 1;
+      return Promise.resolve();
+    },
     stopFork: () => {
       said.stops += 1;
       return Promise.resolve();
     },
-    play: () => ({ stop: () => undefined, ended: Promise.resolve({}) }),
-    close: () => Promise.resolve(),
+    watchFork: (told) => (tellTrouble = told),
   };
   const createUAC = (uri: string, options: Invite['options'], told: { cbRequest: (error: null, request: object) => void }): Promise<SipDialog> =>
     new Promise((resolve, reject) => {
@@ -102,31 +117,70 @@ function open({ recorder = alone, recorders = [recorder], ...settings }: Partial
       told.cbRequest(null, { cancel });
     });
   const sip = { srf: { createUAC }, contacts: [], verifiesTls, healthy: () => true, close: () => Promise.resolve() } as unknown as SipConnection;
-  const client = new RecordingClient({
-    sip,
-    settings: { answerTimeoutMs: 60_000, withinMs: 60_000, keys: 'siprec', keysInClear: false, ...settings },
-    recorders,
-    media,
+  const session = {
     sessionId,
     sipSessionId: `${sessionId};remote=${'b'.repeat(32)}`,
     startedAt: new Date(1_800_000_000_000),
     caller: { aor: 'sip:anna@example.net', name: 'Anna' },
     callee: { aor: 'sip:bob@example.net' },
+  };
+  const client = new RecordingClient({
+    sip,
+    settings: { answerTimeoutMs: 60_000, withinMs: 60_000, keys: 'siprec', keysInClear: false, ...settings },
+    members: recorders.map((uri, at) => ({ uri, priority: at })),
+    pool: {
+      choose: (members) => ({ ask: members.map(({ uri }) => uri).filter((uri) => !spared.includes(uri)), spared: spared.map((uri) => ({ uri, reason: `${uri} is not asked for now` })) }),
+      began: (uri) => void pooled.sessions.push(uri),
+      ended: (uri) => void pooled.sessions.splice(pooled.sessions.indexOf(uri), 1),
+      failed: (uri) => void pooled.failed.push(uri),
+      watch: (_uri, told) => {
+        tellDead = told;
+        return () => (tellDead = () => undefined);
+      },
+      whenAskable: (_members, told) => {
+        tellAskable = told;
+        return () => (tellAskable = undefined);
+      },
+    },
+    ...(elsewhere === undefined ? {} : { elsewhere }),
+    media,
+    of: sides,
+    bodies: new RecordingBodies(session),
+    sessionId,
+    sipSessionId: session.sipSessionId,
     wishes: () => wished,
+    clock: { ...systemClock, setTimeout: (f, ms) => systemClock.setTimeout(f, shortened.get(ms) ?? ms) },
     onRecorderFailed: (reason) => said.failed.push(reason),
+    onTakenOver: ({ recorder: by, cause }) => said.takenOver.push(`${by} ${cause}`),
     onLost: (reason) => said.lost.push(reason),
+    onResumed: () => (said.resumed += 1),
   });
-  return { client, invites, said, ignoresCancel: () => (silent = true), wishes: (next: RecordingControl) => (wished = next), offers: (next: RecordingOffer | undefined) => (offer = next) };
+  opened.push(client);
+  return {
+    client, invites, said, pooled,
+    ignoresCancel: () => (silent = true),
+    wishes: (next: RecordingControl) => (wished = next),
+    offers: (next: RecordingOffer | undefined) => (offer = next),
+    trouble: (trouble: ForkTrouble) => tellTrouble(trouble),
+    dead: () => tellDead('it does not answer OPTIONS'),
+    /** A recorder may be asked again, once that is waited for. */
+    askable: async () => {
+      await until(() => tellAskable !== undefined);
+      const told = tellAskable;
+      tellAskable = undefined;
+      told?.();
+    },
+  };
 }
 
 /** A client whose recorder has answered. */
 async function live() {
-  const opened = open();
-  const changed = opened.client.changed();
+  const whole = open();
+  const changed = whole.client.changed();
   await settled();
-  const dialog = opened.invites[0]!.accept();
+  const dialog = whole.invites[0]!.accept();
   await changed;
-  return { ...opened, dialog };
+  return { ...whole, dialog };
 }
 
 t.test('RFC 7866 §6: the INVITE has offer and metadata, asks for siprec, and the answer starts the fork', async (t) => {
@@ -142,7 +196,7 @@ t.test('RFC 7866 §6: the INVITE has offer and metadata, asks for siprec, and th
   if (typeof metadata === 'string') throw new Error(metadata);
   t.match(metadata, { dataMode: 'complete', sessions: [{ sipSessionIds: [options.headers['Session-ID']] }] });
   t.strictSame(['1', '2'].map((label) => senderOf(metadata, label)), [{ aor: 'sip:anna@example.net', name: 'Anna' }, { aor: 'sip:bob@example.net' }]);
-  t.strictSame(said, { lost: [], failed: [], forks: ['first answer'], stops: 0, cancels: 0 });
+  t.strictSame(said, { ...nothing, forks: ['first answer'], cancels: 0 });
   t.ok(client.accepted);
 });
 
@@ -206,27 +260,40 @@ t.test('RFC 3261 §13.2.1: in a delayed offer the first SDP is of one side; the 
   t.equal(invites.length, 1);
 });
 
-t.test('when the call ends while the recorder is answering, the INVITE is cancelled and nothing is told lost', async (t) => {
+t.test('when the call ends while the recorder is answering, it is waited for a moment: it gets what was kept, and its BYE', async (t) => {
+  const { client, invites, said } = open();
+  void client.changed();
+  await settled();
+  const ended = client.end();
+  const dialog = invites[0]!.accept();
+  await ended;
+  await settled();
+  t.strictSame(said, { ...nothing, forks: ['first answer'] });
+  t.ok(client.accepted);
+  t.equal(dialog.byes, 1);
+});
+
+t.test('one that does not answer within that moment is cancelled, and nothing is told lost', async (t) => {
   const { client, said } = open();
   const changed = client.changed();
   await settled();
-  client.end();
+  await client.end();
   await changed;
-  t.strictSame(said, { lost: [], failed: [], forks: [], stops: 0, cancels: 1 });
+  t.strictSame(said, { ...nothing, cancels: 1 });
   t.notOk(client.accepted);
 });
 
 t.test('a 200 that crosses the CANCEL is ended with BYE, and nothing is copied', async (t) => {
-  const { client, invites, said } = open();
+  const { client, invites, said, ignoresCancel } = open();
+  ignoresCancel();
   const changed = client.changed();
   await settled();
+  await client.end();
   const dialog = invites[0]!.accept();
-  client.end();
   await changed;
   await settled();
   t.equal(dialog.byes, 1);
-  t.strictSame(said.forks, []);
-  t.strictSame(said.lost, []);
+  t.strictSame(said, { ...nothing, cancels: 1 });
 });
 
 t.test('when the call ends before the INVITE is out, none is sent', async (t) => {
@@ -249,47 +316,89 @@ t.test('the end of a call ends the session with one BYE', async (t) => {
   t.strictSame(said.lost, []);
 });
 
-t.test('a recorder that refuses, or cannot be reached, is told once and ends the copies', async (t) => {
+t.test('a recorder that refuses for what the session is is told once, and is not asked again', async (t) => {
+  const { client, invites, said } = open();
+  const changed = client.changed();
+  await settled();
+  invites[0]!.refuse({ status: 488 });
+  await changed;
+  t.match(said, { lost: [/refused with 488/], stops: 1 });
+  client.end();
+  await client.changed();
+  t.strictSame([invites.length, said.lost.length], [1, 1]);
+});
+
+t.test('one that is unwell, or cannot be reached, is told once, left alone, and asked again when it may be: what the anchor has kept goes there', async (t) => {
   for (const [error, reason] of [[{ status: 503 }, /refused with 503/], [new Error('ECONNREFUSED'), /could not be reached: ECONNREFUSED/]] as const) {
-    const { client, invites, said } = open();
+    const { client, invites, said, pooled, askable } = open();
     const changed = client.changed();
     await settled();
     invites[0]!.refuse(error);
     await changed;
-    t.match(said.lost, [reason]);
-    t.match(said, { stops: 1, forks: [] });
+    t.match(said, { lost: [reason], stops: 0, detached: 1 });
+    t.strictSame(pooled.failed, [alone]);
+    await client.changed();
+    t.equal(invites.length, 1, 'not before it may be asked');
+    await askable();
+    await settled();
+    invites[1]!.refuse(error);
+    await settled();
+    t.equal(said.lost.length, 1, 'told once');
     client.end();
     await client.changed();
-    t.equal(invites.length, 1);
-    t.equal(said.lost.length, 1);
+    t.equal(invites.length, 2);
   }
+});
+
+t.test('a lost recording that is taken up again is told as such', async (t) => {
+  const { client, invites, said, askable } = open();
+  const changed = client.changed();
+  await settled();
+  invites[0]!.refuse({ status: 503 });
+  await changed;
+  await askable();
+  await settled();
+  const dialog = invites[1]!.accept();
+  await settled();
+  t.match(said, { resumed: 1, stops: 0 });
+  t.strictSame(said.forks, ['first answer']);
+  client.end();
+  await settled();
+  t.equal(dialog.byes, 1);
 });
 
 t.test('a recorder that does not answer in time is cancelled', async (t) => {
   const { client, said } = open({ answerTimeoutMs: 1 });
   await client.changed();
-  t.match(said, { cancels: 1, lost: [/did not answer in time/], stops: 1 });
-});
-
-t.test('a recorder that leaves is told once, and gets no BYE', async (t) => {
-  const { client, dialog, said } = await live();
-  dialog.emit('destroy');
-  dialog.emit('destroy');
+  t.match(said, { cancels: 1, lost: [/did not answer in time/], stops: 0 });
   client.end();
-  t.match(said, { lost: ['the recorder ended the recording session'], stops: 1 });
-  t.equal(dialog.byes, 0);
 });
 
-t.test('a recorder that refuses a change, or answers what cannot be used, is lost and gets its BYE', async (t) => {
-  const { client, dialog, offers, said } = await live();
+t.test('a recorder that leaves gets no BYE; alone in its group it is not asked again at once', async (t) => {
+  const { client, dialog, said, invites, pooled, askable } = await live();
+  dialog.emit('destroy');
+  dialog.emit('destroy');
+  await settled();
+  t.match(said, { lost: [/recorder@127.0.0.1:5080;transport=tcp was left a moment ago/], detached: 2, stops: 0 });
+  t.match(said.failed, [/it ended the recording session/]);
+  t.strictSame([dialog.byes, invites.length, pooled], [0, 1, { failed: [], sessions: [] }]);
+  await askable();
+  await settled();
+  t.equal(invites.length, 2);
+  client.end();
+});
+
+t.test('a recorder that refuses a change, or answers what cannot be used, is left and gets its BYE', async (t) => {
+  const { dialog, offers, said, client, pooled } = await live();
   offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
   const changed = client.changed();
   await settled();
   dialog.reinvites[0]!.answer(488);
   await changed;
-  t.match(said, { lost: [/refused a change: 488/], stops: 1 });
   await settled();
-  t.equal(dialog.byes, 1);
+  t.match(said, { lost: [/was left a moment ago/], failed: [/refused a change: 488/], detached: 2 });
+  t.strictSame([dialog.byes, pooled.failed], [1, []]);
+  client.end();
   const other = open();
   const opening = other.client.changed();
   await settled();
@@ -297,8 +406,8 @@ t.test('a recorder that refuses a change, or answers what cannot be used, is los
   other.invites[0]!.accept(unusable);
   await opening;
   await settled();
-  t.equal(unusable.byes, 1);
-  t.equal(other.said.lost.length, 1);
+  t.strictSame([unusable.byes, other.said.lost.length], [1, 1]);
+  other.client.end();
 });
 
 t.test('keys are not sent to a recorder on another machine, unless by TLS to one that proves itself, or where that is allowed', async (t) => {
@@ -335,7 +444,7 @@ t.test('without keys any recorder will do; when keys come later they are held ba
   t.strictSame(dialog.reinvites, []);
   await settled();
   t.equal(dialog.byes, 1);
-  t.match(said.lost, [/keys are not sent unencrypted/]);
+  t.match(said, { lost: [/keys are not sent unencrypted/], stops: 1 });
 });
 
 t.test('what is wished travels in the metadata of the INVITE, and each change of it in a re-INVITE, the media unchanged', async (t) => {
@@ -431,7 +540,8 @@ t.test('when none of the group takes it the recording is lost once, and the reas
   }
   await changed;
   t.strictSame(said.lost, ['the recorder sip:one@127.0.0.1 refused with 503; the recorder sip:two@127.0.0.1 refused with 486; the recorder sip:three@127.0.0.1 refused with 403']);
-  t.strictSame([said.stops, said.failed.length, invites.length], [1, 2, 3]);
+  t.strictSame([said.stops, said.detached, said.failed.length, invites.length], [0, 1, 2, 3]);
+  client.end();
 });
 
 t.test('after withinMs no further recorder is asked', async (t) => {
@@ -439,6 +549,7 @@ t.test('after withinMs no further recorder is asked', async (t) => {
   await client.changed();
   t.equal(invites.length, 1);
   t.match(said.lost, [/^the recorder sip:one@127.0.0.1 did not answer in time$/]);
+  client.end();
 });
 
 t.test('when the call ends while the second is being asked, that one is cancelled and no third is asked', async (t) => {
@@ -447,7 +558,7 @@ t.test('when the call ends while the second is being asked, that one is cancelle
   await settled();
   invites[0]!.refuse({ status: 503 });
   await settled();
-  client.end();
+  await client.end();
   await changed;
   t.match(said, { lost: [], cancels: 1, forks: [] });
   t.equal(invites.length, 2);
@@ -468,4 +579,97 @@ t.test('keys go only to those of the group that may have them, in the session\'s
   dialog.reinvites[0]!.answer(200);
   await changed;
   t.strictSame(said.lost, []);
+});
+
+/** A client of the group whose first recorder has answered. */
+async function liveAtOne(given: Partial<Given> = {}) {
+  const whole = open({ recorders: group, ...given });
+  const changed = whole.client.changed();
+  await settled();
+  const dialog = whole.invites[0]!.accept();
+  await changed;
+  return { ...whole, dialog };
+}
+
+t.test('when the media or the pool shows that the recorder is gone, another has the call under the same session ID, and the anchor is told to keep what was not confirmed', async (t) => {
+  for (const cause of ['port-unreachable', 'no-reports', 'dead'] as const) {
+    const { client, invites, said, pooled, dialog, trouble, dead } = await liveAtOne();
+    if (cause === 'dead') dead();
+    else trouble(cause);
+    t.equal(said.detached, 1, 'at once');
+    await settled();
+    t.match(invites[1], { uri: group[1], options: { headers: { 'Session-ID': new RegExp(sessionId) } } });
+    t.equal(dialog.byes, 1, 'one that is only cut off is not left waiting');
+    invites[1]!.accept();
+    await settled();
+    t.strictSame(said, { ...nothing, forks: ['first answer', 'first answer'], detached: 1, failed: said.failed, takenOver: [`${group[1]!} ${cause}`] });
+    t.match(said.failed, [/one@127.0.0.1 was left/]);
+    t.strictSame(pooled, { failed: cause === 'dead' ? [] : [group[0]], sessions: [group[1]] });
+    trouble('no-reports');
+    await settled();
+    t.equal(invites[2]?.uri, group[0], 'and from there to the first again, which is not the one that was left');
+    client.end();
+  }
+});
+
+t.test('a recorder that hangs while a change is told is left when the media shows it: its answer is not waited for', async (t) => {
+  const { client, invites, dialog, offers, trouble } = await liveAtOne();
+  offers({ sdp: sdpOf(2, 4_002), holdsKeys: false });
+  void client.changed();
+  await settled();
+  t.equal(dialog.reinvites.length, 1);
+  trouble('no-reports');
+  await settled();
+  t.match(invites[1]?.options.localSdp, 'm=audio 4002');
+  client.end();
+  // Late, and to nobody's interest.
+  dialog.reinvites[0]!.answer(200);
+});
+
+t.test('what is told of a recorder that was left already changes nothing', async (t) => {
+  const { client, invites, dialog, said, trouble, dead } = await liveAtOne();
+  const deadBefore = dead;
+  trouble('port-unreachable');
+  trouble('no-reports');
+  dialog.emit('destroy');
+  deadBefore();
+  await settled();
+  t.strictSame([invites.length, said.detached, said.failed.length], [2, 1, 1]);
+  client.end();
+});
+
+t.test('when the call ends while another takes over, that one is waited for, has what was kept, and gets its BYE', async (t) => {
+  const { client, invites, said, trouble } = await liveAtOne();
+  trouble('port-unreachable');
+  await settled();
+  const ended = client.end();
+  const dialog = invites[1]!.accept();
+  await ended;
+  await settled();
+  t.strictSame([said.forks.length, said.cancels, dialog.byes], [2, 0, 1]);
+});
+
+t.test('those that the pool spares are not asked, and the reason says why', async (t) => {
+  const { client, invites, said } = open({ recorders: group, spared: group.slice(1) });
+  const changed = client.changed();
+  await settled();
+  invites[0]!.refuse({ status: 503 });
+  await changed;
+  t.strictSame(said.lost, ['sip:two@127.0.0.1 is not asked for now; sip:three@127.0.0.1 is not asked for now; the recorder sip:one@127.0.0.1 refused with 503']);
+  client.end();
+});
+
+t.test('a recorder that has the call by another fork is not asked, or last', async (t) => {
+  for (const [asked, order] of [['never', group.slice(1)], ['last', [...group.slice(1), group[0]!]]] as const) {
+    const { client, invites } = open({ recorders: group, elsewhere: { uris: () => group.slice(0, 1), asked } });
+    void client.changed();
+    for (const uri of order) {
+      await settled();
+      t.equal(invites.at(-1)?.uri, uri);
+      invites.at(-1)!.refuse({ status: 488 });
+    }
+    await settled();
+    t.equal(invites.length, order.length);
+    client.end();
+  }
 });

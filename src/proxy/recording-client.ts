@@ -1,110 +1,145 @@
 /**
- * The recording session of one call, from the client's side (SRC, RFC 7866 §6).
+ * The copy of a call at one recorder, from the client's side (SRC, RFC 7866 §6): which recorder has it, and which one
+ * takes over when that is gone.
  *
- * Owns       the SIPREC dialog to the recorder and its metadata (RFC 7865), and which recorder of a group is asked.
- * Leaves to  the anchor the media; the call, which never waits for anything here.
+ * Owns       the search for a recorder, and what shows that it is gone; one recording session at a time.
+ * Leaves to  recording-dialog.ts the session's SIP; recorder-pool/ who is to be asked; the anchor the media, of which it
+ *            keeps what no recorder has confirmed; the call, which never waits for anything here.
  *
- * A recorder that refuses, can't be reached or does not answer in time costs nothing where the group has another:
- * the anchor keeps the call's packets meanwhile, and they go to the one that answers.
+ * Where no recorder takes the call the recording is lost, and told so; it is taken up again, in the same call, as soon
+ * as one may be asked.
  *
- * The session runs through the states of `transitions`; whatever arrives in a state that the table
- * does not name is late or a duplicate and changes nothing.
+ * Runs through the states of `transitions`; whatever arrives in a state that the table does not name is late or a
+ * duplicate and changes nothing.
+ *
+ * Invariants
+ * 1. Of two changes the second waits for the answer to the first (RFC 3261 §14.1).
+ * 2. A recorder that was left is not asked in the search that follows, and after a search without a result nobody is
+ *    before the back-off is over.
  */
-import { randomBytes } from 'node:crypto';
-import { isIPv4 } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { CallFork } from '../anchor/index.js';
+import type { CallFork, ForkTrouble, Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
-import {
-  encodeMetadata,
-  encodeMultipart,
-  hangUp,
-  metadataContentType,
-  newMetadataId,
-  parseSipUri,
-  requestInDialog,
-  type RecordingControl,
-  type SipConnection,
-  type SipDialog,
-  type SipRequest,
-} from '../sip/index.js';
+import type { Clock, Member, RecorderPool } from '../recorder-pool/index.js';
+import type { RecordingControl, SipConnection } from '../sip/index.js';
 import { tryInTurn } from './failover.js';
+import { checkKeysMayTravel, type RecordingBodies, type RecordingBody } from './recording-body.js';
+import { RecordingDialog } from './recording-dialog.js';
+import { retryAfterOf, sparesRecorder } from './recorder-faults.js';
 import type { ProxySettings } from './settings.js';
 
-export interface Party {
-  /** SIP URI. */
-  readonly aor: string;
-  readonly name?: string;
-}
+/** Why a recorder was left in the middle of a call. */
+export const takeoverCauses = [...(['port-unreachable', 'no-reports'] as const satisfies readonly ForkTrouble[]), 'left', 'refused', 'no-answer', 'dead'] as const;
+export type TakeoverCause = (typeof takeoverCauses)[number];
 
 export interface RecordingClientOptions {
   readonly sip: SipConnection;
   readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'keys' | 'keysInClear'>;
-  /** URIs in the order to ask them, at least one. */
-  readonly recorders: readonly string[];
+  /** At least one. */
+  readonly members: readonly Member[];
+  readonly pool: Pick<RecorderPool, 'choose' | 'began' | 'ended' | 'failed' | 'watch' | 'whenAskable'>;
+  /** Recorders that have this call already, by another fork: asked last, or not at all. */
+  readonly elsewhere?: { readonly uris: () => readonly string[]; readonly asked: 'last' | 'never' };
   readonly media: CallFork;
+  /** Whose streams the fork copies. */
+  readonly of: readonly Side[];
+  readonly bodies: RecordingBodies;
   readonly sessionId: string;
-  /** The communication session's RFC 7989 header value. */
   readonly sipSessionId: string;
-  readonly startedAt: Date;
-  readonly caller: Party;
-  readonly callee: Party;
   /** What the recorder is to know beside the media; undefined: nothing. Told with each change. */
   readonly wishes?: () => RecordingControl | undefined;
-  /** A recorder did not take the session, and another is asked. */
+  readonly clock: Clock;
+  /** A recorder did not take the session, or left it, and another is asked. */
   readonly onRecorderFailed: (reason: string) => void;
-  /** The recording ended although the call goes on. Told once. */
+  /** Another recorder has the call, so long after the one before was found to be gone. */
+  readonly onTakenOver: (taken: { readonly recorder: string; readonly cause: TakeoverCause; readonly ms: number }) => void;
+  /** The recording ended although the call goes on. */
   readonly onLost: (reason: string) => void;
+  /** It goes on, after onLost. */
+  readonly onResumed: () => void;
 }
 
-/** How long the BYE waits for the answer to what is being told. */
+/** How long the end waits for the answer to what is being told, or for a recorder that takes over. */
 const lastWordMs = 2_000;
+/** What the anchor has kept goes out in bursts: a session that began at the very end is not ended before. */
+const replayMs = 400;
+const firstRetryMs = 1_000;
+const longestRetryMs = 30_000;
+/** A session that ran for so long was well. */
+const wellAfterMs = 10_000;
 
-interface Body {
-  readonly contentType: string;
-  readonly body: string;
-  readonly holdsKeys: boolean;
-}
+const troubles: Readonly<Record<ForkTrouble, string>> = {
+  'port-unreachable': 'nobody listens at its media port any more',
+  'no-reports': 'it does not report any more what it has written',
+};
 
-type State = 'idle' | 'inviting' | 'live' | 'over';
-type Event = 'start' | 'answered' | 'failed' | 'ended' | 'recorder-left';
+type State = 'idle' | 'searching' | 'live' | 'waiting' | 'over';
+type Event = 'start' | 'answered' | 'none-took-it' | 'recorder-gone' | 'askable' | 'failed' | 'ended';
 
 /** Which state follows; a pair that is not here is late or a duplicate. */
 export const transitions: Readonly<Record<State, Partial<Record<Event, State>>>> = {
-  idle: { start: 'inviting', failed: 'over', ended: 'over' },
-  inviting: { answered: 'live', failed: 'over', ended: 'over' },
-  live: { 'recorder-left': 'over', ended: 'over' },
+  idle: { start: 'searching', failed: 'over', ended: 'over' },
+  searching: { 'answered': 'live', 'none-took-it': 'waiting', 'failed': 'over', 'ended': 'over' },
+  live: { 'recorder-gone': 'searching', 'failed': 'over', 'ended': 'over' },
+  waiting: { askable: 'searching', ended: 'over' },
   over: {},
 };
 
+/** The session that runs. */
+interface Live {
+  readonly dialog: RecordingDialog;
+  readonly sinceMs: number;
+  readonly unwatch: () => void;
+  /** Rejects what is being told when the recorder is gone. */
+  readonly gone: Promise<never>;
+  readonly tellGone: (failure: Failure) => void;
+}
+
 export class RecordingClient {
   readonly #options: RecordingClientOptions;
-  readonly #ids = { session: newId(), caller: newId(), callee: newId(), callerStream: newId(), calleeStream: newId() };
   #state: State = 'idle';
-  #invite: SipRequest | undefined;
-  #dialog: SipDialog | undefined;
-  /** The one that took the session. */
-  #recorder = '';
+  #live: Live | undefined;
+  /** The one that is being asked. */
+  #asking = '';
+  #searchEnds = new AbortController();
   #offered = '';
+  #asked = false;
+  #accepted = false;
+  #isLost = false;
+  /** Who was left last, and when: until another has taken over. */
+  #left: { readonly recorder: string; readonly cause: TakeoverCause; readonly atMs: number } | undefined;
+  #detached: Promise<void> = Promise.resolve();
+  #retries = 0;
+  #endWait: () => void = () => undefined;
   /** One change at a time: no second INVITE while one is unanswered (RFC 3261 §14.1). */
   #changes: Promise<void> = Promise.resolve();
   /** Changes under way or waiting. */
   #untold = 0;
   /** The change that waits for the one under way. */
   #next: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+  #tellBegun: () => void = () => undefined;
+  /** Resolves when a recorder is being asked for the first time, or none is to be. */
+  readonly begun = new Promise<void>((resolve) => (this.#tellBegun = resolve));
 
   constructor(options: RecordingClientOptions) {
     this.#options = options;
+    options.media.watchFork((trouble) => this.#gone(this.#live, trouble, troubles[trouble]));
   }
 
-  /** True once there was something to record: a recorder was asked. */
+  /** True once there was something to record: a recorder was looked for. */
   get asked(): boolean {
-    return this.#offered !== '';
+    return this.#asked;
   }
 
   /** True once a recorder has accepted: then a capture exists. */
   get accepted(): boolean {
-    return this.#dialog !== undefined;
+    return this.#accepted;
+  }
+
+  /** The recorder that has the call, or is being asked. */
+  get recorder(): string | undefined {
+    if (this.#state === 'searching') return this.#asking === '' ? undefined : this.#asking;
+    return this.#live?.dialog.recorder;
   }
 
   /**
@@ -122,37 +157,62 @@ export class RecordingClient {
     return this.#next;
   }
 
-  async #change(): Promise<void> {
-    try {
-      if (this.#state !== 'idle' && this.#state !== 'live') return;
-      const body = await this.#body();
-      if (body === undefined) return;
-      if (this.#step('start')) await this.#open(body);
-      else if (this.#state === 'live') await this.#update(body);
-    } catch (error) {
-      // A session that runs and cannot go on is ended: else the recorder would wait for its BYE for ever.
-      if (this.#state === 'live') this.#bye();
-      if (this.#step('failed') || this.#step('recorder-left')) {
-        void this.#options.media.stopFork();
-        this.#options.onLost(messageOf(error));
-      }
-    }
+  /**
+   * The call is over: ends the session. What is being told, that somebody asked for the recording perhaps, is told before,
+   * and a recorder that has been asked is waited for, since the anchor has kept what it is to get: for as long as that may
+   * take. Resolves when the media is not needed any more.
+   */
+  end(): Promise<void> {
+    this.#ending ??= this.#endInTime();
+    return this.#ending;
   }
 
-  /**
-   * The call is over: ends the session, or gives it up when the recorder has not answered yet. What is being told, that
-   * somebody asked for the recording perhaps, is told before the BYE, for as long as that may take.
-   */
-  end(): void {
-    if (this.#state !== 'live' || this.#untold === 0) this.#end();
-    else void Promise.race([this.#changes, delay(lastWordMs, undefined, { ref: false })]).then(() => this.#end());
+  async #endInTime(): Promise<void> {
+    const { clock } = this.#options;
+    const searches = this.#state === 'searching';
+    if (searches || (this.#state === 'live' && this.#untold > 0)) {
+      let timer: unknown;
+      await Promise.race([this.#changes, new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, lastWordMs)))]);
+      clock.clearTimeout(timer);
+      if (searches && this.#live !== undefined) await new Promise<void>((resolve) => void clock.setTimeout(resolve, replayMs));
+    }
+    this.#end();
   }
 
   #end(): void {
-    const before = this.#state;
     if (!this.#step('ended')) return;
-    if (before === 'inviting') this.#invite?.cancel(() => undefined);
-    if (before === 'live') this.#bye();
+    this.#searchEnds.abort();
+    this.#endWait();
+    this.#takeLive()?.dialog.bye();
+  }
+
+  async #change(): Promise<void> {
+    try {
+      if (this.#state === 'waiting' || this.#state === 'over') return;
+      const body = await this.#body();
+      if (this.#state === 'live') {
+        if (body !== undefined) await this.#tell(body);
+        return;
+      }
+      if (body === undefined) {
+        // Nothing to record yet; or, in a search, nothing any more.
+        if (this.#step('none-took-it')) this.#lookAgainLater();
+        return;
+      }
+      this.#step('start');
+      if (this.#state === 'searching') await this.#search(body);
+    } catch (error) {
+      this.#giveUp(messageOf(error));
+    }
+  }
+
+  /** Not for want of a recorder: nobody could mend it. */
+  #giveUp(reason: string): void {
+    if (!this.#step('failed')) return;
+    this.#tellBegun();
+    this.#takeLive()?.dialog.bye();
+    void this.#options.media.stopFork();
+    this.#options.onLost(reason);
   }
 
   #step(event: Event): boolean {
@@ -161,164 +221,187 @@ export class RecordingClient {
     return next !== undefined;
   }
 
-  /**
-   * One recorder of the group after the other, whatever it has against the session: another may not have it, and so a
-   * refusal comes here as a Failure, without the status that would end the search. @throws Failure that says what became of each.
-   */
-  async #open(body: Body): Promise<void> {
-    const { recorders, settings, onRecorderFailed } = this.#options;
-    const failed: string[] = [];
+  /** One recorder after the other, whatever it has against the session: another may not have it. */
+  async #search(body: RecordingBody): Promise<void> {
+    const { settings, clock, onRecorderFailed, pool, members, sessionId } = this.#options;
+    this.#asked = true;
+    this.#searchEnds = new AbortController();
+    const { ask, spared } = pool.choose(members, sessionId);
+    const hops = this.#inOrder(ask);
+    const reasons = [...(this.#left === undefined ? [] : [this.#left.recorder]).filter((uri) => ask.includes(uri)).map((uri) => `the recorder ${uri} was left a moment ago`), ...spared.map(({ reason }) => reason)];
+    let mayMend = reasons.length > 0 || hops.length < ask.length;
+    const failed = (recorder: string, error: unknown): void => {
+      const reason = messageOf(error);
+      reasons.push(reason);
+      if (!sparesRecorder(error)) return;
+      mayMend = true;
+      pool.failed(recorder, reason, { fatal: false, ...retryAfterOf(error) });
+    };
+    let last = '';
     try {
+      if (hops.length === 0) throw new Failure('SIP_REFUSED', 'no recorder is to be asked');
       await tryInTurn(
         {
-          hops: recorders,
+          hops,
           withinMs: settings.withinMs,
-          now: () => performance.now(),
-          over: () => this.#state !== 'inviting',
-          onFailed: (_recorder, error) => {
-            failed.push(messageOf(error));
+          now: () => clock.now(),
+          over: () => this.#state !== 'searching',
+          onFailed: (recorder, error) => {
+            failed(recorder, error);
             onRecorderFailed(messageOf(error));
           },
         },
-        (recorder) => this.#ask(recorder, body),
+        (recorder) => {
+          last = recorder;
+          return this.#ask(recorder, body);
+        },
       );
     } catch (error) {
-      if (failed.length === 0 || !(error instanceof Failure)) throw error;
-      throw new Failure(error.code, [...failed, error.message].join('; '), { cause: error, facts: error.facts });
+      if (this.#state !== 'searching') return;
+      if (last !== '') failed(last, error);
+      this.#none(reasons.length === 0 ? messageOf(error) : reasons.join('; '), mayMend);
+    } finally {
+      this.#asking = '';
     }
   }
 
-  async #ask(recorder: string, body: Body): Promise<void> {
-    if (body.holdsKeys) this.#checkKeysMayTravel(recorder);
-    const dialog = await this.#invited(recorder, body);
-    this.#dialog = dialog;
-    this.#recorder = recorder;
-    // The call may have ended while the recorder was answering.
+  #inOrder(ask: readonly string[]): readonly string[] {
+    const { elsewhere } = this.#options;
+    const taken = elsewhere?.uris() ?? [];
+    const free = ask.filter((uri) => uri !== this.#left?.recorder);
+    const first = free.filter((uri) => !taken.includes(uri));
+    return elsewhere?.asked === 'last' ? [...first, ...free.filter((uri) => taken.includes(uri))] : first;
+  }
+
+  async #ask(recorder: string, body: RecordingBody): Promise<void> {
+    const { sip, settings, sipSessionId, clock, pool, media } = this.#options;
+    if (body.holdsKeys) checkKeysMayTravel(recorder, settings.keysInClear, sip.verifiesTls);
+    this.#asking = recorder;
+    this.#tellBegun();
+    const dialog = await RecordingDialog.invite({ sip, recorder, sipSessionId, body, clock, answerTimeoutMs: settings.answerTimeoutMs, signal: this.#searchEnds.signal });
+    // The media of the one before may still tell that it is gone: this one has not begun.
+    await this.#detached;
     if (!this.#step('answered')) {
-      this.#bye();
+      dialog.bye();
       return;
     }
-    dialog.on('destroy', () => {
-      if (this.#step('recorder-left')) {
-        void this.#options.media.stopFork();
-        this.#options.onLost('the recorder ended the recording session');
-      }
-    });
-    await this.#options.media.startFork(dialog.remote.sdp);
+    this.#accepted = true;
+    let tellGone: Live['tellGone'] = () => undefined;
+    const gone = new Promise<never>((_, reject) => (tellGone = reject));
+    gone.catch(() => undefined);
+    pool.began(recorder);
+    const live: Live = { dialog, sinceMs: clock.now(), gone, tellGone, unwatch: pool.watch(recorder, (reason) => this.#gone(live, 'dead', reason)) };
+    this.#live = live;
+    dialog.onLeft(() => this.#gone(live, 'left', 'it ended the recording session'));
+    try {
+      await media.startFork(dialog.answer);
+    } catch (error) {
+      // What it answered is of no use: another may answer better.
+      if (this.#live !== live) return;
+      this.#takeLive();
+      dialog.bye();
+      this.#step('recorder-gone');
+      throw error;
+    }
+    if (this.#live === live) this.#settled(recorder);
   }
 
-  /** Fails when the time is over, whatever becomes of the INVITE: without a response it can't even be cancelled (RFC 3261 §9.1). */
-  #invited(recorder: string, body: Body): Promise<SipDialog> {
-    const { sip, settings, sipSessionId } = this.#options;
-    let invite: SipRequest | undefined;
-    let late = false;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        late = true;
-        invite?.cancel(() => undefined);
-        reject(new Failure('SIP_TIMEOUT', `the recorder ${recorder} did not answer in time`));
-      }, settings.answerTimeoutMs);
-      sip.srf
-        .createUAC(
-          recorder,
-          {
-            localSdp: body.body,
-            headers: {
-              'Content-Type': body.contentType,
-              // RFC 7866 §6.1.1: a recording session must not reach a server that does not know what it is.
-              Require: 'siprec',
-              Contact: '<sip:twintrack@localhost>;+sip.src',
-              'Session-ID': sipSessionId,
-            },
-          },
-          {
-            cbRequest: (_error: unknown, request?: SipRequest) => {
-              invite = request;
-              if (late || this.#state !== 'inviting') request?.cancel(() => undefined);
-              else this.#invite = request;
-            },
-          },
-        )
-        .then(
-          (dialog) => (late ? void hangUp(dialog) : resolve(dialog)),
-          (error: unknown) => reject(refusal(error, recorder)),
-        )
-        .finally(() => clearTimeout(timer));
-    });
+  #settled(recorder: string): void {
+    const { clock, onTakenOver, onResumed } = this.#options;
+    const left = this.#left;
+    this.#left = undefined;
+    if (left !== undefined) onTakenOver({ recorder, cause: left.cause, ms: clock.now() - left.atMs });
+    if (!this.#isLost) return;
+    this.#isLost = false;
+    onResumed();
   }
 
-  async #update(body: Body): Promise<void> {
-    const dialog = this.#dialog;
-    if (dialog === undefined) return;
-    if (body.holdsKeys) this.#checkKeysMayTravel(this.#recorder);
-    const response = await requestInDialog(dialog, { method: 'INVITE', headers: { 'Content-Type': body.contentType }, body: body.body });
-    if (response.status >= 300) throw new Failure('SIP_REFUSED', `the recorder refused a change: ${response.status} ${response.reason}`);
-    if (this.#state === 'live') await this.#options.media.startFork(response.body);
+  async #tell(body: RecordingBody): Promise<void> {
+    const { settings, sip, media } = this.#options;
+    const live = this.#live;
+    if (live === undefined) return;
+    // Keys that came later and may not travel: no recorder of the group that is reached in clear may have them.
+    if (body.holdsKeys) checkKeysMayTravel(live.dialog.recorder, settings.keysInClear, sip.verifiesTls);
+    try {
+      const answer = await Promise.race([live.dialog.tell(body), live.gone]);
+      if (this.#live === live) await media.startFork(answer);
+    } catch (error) {
+      this.#gone(live, error instanceof Failure && error.code === 'SIP_TIMEOUT' ? 'no-answer' : 'refused', messageOf(error), error);
+    }
+  }
+
+  /** The recorder of a running session is gone, or has to be left: another takes over what the anchor has kept. */
+  #gone(live: Live | undefined, cause: TakeoverCause, why: string, error?: unknown): void {
+    if (live === undefined || this.#live !== live || !this.#step('recorder-gone')) return;
+    const { clock, media, pool, onRecorderFailed } = this.#options;
+    const { recorder } = live.dialog;
+    const reason = why.includes(recorder) ? why : `the recorder ${recorder} was left: ${why}`;
+    this.#takeLive();
+    this.#detached = media.detachFork();
+    live.tellGone(new Failure('SIP_TIMEOUT', reason));
+    if (cause !== 'left') live.dialog.bye();
+    if (cause === 'port-unreachable' || cause === 'no-reports' || cause === 'no-answer' || sparesRecorder(error)) pool.failed(recorder, reason, { fatal: false });
+    const nowMs = clock.now();
+    if (nowMs - live.sinceMs >= wellAfterMs) this.#retries = 0;
+    this.#left = { recorder, cause, atMs: nowMs };
+    this.#offered = '';
+    onRecorderFailed(reason);
+    void this.changed();
+  }
+
+  #takeLive(): Live | undefined {
+    const live = this.#live;
+    this.#live = undefined;
+    if (live === undefined) return undefined;
+    live.unwatch();
+    this.#options.pool.ended(live.dialog.recorder);
+    return live;
+  }
+
+  #none(reason: string, mayMend: boolean): void {
+    if (!mayMend) {
+      this.#giveUp(reason);
+      return;
+    }
+    if (!this.#step('none-took-it')) return;
+    this.#tellBegun();
+    this.#detached = this.#options.media.detachFork();
+    if (!this.#isLost) {
+      this.#isLost = true;
+      this.#options.onLost(reason);
+    }
+    this.#lookAgainLater();
+  }
+
+  /** Not before the back-off is over, and then as soon as somebody may be asked. */
+  #lookAgainLater(): void {
+    const { clock, pool, members } = this.#options;
+    if (this.#state !== 'waiting') return;
+    const ms = Math.min(firstRetryMs * 2 ** this.#retries, longestRetryMs);
+    this.#retries += 1;
+    let endAsking: () => void = () => undefined;
+    const timer = clock.setTimeout(() => {
+      endAsking = pool.whenAskable(members, () => {
+        if (!this.#step('askable')) return;
+        this.#offered = '';
+        this.#left = undefined;
+        void this.changed();
+      });
+    }, ms);
+    this.#endWait = () => {
+      clock.clearTimeout(timer);
+      endAsking();
+    };
   }
 
   /** Offer and metadata in one body; undefined when there is nothing to record yet or nothing new to tell. */
-  async #body(): Promise<Body | undefined> {
-    const made = await this.#options.media.recordingOffer();
+  async #body(): Promise<RecordingBody | undefined> {
+    const { media, wishes, bodies, of, settings } = this.#options;
+    const made = await media.recordingOffer();
     if (made === undefined) return undefined;
-    const offer = this.#options.settings.keys === 'none' ? { sdp: made.sdp.replace(/^a=crypto:.*\r?\n/gmu, ''), holdsKeys: false } : made;
-    const wishes = this.#options.wishes?.();
-    // Only the version differs (RFC 8866 §5.2): nothing to tell.
-    const content = offer.sdp.replace(/^o=.*$/m, '') + JSON.stringify(wishes ?? {});
+    const { content, body } = bodies.make(made, wishes?.(), of, settings.keys);
     if (content === this.#offered) return undefined;
     this.#offered = content;
-    const body = encodeMultipart(
-      [
-        { contentType: 'application/sdp', content: offer.sdp },
-        { contentType: metadataContentType, disposition: 'recording-session', content: this.#metadata(wishes) },
-      ],
-      `twintrack-${randomBytes(12).toString('hex')}`,
-    );
-    return { ...body, holdsKeys: offer.holdsKeys };
+    return body;
   }
-
-  #checkKeysMayTravel(recorder: string): void {
-    const { keysInClear } = this.#options.settings;
-    const uri = parseSipUri(recorder);
-    const host = typeof uri === 'string' ? '' : uri.host;
-    const byTls = typeof uri !== 'string' && (uri.scheme === 'sips' || uri.params.get('transport')?.toLowerCase() === 'tls');
-    if (keysInClear || (byTls && this.#options.sip.verifiesTls) || host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return;
-    throw new Failure(
-      'KEYS_NOT_FORWARDABLE',
-      `SRTP keys are not sent unencrypted to ${host}: place the recorder on this machine, reach it by TLS with a certificate that is verified, set recording.keysInClear, or set recording.keys to none and send them sealed`,
-    );
-  }
-
-  #metadata(control: RecordingControl | undefined): string {
-    const { caller, callee, sipSessionId, startedAt } = this.#options;
-    const ids = this.#ids;
-    return encodeMetadata({
-      dataMode: 'complete',
-      associatedAt: startedAt.toISOString(),
-      sessions: [{ id: ids.session, sipSessionIds: [sipSessionId], startedAt: startedAt.toISOString() }],
-      participants: [
-        { id: ids.caller, ...caller, sends: [ids.callerStream], receives: [ids.calleeStream] },
-        { id: ids.callee, ...callee, sends: [ids.calleeStream], receives: [ids.callerStream] },
-      ],
-      streams: [
-        { id: ids.callerStream, label: '1', sessionId: ids.session },
-        { id: ids.calleeStream, label: '2', sessionId: ids.session },
-      ],
-      ...(control === undefined ? {} : { control }),
-    });
-  }
-
-  #bye(): void {
-    // Answered or not, the session is over for us; the edge repeats the BYE as RFC 3261 §17.1.2 says.
-    if (this.#dialog !== undefined) void hangUp(this.#dialog);
-  }
-}
-
-const newId = (): string => newMetadataId(randomBytes);
-
-function refusal(error: unknown, recorder: string): Failure {
-  if (error instanceof Failure) return error;
-  const status = (error as { status?: unknown }).status;
-  if (status === 487) return new Failure('SIP_TIMEOUT', `the recorder ${recorder} did not answer in time`, { cause: error });
-  const what = typeof status === 'number' ? `refused with ${status}` : `could not be reached: ${messageOf(error)}`;
-  return new Failure('SIP_REFUSED', `the recorder ${recorder} ${what}`, { cause: error, facts: { status: typeof status === 'number' ? status : 0 } });
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { toldBy, type AnchorSettings } from '../anchor/index.js';
 import { audioFormats } from '../media/index.js';
+import { recorderPoolSettings } from '../recorder-pool/index.js';
 import { configuredName, type Outcome, type PolicySettings } from '../policy/index.js';
 import { groupOf, retentionClassOf } from './recording-terms.js';
 import { sipUri } from './trunk-settings.js';
@@ -10,11 +11,18 @@ export const recordingSettings = z
   .strictObject({
     recorder: sipUri.optional().describe('the recorder that takes the recording sessions (SIPREC): short for a group `default` of this one'),
     recorders: z
-      .record(configuredName, z.strictObject({ uris: z.array(sipUri).min(1).max(8).describe('the preferred one first') }))
+      .record(configuredName, z.strictObject({
+          uris: z
+            .array(z.union([sipUri, z.strictObject({ uri: sipUri.describe('the recorder'), priority: z.int().min(1).max(100).describe('the least is asked first; those of one priority share the calls') })]))
+            .min(1)
+            .max(8)
+            .describe('recorders, each as its URI, which is asked after those before it, or with a priority'),
+        }))
       .default({})
       .describe('groups of recorders, by the names that rules give'),
+    pool: recorderPoolSettings.describe('how it is seen which recorders are there'),
     answerTimeoutMs: z.int().min(100).max(30_000).default(4_000).describe('how long one recorder may take to answer'),
-    withinMs: z.int().min(100).max(60_000).default(8_000).describe('how long after its beginning a recording session may be offered to another recorder of the group'),
+    withinMs: z.int().min(100).max(60_000).default(8_000).describe('how long recorders of the group are tried one after the other'),
     keys: z.enum(['siprec', 'none']).default('siprec').describe('none: SRTP keys are never in what the recorder is offered; they come by themselves, sealed'),
     keysInClear: z
       .boolean()
@@ -54,9 +62,11 @@ const beyondASwitch = ({ record, pausable, commands, mandatory, recorders: { gro
 /** Names in rules that the configuration does not have, and what it has no means for. */
 export function checkOutcomes({ policy, anchor, recording, retention }: Whole, complain: (path: (string | number)[], message: string) => void): void {
   const check = (outcome: Outcome, path: (string | number)[]): void => {
-    const { recorders: { group }, retention: name, announcement, beep } = outcome;
+    const { recorders: { group, redundancy }, retention: name, announcement, beep } = outcome;
     // That there is a group `default` is checked below.
     if (group !== 'default' && groupOf(recording, group) === undefined) complain([...path, 'recorders', 'group'], `there is no group "${group}" in recording.recorders`);
+    if ((redundancy === 'dual' || redundancy === 'split') && anchor.none !== undefined) complain([...path, 'recorders', 'redundancy'], 'a Cisco gateway makes one copy of a call: say single or primary-backup');
+    if ((redundancy === 'dual' || redundancy === 'split') && groupOf(recording, group)?.length === 1) complain([...path, 'recorders', 'redundancy'], `${redundancy} needs two recorders, the group "${group}" has one`);
     if (retentionClassOf(retention, name) === undefined) complain([...path, 'retention'], `there is no class "${name}" in retention`);
     if (announcement !== undefined && !Object.hasOwn(policy.announcements, announcement.name)) {
       complain([...path, 'announcement', 'name'], `there is no "${announcement.name}" in policy.announcements`);

@@ -9,7 +9,6 @@ import { originOf, type SipRequest } from '../sip/index.js';
 import type { ProxyContext } from './context.js';
 import { openDestinations, type CallContext } from './destinations.js';
 import { PendingDecisions } from './pending-decisions.js';
-import type { ProxiedEnds } from './proxied-ends.js';
 import { TrunkAdmission } from './trunk-admission.js';
 import { readTrunks, trunkOf, type Trunk } from './trunks.js';
 
@@ -27,7 +26,7 @@ export interface Setup {
 }
 
 /** @param before whose trunks go on counting their calls */
-export function setUp(context: ProxyContext, proxiedEnds: ProxiedEnds, before?: Setup): Setup {
+export function setUp(context: ProxyContext, shared: Pick<CallContext, 'proxiedEnds' | 'recorders'>, before?: Setup): Setup {
   const { settings, policyService } = context;
   const trunks = readTrunks(settings.trunks);
   const policy = new Policy(settings.policy);
@@ -35,7 +34,7 @@ export function setUp(context: ProxyContext, proxiedEnds: ProxiedEnds, before?: 
   const admissions = new Map(settings.trunks.map(({ name, limits }) => [name, before?.admissions.get(name) ?? new TrunkAdmission(limits)]));
   for (const { name, limits } of settings.trunks) admissions.get(name)?.limit(limits);
   return {
-    context: { ...context, destinations: openDestinations(context), proxiedEnds },
+    context: { ...context, ...shared, destinations: openDestinations(context) },
     policy,
     pending: policyService === undefined ? undefined : new PendingDecisions(policyService),
     admissions,

@@ -71,6 +71,11 @@ export class TrunkCall {
     return this.#names.sessionId;
   }
 
+  /** True from the moment in which its end is on its way to the ledger. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** The switch forks the media and records, and is told that it shall; a Cisco gateway copies to a recording session of ours. */
   get #bySwitch(): boolean {
     const { none } = this.#context.settings.anchor;
@@ -101,6 +106,7 @@ export class TrunkCall {
       hops: this.#destination.hops,
       closing: () => this.#closing !== undefined,
       onLost: (reason) => this.#lost(reason),
+      onResumed: () => this.#resumed(),
       onSilent: () => this.#silent(),
       onHungUp: (side) => void this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` }),
     });
@@ -124,6 +130,11 @@ export class TrunkCall {
         reason: `its recording is mandatory (${this.#decision.decidedBy}) and was lost: ${reason}`,
       });
     } else log.warn({ sessionId: this.sessionId, reason }, 'the call goes on without its recording');
+  }
+
+  #resumed(): void {
+    this.#lostReason = undefined;
+    this.#context.log.info({ sessionId: this.sessionId }, 'the call is recorded again');
   }
 
   /** Carries the call to its end; resolves when everything of it is closed. Never rejects. */

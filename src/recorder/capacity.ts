@@ -36,6 +36,8 @@ export class Capacity {
   readonly #alarms = new Map<Shortage, { detail: string; seen: 'looking' | 'opening' }>();
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> | undefined;
+  /** As of the last look; undefined while it is not known. */
+  #freeBytes: number | undefined;
 
   constructor(options: CapacityOptions) {
     this.#options = { probes: systemProbes, lookEveryMs: 2_000, answerWithinMs: 5_000, ...options };
@@ -47,6 +49,11 @@ export class Capacity {
   get refusal(): { shortage: Shortage; detail: string } | undefined {
     for (const [shortage, { detail, seen }] of this.#alarms) if (seen === 'looking') return { shortage, detail };
     return undefined;
+  }
+
+  /** Megabytes that captures may still take, before new sessions are refused. */
+  get freeMb(): number | undefined {
+    return this.#freeBytes === undefined ? undefined : Math.max(0, megabytes(this.#freeBytes - this.#options.leastFreeBytes));
   }
 
   /** All that is wrong, in words. */
@@ -79,9 +86,11 @@ export class Capacity {
     const { folder, leastFreeBytes, probes } = this.#options;
     try {
       const free = await this.#within(probes.freeBytes(folder));
+      this.#freeBytes = free;
       if (free < leastFreeBytes) this.#raise('disk', `only ${megabytes(free)} MB are free where captures are written, ${megabytes(leastFreeBytes)} are to stay: make room, or lower recorder.minFreeMb`, 'looking');
       else this.#seenWell('disk');
     } catch (error) {
+      this.#freeBytes = undefined;
       this.#raise('disk', `the folder of the captures is not to be had (${messageOf(error)}): see to its disk`, 'looking');
     }
     const files = await probes.descriptors().catch(() => undefined);

@@ -19,7 +19,7 @@ async function open(t: Test) {
   let tell = (): void => undefined;
   const stats = { packets: 0, bytes: 0, droppedPackets: 0, droppedEvents: 0, writtenPackets: 0, writtenBytes: 0 };
   const writer: CaptureWriter = {
-    packet: (stream, atMs, rtcp, bytes) => written.push({ stream, atMs, rtcp, bytes }),
+    packet: (stream, atMs, rtcp, bytes) => written.push({ stream, atMs, rtcp, bytes }) > 0,
     event: () => undefined,
     flush: () => Promise.resolve(),
     close: () => Promise.resolve({ state: 'closed', ...stats }),

@@ -38,6 +38,10 @@ class Tap implements DatagramSocket {
     this.socket.send(bytes, to);
   }
 
+  connect(to: Endpoint): void {
+    this.socket.connect(to);
+  }
+
   close(): Promise<void> {
     return this.socket.close();
   }
@@ -76,8 +80,10 @@ export class Line {
     this.#sockets = { address: sockets.address, rtpPort: sockets.rtpPort, rtcpPort: sockets.rtcpPort, rtp: new Tap(sockets.rtp, arrived), rtcp: new Tap(sockets.rtcp, arrived), close: () => sockets.close() };
     this.#tapped = {
       packet: (stream, arrivedAtMs, rtcp, bytes) => {
-        writer.packet(stream, arrivedAtMs, rtcp, bytes);
+        // What the capture does not take is never reported as written.
+        if (!writer.packet(stream, arrivedAtMs, rtcp, bytes)) return false;
         this.#taken(rtcp, bytes, arrivedAtMs);
+        return true;
       },
       event: (event) => writer.event(event),
       flush: () => writer.flush(),

@@ -12,6 +12,8 @@ import { cnameItem, compactNtp, encodeRtcp, parseRtcp, Reception, type ReportBlo
 
 /** A line has one source, a few after transfers; the oldest are forgotten. */
 const mostSources = 8;
+/** What was lost on the way is sent again some seconds later: of 20 ms each, so far back. */
+const sentAgainPackets = 1_024;
 /** A disk that hangs is waited for; marks beyond these are not made, and the next ones cover what they would. */
 const mostMarks = 256;
 /** The source has been silent for so long that nothing is reported of it (RFC 3550 §6.4: since the last report). */
@@ -93,7 +95,7 @@ export class ReceiverReports {
       const [oldest] = [...this.#sources.values()].sort((one, other) => one.heardAtMs - other.heardAtMs);
       if (oldest !== undefined) this.#sources.delete(oldest.ssrc);
     }
-    const source: Source = { ssrc, reception: new Reception(this.#clockRate), heardAtMs: 0, senderReport: 0, senderReportAtMs: 0, written: undefined };
+    const source: Source = { ssrc, reception: new Reception(this.#clockRate, sentAgainPackets), heardAtMs: 0, senderReport: 0, senderReportAtMs: 0, written: undefined };
     this.#sources.set(ssrc, source);
     return source;
   }

@@ -1,12 +1,13 @@
 /** The recorder as a recording client meets it: real SIP, real media, real captures. */
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { limitFiles } from '../capture/full-disk.fixture.js';
 import type { CaptureRecord } from '../capture/index.js';
-import { parseCryptoLine, parseRtp } from '../media/index.js';
-import { encodeMetadata, encodeMultipart, hangUp, requestInDialog, type SipRequest } from '../sip/index.js';
+import { parseCryptoLine, parseRtcp, parseRtp } from '../media/index.js';
+import { askOptions, encodeMetadata, encodeMultipart, hangUp, parseRecorderLoad, recorderLoadHeader, requestInDialog, type SipRequest } from '../sip/index.js';
 import { openSecret } from '../vault/index.js';
 import { inlineKey, mediaOf, offer, openBed, packet, packetsIn, recordsOf, send, sessionId, statusOf } from './recorder-bed.fixture.js';
 
@@ -140,6 +141,76 @@ t.test('when the disk takes no more the client is hung up and told why; what was
   t.equal(packetsIn(await recordsOf(bed)).length, bed.closed[0]?.end.packets, 'as far as it came');
   t.equal(bed.recorder.sessions, 0);
   t.type(await bed.open(), 'object', 'the next session is taken');
+});
+
+/** A client's socket, which is told what the recorder has written. */
+async function openSource(t: Test) {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  t.teardown(() => socket.close());
+  const highest: number[] = [];
+  socket.on('message', (bytes) => {
+    const packets = parseRtcp(bytes);
+    for (const one of typeof packets === 'string' ? [] : packets) if (one.type === 'RR') highest.push(...one.reports.map(({ extendedHighest }) => extendedHighest));
+  });
+  return { highest, send: (bytes: Buffer, port: number) => new Promise<void>((resolve) => void socket.send(bytes, port, '127.0.0.1', () => resolve())) };
+}
+
+t.test('RFC 3550 §6.4.2: reports tell each second what is written, and after a disk that failed nothing that is not', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  const port = mediaOf(dialog.remote.sdp)[0]?.port ?? 0;
+  const left = once(dialog, 'destroy');
+  const source = await openSource(t);
+  t.teardown(() => limitFiles(process.pid, undefined));
+  limitFiles(process.pid, 65_536);
+  let over = false;
+  void left.then(() => (over = true));
+  let number = 0;
+  while (!over) {
+    // Some seconds until there is no more room.
+    for (let n = 0; n < 2; n += 1) await source.send(packet((number += 1)), port);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await bed.done;
+  limitFiles(process.pid, undefined);
+  const written = packetsIn(await recordsOf(bed)).map(({ bytes }) => bytes.readUInt16BE(2));
+  t.ok(source.highest.length >= 2, `${source.highest.length} reports`);
+  t.strictSame(source.highest, [...source.highest].sort((a, b) => a - b), 'they only rise');
+  t.ok(Math.max(...source.highest) <= Math.max(...written), `${Math.max(...source.highest)} reported, ${Math.max(...written)} written`);
+  t.ok(number > Math.max(...written), 'more was sent than written');
+});
+
+t.test('it tells in its answer to OPTIONS how loaded it is; 503 while it takes no sessions', async (t) => {
+  const bed = await openBed(t, { more: { minFreeMb: 1 } });
+  const dialog = await bed.open();
+  const ask = async (): Promise<readonly [number | undefined, unknown]> => {
+    const answer = await askOptions(bed.client, `sip:127.0.0.1:${bed.port};transport=tcp`, 2_000);
+    return [answer?.status, parseRecorderLoad(answer?.header(recorderLoadHeader) ?? '')];
+  };
+  t.match(await ask(), [200, { sessions: 1, freePorts: 48, draining: false }]);
+  const full = await openBed(t, { more: { minFreeMb: 1e9 } });
+  const answer = await askOptions(full.client, `sip:127.0.0.1:${full.port};transport=tcp`, 2_000);
+  t.match([answer?.status, answer?.header('retry-after'), parseRecorderLoad(answer?.header(recorderLoadHeader) ?? '')], [503, '10', { freeMb: 0 }]);
+  await hangUp(dialog);
+});
+
+t.test('a recorder that is emptied takes no more, and each session gets a last report of all that came before its BYE', async (t) => {
+  const bed = await openBed(t, { more: { flushMs: 200 } });
+  const dialogs = await Promise.all([1, 2, 3].map(() => bed.open()));
+  const byes = dialogs.map((dialog) => once(dialog, 'destroy') as Promise<[SipRequest]>);
+  const source = await openSource(t);
+  for (const n of [1, 2, 3]) await source.send(packet(n), mediaOf(dialogs[0]?.remote.sdp ?? '')[0]?.port ?? 0);
+  await bed.seen(3);
+  const drained = bed.recorder.drain();
+  const [first] = await Promise.all(byes);
+  t.match(first?.[0].get('reason'), /is being emptied/);
+  t.equal(source.highest.at(-1), 3);
+  await drained;
+  t.equal(await statusOf(bed.open()), 503);
+  const answer = await askOptions(bed.client, `sip:127.0.0.1:${bed.port};transport=tcp`, 2_000);
+  t.match([answer?.status, parseRecorderLoad(answer?.header(recorderLoadHeader) ?? '')], [503, { sessions: 0, draining: true }]);
+  t.strictSame(bed.closed.map(({ end }) => end.state), ['closed', 'closed', 'closed']);
 });
 
 t.test('what the client says of the recording stands in the first record, and each change in the file before it is answered', async (t) => {

@@ -9,14 +9,16 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureJournal, diskThread } from '../capture/index.js';
 import { messageOf } from '../errors/index.js';
-import { metadataContentType, originOf, parseNameAddr, SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
+import { encodeRecorderLoad, metadataContentType, originOf, parseNameAddr, recorderLoadHeader, SourceSet, type SipRequest, type SipResponse } from '../sip/index.js';
 import { openDatagrams, PortPool } from '../udp/index.js';
 import { openAudioSockets } from './audio-sockets.js';
+import { readCaptureFileName } from './capture-name.js';
 import { Capacity } from './capacity.js';
 import type { RecorderContext, RecorderOptions } from './context.js';
 import { nowMs } from './intake.js';
 import { readRecordingOffer, type OfferReject } from './offer.js';
 import { RecordingSession } from './recording-session.js';
+import { holdsMore } from './recover.js';
 import { recordingRequestOf } from './request.js';
 import { SessionDialog, warningOf } from './session-dialog.js';
 import { sessionIdsOf } from './session-identity.js';
@@ -27,6 +29,12 @@ export interface Recorder {
   readonly audioWhere: string | undefined;
   /** What keeps it from taking sessions as it should, in words; none when all is well. */
   readonly alarms: readonly string[];
+  readonly draining: boolean;
+  /**
+   * Takes no new sessions, and ends those that run: their clients have another recorder, which takes them over. Resolves
+   * when none runs. For a recorder that is to be stopped.
+   */
+  drain(): Promise<void>;
   /** Ends what still runs and closes the captures. */
   close(): Promise<void>;
 }
@@ -35,6 +43,9 @@ export interface Recorder {
 const markEveryMs = 250;
 /** RFC 3550 §6.2 would have five seconds; clients keep packets until they hear that these are written. */
 const marksPerReport = 4;
+const retryAfterSeconds = '10';
+/** Sessions that end at a time where all are to: their clients open them elsewhere. */
+const endingAtOnce = 50;
 /** The ledger is asked while a client waits. */
 const ledgerWithinMs = 300;
 
@@ -46,7 +57,15 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
   const context: RecorderContext = {
     ...options,
     ports: new PortPool(settings.media.ports[0], settings.media.ports[1]),
-    journal: new CaptureJournal(options.captureDir, { settleMs: settings.settleMs }),
+    journal: new CaptureJournal(options.captureDir, {
+      settleMs: settings.settleMs,
+      onRescued: (name) => {
+        log.info({ capture: name }, 'the disk takes more: a capture has all that it had taken in');
+        holdsMore(options.ledger, options.captureDir, name)
+          .then((holds) => holds && options.onCaptureClosed(readCaptureFileName(name)?.sessionId ?? ''))
+          .catch((error: unknown) => log.error({ capture: name, reason: messageOf(error) }, 'the ledger did not take that a capture holds more'));
+      },
+    }),
     datagrams: await openDatagrams(settings.media.accelerator),
     audioSockets:
       settings.webSocket === undefined ? undefined : await openAudioSockets({ settings: settings.webSocket, onReject: (reason) => options.observer.rejected(reason) }),
@@ -75,8 +94,15 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       if (!response.finalResponseSent) refuseForNow(response);
     });
   });
-  sip.srf.use('options', (_request: SipRequest, response: SipResponse) => response.send(200, { headers: { Accept: `application/sdp, ${metadataContentType}` } }));
+  sip.srf.use('options', (_request: SipRequest, response: SipResponse) => {
+    const { freeMb, refusal } = capacity;
+    const load = { sessions: running.size, freePorts: context.ports.free, ...(freeMb === undefined ? {} : { freeMb }), draining };
+    const headers = { Accept: `application/sdp, ${metadataContentType}`, [recorderLoadHeader]: encodeRecorderLoad(load) };
+    if (refusal === undefined && !draining) response.send(200, { headers });
+    else response.send(503, { headers: { ...headers, 'Retry-After': retryAfterSeconds } });
+  });
 
+  let draining = false;
   let marks = 0;
   const timer = setInterval(() => {
     marks += 1;
@@ -95,7 +121,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
 
   /** Another recorder may have what this one lacks (RFC 3261 §21.5.4). */
   function refuseForNow(response: SipResponse): void {
-    response.send(503, { headers: { 'Retry-After': '10' } });
+    response.send(503, { headers: { 'Retry-After': retryAfterSeconds } });
   }
 
   function refuse(request: SipRequest, response: SipResponse, reason: OfferReject): void {
@@ -132,6 +158,11 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       refuse(request, response, offer);
       return;
     }
+    if (draining) {
+      metrics.sipRejected('draining');
+      refuseForNow(response);
+      return;
+    }
     const { refusal } = capacity;
     if (refusal !== undefined) {
       metrics.recorderRefused(refusal.shortage);
@@ -162,7 +193,23 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     await dialog.answer(reply);
   }
 
+  async function endAll(reason: string): Promise<void> {
+    const left = [...running.keys()];
+    const endSome = async (): Promise<void> => {
+      for (let session = left.pop(); session !== undefined; session = left.pop()) await session.leave(reason);
+    };
+    await Promise.all(Array.from({ length: endingAtOnce }, endSome));
+  }
+
   return {
+    get draining() {
+      return draining;
+    },
+    async drain() {
+      draining = true;
+      // One that was being opened when this began has come meanwhile.
+      while (running.size > 0) await endAll('the recorder is being emptied');
+    },
     get sessions() {
       return running.size;
     },
@@ -173,7 +220,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     async close() {
       clearInterval(timer);
       capacity.close();
-      await Promise.all([...running.keys()].map((session) => session.end('the recorder is closing')));
+      draining = true;
+      await endAll('the recorder is closing');
       await context.audioSockets?.close();
       await context.journal.close();
     },

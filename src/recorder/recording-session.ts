@@ -14,6 +14,7 @@ import { sealSecret } from '../vault/index.js';
 import { captureFileName } from './capture-name.js';
 import type { BuiltInBridge } from './cisco-bib.js';
 import type { RecorderContext } from './context.js';
+import { nowMs } from './intake.js';
 import { rejectOfAll } from './line-answer.js';
 import type { LineRole } from './line-roles.js';
 import { partiesOf } from './line-parties.js';
@@ -170,14 +171,23 @@ export class RecordingSession {
     await this.#tellStreams();
   }
 
-  /** Some times a second: what is written is what may be reported as received. */
+  /** Some times a second: what is written is what may be reported as received. After a failure nothing more is written. */
   mark(): void {
+    if (this.#failed !== undefined) return;
     const { packets, writtenPackets } = this.#writer.stats;
     this.#lines.mark(packets, writtenPackets);
   }
 
-  report(nowMs: number): void {
-    this.#lines.report(nowMs);
+  report(atMs: number): void {
+    this.#lines.report(atMs);
+  }
+
+  /** Ends a session that its client wants to go on: what has come is written and reported before, so that the next recorder need not get it again. */
+  async leave(reason: string): Promise<void> {
+    await this.#writer.flush();
+    this.mark();
+    this.report(nowMs());
+    await this.end(reason);
   }
 
   /** Ends the capture; resolves when it is closed. Idempotent. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { encodeEntryHead, journalMagic } from '../capture/journal-format.js';
 import type { CaptureEntry, Found } from '../ledger/index.js';
 import { captureFileName } from './capture-name.js';
 import { recoverCaptures, type RecoverOptions } from './recover.js';
@@ -76,4 +77,17 @@ t.test('at the first start there is nothing, not even a folder', async (t) => {
   for (const captureDir of [join(dir, 'none'), join(dir, 'empty')]) {
     t.strictSame(await recoverCaptures({ recorder: 'r1', captureDir, ledger: fakeLedger().ledger }), []);
   }
+});
+
+t.test('a capture that was closed without what its journal still held is stitched again', async (t) => {
+  const dir = t.testdir();
+  const known = entry(dir, 's1', { state: 'cut', packets: 5, reason: 'the disk was full', closedAtMs: 9 });
+  const name = captureFileName(known.captureId, 's1');
+  writeFileSync(known.path, 'abc');
+  const bytes = Buffer.from('more');
+  writeFileSync(join(dir, 'journal-000000000001'), Buffer.concat([journalMagic, encodeEntryHead(Buffer.from(name), 3, bytes), bytes]));
+  const { ledger, captures } = fakeLedger(known);
+  t.strictSame((await recoverCaptures({ recorder: 'r1', captureDir: dir, ledger })).map((one) => one.captureId), [known.captureId]);
+  t.match(captures.get(known.captureId), { state: 'cut', packets: 5, bytes: 7, reason: 'the disk was full' });
+  t.equal(readFileSync(known.path, 'utf8'), 'abcmore');
 });

@@ -30,7 +30,7 @@ export interface RecoverOptions {
  * @throws Failure CAPTURE_WRITE where the disk does not take what is in the journal: nothing is lost, and it may be tried again.
  */
 export async function recoverCaptures({ recorder, captureDir, ledger }: RecoverOptions): Promise<readonly Recovered[]> {
-  await replayJournals(captureDir).catch((cause: unknown) => {
+  const late = await replayJournals(captureDir).catch((cause: unknown) => {
     throw new Failure('CAPTURE_WRITE', `what a recorder that died had taken in cannot be put into its captures in ${captureDir}: ${diskAdvice(cause)}.`, {
       cause,
       facts: { path: captureDir, errno: errnoOf(cause) },
@@ -53,7 +53,21 @@ export async function recoverCaptures({ recorder, captureDir, ledger }: RecoverO
     await ledger.captureClosed(file.captureId, { state: 'cut', atMs: mtimeMs, packets: 0, bytes: size });
     recovered.push(file);
   }
+  for (const name of late) {
+    const file = readCaptureFileName(name);
+    if (file === undefined || recovered.some(({ captureId }) => captureId === file.captureId)) continue;
+    if (await holdsMore(ledger, captureDir, name)) recovered.push(file);
+  }
   return recovered;
+}
+
+/** A capture that was closed without all that it had taken in has it now: its session is to be stitched again. False where the ledger has no such capture. */
+export async function holdsMore(ledger: Pick<Ledger, 'captureClosed' | 'find'>, captureDir: string, name: string): Promise<boolean> {
+  const file = readCaptureFileName(name);
+  const known = file === undefined ? undefined : (await ledger.find(file.sessionId))?.captures.find(({ captureId }) => captureId === file.captureId);
+  if (known === undefined || known.state === 'open') return false;
+  await ledger.captureClosed(known.captureId, { state: known.state, reason: known.reason, atMs: known.closedAtMs ?? Date.now(), packets: known.packets, bytes: await sizeOf(join(captureDir, name)) });
+  return true;
 }
 
 const sizeOf = (path: string): Promise<number> =>

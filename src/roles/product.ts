@@ -14,7 +14,7 @@ import { createHealth, createMetrics, type Health, type Log, type Metrics, type 
 import { Policy } from '../policy/index.js';
 import { openPolicyService, type PolicyService } from '../policy-service/index.js';
 import { asksForIdentity, loadAnnouncements, openProxy, watchForCaptures, type Proxy } from '../proxy/index.js';
-import { openRecorder, recoverCaptures } from '../recorder/index.js';
+import { openRecorder, recoverCaptures, type Recorder } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
 import { useNativeStreams } from '../vault/index.js';
@@ -36,7 +36,7 @@ export interface Product {
   readonly addresses: readonly { readonly what: string; readonly where: string }[];
   /** Calls that run. */
   readonly calls: number;
-  /** Takes no new calls; resolves when the last of the old has ended. Health says so meanwhile, that others send theirs elsewhere. */
+  /** Takes no new calls; resolves when the last of the old has ended, and the recorder has given its sessions to others. Health says so meanwhile, that others send theirs elsewhere. */
   drain(): Promise<void>;
   /**
    * Takes another configuration for calls that begin from now on; gives the keys that differ and need a restart, of
@@ -71,13 +71,18 @@ export async function openProduct({ config, roles, log, version }: ProductOption
   };
   try {
     const current = { recording: config.recording };
-    const { addresses, proxy } = await openParts({ config, roles, log, version }, current, (debt) => debts.push(debt));
+    const { addresses, proxy, recorder } = await openParts({ config, roles, log, version }, current, (debt) => debts.push(debt));
     return {
       addresses,
       get calls() {
         return proxy?.calls ?? 0;
       },
-      drain: async () => proxy?.drain(),
+      drain: async () => {
+        await proxy?.drain();
+        if (recorder === undefined) return;
+        if (recorder.sessions > 0) log.info({ sessions: recorder.sessions }, 'running recording sessions are given to other recorders');
+        await recorder.drain();
+      },
       reload: async (changed) => {
         current.recording = changed.recording;
         const kept = restartKeys.filter((key) => !isDeepStrictEqual(config[key], changed[key]));
@@ -92,7 +97,7 @@ export async function openProduct({ config, roles, log, version }: ProductOption
 }
 
 /** @param current what changes while the product runs */
-async function openParts({ config, roles, log, version }: ProductOptions, current: { readonly recording: Config['recording'] }, owe: Parts['owe']): Promise<{ addresses: Product['addresses']; proxy: ProxyRole | undefined }> {
+async function openParts({ config, roles, log, version }: ProductOptions, current: { readonly recording: Config['recording'] }, owe: Parts['owe']): Promise<{ addresses: Product['addresses']; proxy: ProxyRole | undefined; recorder: Recorder | undefined }> {
   const metrics = createMetrics();
   const health = createHealth({ version });
   const counters = openPacketCounters(metrics);
@@ -114,7 +119,8 @@ async function openParts({ config, roles, log, version }: ProductOptions, curren
   useNativeStreams(config.recorder.media.accelerator === 'auto');
   const addresses: { what: string; where: string }[] = [];
   let stitcher: Stitcher | undefined;
-  if (roles.includes('recorder')) addresses.push(...(await openRecorderRole(parts, () => stitcher?.poke())));
+  const ofRecorder = roles.includes('recorder') ? await openRecorderRole(parts, () => stitcher?.poke()) : undefined;
+  if (ofRecorder !== undefined) addresses.push(...ofRecorder.addresses);
   if (roles.includes('stitcher')) {
     log.info({ role: 'stitcher', by: srtpBy() }, 'how SRTP is decrypted');
     stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics, recording: () => current.recording });
@@ -131,10 +137,10 @@ async function openParts({ config, roles, log, version }: ProductOptions, curren
   });
   owe(() => http.close());
   addresses.push({ what: 'health, metrics, API', where: `http://${http.host}:${http.port}` });
-  return { addresses, proxy };
+  return { addresses, proxy, recorder: ofRecorder?.recorder };
 }
 
-async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Promise<Product['addresses']> {
+async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Promise<{ addresses: Product['addresses']; recorder: Recorder }> {
   const { config, log, metrics, counters, site, owe } = parts;
   const settings = config.recorder;
   // A disk that is full keeps nobody from carrying calls: the captures are found again at the next start.
@@ -159,9 +165,9 @@ async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Prom
   });
   owe(() => recorder.close());
   // Calls go on without it: the product is not what it should be, and works.
-  parts.health.register('recorder', () => Promise.resolve({ ok: recorder.alarms.length === 0, detail: recorder.alarms.length === 0 ? `${recorder.sessions} recording sessions run` : recorder.alarms.join('; ') }), { optional: true });
+  parts.health.register('recorder', () => Promise.resolve({ ok: recorder.alarms.length === 0, detail: recorder.alarms.length > 0 ? recorder.alarms.join('; ') : `${recorder.draining ? 'no new recording sessions are taken; ' : ''}${recorder.sessions} recording sessions run` }), { optional: true });
   const { audioWhere } = recorder;
-  return [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }, ...(audioWhere === undefined ? [] : [{ what: 'recorder (audio over WebSocket)', where: audioWhere }])];
+  return { recorder, addresses: [{ what: 'recorder (SIPREC)', where: sip.contacts.join(' ') }, ...(audioWhere === undefined ? [] : [{ what: 'recorder (audio over WebSocket)', where: audioWhere }])] };
 }
 
 interface ProxyRole extends Pick<Proxy, 'running' | 'calls' | 'drain'> {

@@ -87,7 +87,9 @@ export {
   respond,
 } from './invitation.js';
 export { replaceSdp, sdpIn } from './session-body.js';
-export { askOptions } from './options-ping.js';
+export { askOptions, type OptionsAnswer } from './options-ping.js';
+export { encodeRecorderLoad, parseRecorderLoad, recorderLoadHeader, type RecorderLoad } from './recorder-load.js';
+export { secondsOf } from './retry-after.js';
 export { proxyRequest, type ProxyOutcome, type ProxyPlan, type TargetAnswer } from './proxy-request.js';
 export { sharedSecret } from './shared-secret.js';
 export { sipSettings, sourceList, type SipSettings } from './settings.js';

@@ -1,15 +1,22 @@
-/** Whether a SIP neighbour is there: OPTIONS, and the status of its answer. */
+/** Whether a SIP neighbour is there: OPTIONS, and what it answers. */
 import type { SipConnection } from './connection.js';
 import type { SipRequest, SipResponse } from './drachtio-events.js';
 
-/** Resolves with the status, or undefined when none came in time or the request could not be sent. */
-export const askOptions = ({ srf }: Pick<SipConnection, 'srf'>, uri: string, timeoutMs: number): Promise<number | undefined> =>
+/** The final one. */
+export interface OptionsAnswer {
+  readonly status: number;
+  /** Undefined where there is none of that name. */
+  header(name: string): string | undefined;
+}
+
+/** Resolves with the answer, or undefined when none came in time or the request could not be sent. */
+export const askOptions = ({ srf }: Pick<SipConnection, 'srf'>, uri: string, timeoutMs: number): Promise<OptionsAnswer | undefined> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => resolve(undefined), timeoutMs);
     timer.unref();
-    const settle = (status: number | undefined): void => {
+    const settle = (answer: OptionsAnswer | undefined): void => {
       clearTimeout(timer);
-      resolve(status);
+      resolve(answer);
     };
     const sent = (_error: unknown, request?: SipRequest): void => {
       if (request === undefined) {
@@ -17,7 +24,7 @@ export const askOptions = ({ srf }: Pick<SipConnection, 'srf'>, uri: string, tim
         return;
       }
       request.on('response', (response?: SipResponse) => {
-        if (response !== undefined && response.status >= 200) settle(response.status);
+        if (response !== undefined && response.status >= 200) settle({ status: response.status, header: (name) => (response.has(name) ? response.get(name) : undefined) });
       });
     };
     // The published types of drachtio-srf know another form of it.

@@ -25,9 +25,11 @@ export interface DatagramSocket {
   send(bytes: Buffer, to: Endpoint, failed?: () => void): void;
   /**
    * Most of what is sent goes there from now on, and nothing is received but from there: the kernel need not look up the
-   * way each time. Where a socket has no such thing, nothing changes.
+   * way each time, and tells when nobody listens there. A socket of Node's is connected until something is sent elsewhere.
+   *
+   * @param refused told of that (ICMP port unreachable), for some of the packets or for each
    */
-  connect?(to: Endpoint): void;
+  connect(to: Endpoint, refused?: () => void): void;
   /** Resolves when the port is free. Nothing is received afterwards, and sending does nothing. Idempotent. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
-import type { Datagrams, DatagramSocket, Endpoint } from './datagrams.js';
+import { sameEndpoint, type Datagrams, type DatagramSocket, type Endpoint } from './datagrams.js';
 
 /** Every address we send to is a literal: resolving it would cost a thread hop a packet. */
 const literal = (family: 4 | 6) => (host: string, _options: unknown, done: (error: null, address: string, family: number) => void) => {
@@ -13,13 +13,15 @@ class NodeSocket implements DatagramSocket {
   readonly port: number;
   readonly #socket: Socket;
   #from: Endpoint | undefined;
+  #connectedTo: Endpoint | undefined;
+  #refused: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     this.port = socket.address().port;
-    // An ICMP error of one datagram must not end the process; the far end's silence is noticed elsewhere.
-    socket.on('error', () => undefined);
+    // An ICMP error of one datagram must not end the process.
+    socket.on('error', (error) => this.#tellRefused(error));
   }
 
   receive(handler: (bytes: Buffer, from: Endpoint) => void): void {
@@ -33,7 +35,43 @@ class NodeSocket implements DatagramSocket {
 
   send(bytes: Buffer, to: Endpoint, failed?: () => void): void {
     if (this.#closing !== undefined) return;
-    this.#socket.send(bytes, to.port, to.address, failed === undefined ? ignore : (error) => error !== null && failed());
+    const sent = (error: Error | null): void => {
+      if (error === null) return;
+      this.#tellRefused(error);
+      failed?.();
+    };
+    if (this.#connectedTo !== undefined && sameEndpoint(this.#connectedTo, to)) {
+      this.#socket.send(bytes, sent);
+      return;
+    }
+    // node:dgram has no way to send elsewhere on a connected socket.
+    this.#disconnect();
+    this.#socket.send(bytes, to.port, to.address, sent);
+  }
+
+  connect(to: Endpoint, refused?: () => void): void {
+    if (this.#closing !== undefined) return;
+    this.#refused = refused;
+    if (this.#connectedTo !== undefined && sameEndpoint(this.#connectedTo, to)) return;
+    this.#disconnect();
+    // With our lookup it is connected when this returns, or not at all: then it sends as before.
+    this.#socket.connect(to.port, to.address, () => undefined);
+    try {
+      this.#socket.remoteAddress();
+      this.#connectedTo = to;
+    } catch {
+      // Not connected: a place that there is no way to.
+    }
+  }
+
+  #disconnect(): void {
+    if (this.#connectedTo === undefined) return;
+    this.#connectedTo = undefined;
+    this.#socket.disconnect();
+  }
+
+  #tellRefused(error: Error): void {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') this.#refused?.();
   }
 
   close(): Promise<void> {
@@ -43,9 +81,6 @@ class NodeSocket implements DatagramSocket {
     return this.#closing;
   }
 }
-
-/** An unreachable side shows by its silence; one refused datagram says nothing. */
-const ignore = (): void => undefined;
 
 export const nodeDatagrams: Datagrams = {
   kind: 'node',

@@ -81,6 +81,15 @@ export class FreeswitchFork implements CallFork {
     });
   }
 
+  /** FreeSWITCH keeps nothing for the next recorder. */
+  detachFork(): Promise<void> {
+    return this.stopFork();
+  }
+
+  watchFork(): void {
+    // FreeSWITCH tells nothing of the recorder.
+  }
+
   stopFork(): Promise<void> {
     return this.#call.inTurn(() => this.#stop()).catch(() => undefined);
   }

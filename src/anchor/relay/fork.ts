@@ -1,58 +1,123 @@
 /**
- * The copy of one direction on its way to the recorder.
+ * The copy of one direction on its way to the recorder, and what of it no recorder has confirmed.
  *
- * Packets that come before the recorder has answered are kept, within a bound, and go first, in small
- * bursts; those that come meanwhile wait behind them. So a recording holds the call from its first packet
- * although the recording session begins later.
+ * Every packet is kept until a receiver report of the recorder says that it is written (the report's extended highest
+ * sequence number, RFC 3550 §6.4.1: what our recorder means by it is in its receiver-reports.ts). So a recording holds the
+ * call from its first packet although the recording session begins later, and another recorder gets what a dead one had
+ * not written. What was sent and not confirmed goes first, in small bursts; what comes meanwhile waits behind it.
  *
- * Owns       the packets kept for one stream.
- * Lifetime   stop() drops what is kept; the socket is closed by whoever opened it.
+ * Owns       the packets kept for one stream, and what shows that the recorder is gone.
+ * Leaves to  confirmed.ts what a report confirms; the proxy what follows when the recorder is gone.
+ * Lifetime   stop() drops what is kept; the sockets are closed by whoever opened them.
  */
-import type { Endpoint, MediaSockets } from '../../udp/index.js';
-import { KeptPackets } from './kept-packets.js';
+import { parseCryptoLine, parseRtcp, SrtpReceiver } from '../../media/index.js';
+import { sameEndpoint, type Endpoint, type MediaSockets } from '../../udp/index.js';
+import type { ForkTrouble } from '../door.js';
+import { Confirmed } from './confirmed.js';
+import { KeptPackets, type BlockShelf, type KeptPacket } from './kept-packets.js';
 import type { PacketObserver } from './packet-counts.js';
 
-/** Five seconds of packets of 20 ms with their RTCP: longer than any recorder may take to answer. */
-const maxKeptPackets = 300;
-/** As much for 32 kHz of L16; a G.711 call needs 53 kB. */
+/** Ten seconds of packets of 20 ms with their RTCP: longer than any recorder may take to answer, or another to take over. */
+const maxKeptPackets = 600;
+/** As much for 16 kHz of L16; a G.711 call needs 105 kB. */
 const maxKeptBytes = 400_000;
+const keptMs = 10_000;
+/** For a recorder that has not reported in this session: others' may never do. */
+const keptUnreportedMs = 6_000;
 /** All at once they overflow the receive buffer that Linux gives a socket (212,992 bytes, some 270 packets). */
 const burstPackets = 25;
 const burstEveryMs = 5;
+/** Our recorder reports each second. */
+const reportsWithinMs = 2_500;
+/** One refusal may be of a port that opens this moment. */
+const refusedForMs = 50;
+const shortestRtpBytes = 12;
+const refusalsTogetherMs = 5_000;
+/** A thread that stood still for so long has not heard what came meanwhile. */
+export const stoodStillMs = 500;
 
 export interface ForkTarget {
   readonly rtp: Endpoint;
   /** The same as `rtp` where they share a port (RFC 5761). */
   readonly rtcp: Endpoint;
+  /** The recorder's `a=crypto` value, by which its reports are encrypted. A secret. */
+  readonly crypto?: string | undefined;
+}
+
+export interface ForkOptions {
+  readonly sockets: MediaSockets;
+  readonly observer: PacketObserver;
+  readonly shelf: BlockShelf;
+  /** Told at most once between a start and the detach that follows. */
+  readonly told: (trouble: ForkTrouble) => void;
+  /** Milliseconds of a clock that does not step. */
+  readonly now: () => number;
 }
 
 export class Fork {
   readonly #sockets: MediaSockets;
   readonly #observer: PacketObserver;
-  #target: ForkTarget | undefined;
+  readonly #told: (trouble: ForkTrouble) => void;
+  readonly #now: () => number;
+  readonly #kept: KeptPackets;
+  readonly #confirmed = new Confirmed();
   readonly #failed: () => void;
-  readonly #kept = new KeptPackets(maxKeptPackets, maxKeptBytes);
+  readonly #refused: () => void;
+  #target: ForkTarget | undefined;
+  #reports: SrtpReceiver | undefined;
   #stopped = false;
   #paused = false;
   #nextBurst: NodeJS.Timeout | undefined;
+  /** As of the last look. */
+  #nowMs: number;
+  /** Whether this recorder has reported in this session. */
+  #hasReported = false;
+  /** RTP has been sent since the last report, from then on. */
+  #awaits = false;
+  #awaitsSinceMs = 0;
+  #firstRefusedMs: number | undefined;
+  #isTold = false;
 
-  constructor(sockets: MediaSockets, observer: PacketObserver) {
+  constructor({ sockets, observer, shelf, told, now }: ForkOptions) {
     this.#sockets = sockets;
     this.#observer = observer;
+    this.#told = told;
+    this.#now = now;
+    this.#nowMs = now();
+    this.#kept = new KeptPackets(shelf, maxKeptPackets, maxKeptBytes);
     this.#failed = () => observer.dropped('send-failed');
+    this.#refused = () => this.#isRefused();
+    sockets.rtp.receive((bytes, from) => this.#heard(bytes, from));
+    sockets.rtcp.receive((bytes, from) => this.#heard(bytes, from));
   }
 
   copy(bytes: Buffer, rtcp: boolean): void {
     if (this.#stopped || this.#paused) return;
-    if (this.#target !== undefined && this.#kept.count === 0) this.#send(bytes, rtcp, this.#target);
-    else if (!this.#kept.push(bytes, rtcp)) this.#observer.dropped('queue-full');
+    const sendsNow = this.#target !== undefined && this.#kept.unsent === 0;
+    if (sendsNow) this.#send(bytes, rtcp);
+    // No RTP: nobody will ever confirm it.
+    if (!rtcp && bytes.length < shortestRtpBytes) return;
+    const lost = this.#kept.push(bytes, rtcp, this.#nowMs >>> 0, sendsNow);
+    for (let n = 0; n < lost; n += 1) this.#observer.dropped('queue-full');
   }
 
+  /** After detach(), or at first, what is kept goes there; else only the target has moved. */
   start(target: ForkTarget): void {
+    const before = this.#target;
     this.#target = target;
-    this.#sockets.rtp.connect?.(target.rtp);
     this.#stopped = false;
+    if (target.crypto !== before?.crypto) this.#reports = receiverOf(target.crypto);
+    if (before === undefined) this.#begin();
+    // One that has moved is connected to anew; what it says from now on comes from there.
+    this.#sockets.rtp.connect(target.rtp, this.#refused);
     if (this.#nextBurst === undefined) this.#sendKept();
+  }
+
+  /** The recorder has left. What it has not confirmed is for the next one. */
+  detach(): void {
+    this.#target = undefined;
+    this.#endBurst();
+    this.#kept.rewind();
   }
 
   /** What comes from now on is not for the recorder; what was kept before is. */
@@ -68,23 +133,104 @@ export class Fork {
     this.#stopped = true;
     this.#target = undefined;
     this.#kept.clear();
-    clearTimeout(this.#nextBurst);
-    this.#nextBurst = undefined;
+    this.#endBurst();
+  }
+
+  /**
+   * Called some times a second.
+   *
+   * @param stoodStill whether the thread has, so that nothing could be heard
+   */
+  look(nowMs: number, stoodStill: boolean): void {
+    this.#nowMs = nowMs;
+    if (this.#kept.count > 0) {
+      const lost = this.#kept.dropBefore((nowMs - (this.#target === undefined || this.#hasReported ? keptMs : keptUnreportedMs)) >>> 0);
+      for (let n = 0; n < lost; n += 1) this.#observer.dropped('queue-full');
+    }
+    if (!this.#awaits || !this.#hasReported || this.#target === undefined) return;
+    if (stoodStill) this.#awaitsSinceMs = nowMs;
+    else if (nowMs - this.#awaitsSinceMs >= reportsWithinMs) this.#tell('no-reports');
+  }
+
+  #begin(): void {
+    this.#confirmed.clear();
+    this.#hasReported = this.#awaits = this.#isTold = false;
+    this.#firstRefusedMs = undefined;
+  }
+
+  #tell(trouble: ForkTrouble): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.#told(trouble);
+  }
+
+  #isRefused(): void {
+    if (this.#target === undefined) return;
+    const nowMs = this.#now();
+    if (this.#firstRefusedMs === undefined || nowMs - this.#firstRefusedMs > refusalsTogetherMs) this.#firstRefusedMs = nowMs;
+    else if (nowMs - this.#firstRefusedMs >= refusedForMs) this.#tell('port-unreachable');
+  }
+
+  /** What the recorder reports; anything else is passed over. */
+  #heard(bytes: Buffer, from: Endpoint): void {
+    const target = this.#target;
+    if (target === undefined || !(sameEndpoint(from, target.rtp) || from.address === target.rtcp.address)) return;
+    const clear = target.crypto === undefined ? bytes : (this.#reports?.unprotectRtcp(bytes) ?? 'auth-failed');
+    const packets = typeof clear === 'string' ? clear : parseRtcp(clear);
+    if (typeof packets === 'string') return;
+    let reported = false;
+    for (const packet of packets) {
+      if (packet.type !== 'RR' && packet.type !== 'SR') continue;
+      for (const block of packet.reports) {
+        reported = true;
+        if (this.#confirmed.report(block, this.#kept) === 'lost-on-the-way') this.#sendAgain(block.ssrc);
+      }
+    }
+    if (!reported) return;
+    this.#hasReported = true;
+    this.#awaits = false;
+    this.#firstRefusedMs = undefined;
+    this.#kept.letGo((memory, at, rtcp) => rtcp || this.#confirmed.has(memory, at));
+  }
+
+  #sendAgain(ssrc: number): void {
+    this.#kept.eachSent((memory, at, end, rtcp) => {
+      if (!rtcp && this.#confirmed.isLacking(ssrc, memory, at)) this.#send(memory.subarray(at, end), false);
+    });
   }
 
   #sendKept(): void {
     this.#nextBurst = undefined;
-    const target = this.#target;
-    if (target === undefined) return;
-    for (let n = 0; n < burstPackets; n += 1) {
-      const kept = this.#kept.shift();
+    for (let n = 0; n < burstPackets && this.#target !== undefined; n += 1) {
+      const kept: KeptPacket | undefined = this.#kept.takeUnsent();
       if (kept === undefined) return;
-      this.#send(kept.bytes, kept.rtcp, target);
+      this.#send(kept.bytes, kept.rtcp);
     }
-    if (this.#kept.count > 0) this.#nextBurst = setTimeout(() => this.#sendKept(), burstEveryMs);
+    if (this.#kept.unsent > 0) this.#nextBurst = setTimeout(() => this.#sendKept(), burstEveryMs);
   }
 
-  #send(bytes: Buffer, rtcp: boolean, target: ForkTarget): void {
-    this.#sockets.rtp.send(bytes, rtcp ? target.rtcp : target.rtp, this.#failed);
+  #endBurst(): void {
+    clearTimeout(this.#nextBurst);
+    this.#nextBurst = undefined;
   }
+
+  #send(bytes: Buffer, rtcp: boolean): void {
+    const target = this.#target;
+    if (target === undefined) return;
+    if (rtcp && target.rtcp.port !== target.rtp.port) {
+      this.#sockets.rtcp.send(bytes, target.rtcp, this.#failed);
+      return;
+    }
+    // What is on hold sends RTCP only, and nothing is reported of that.
+    if (!this.#awaits && !rtcp) {
+      this.#awaits = true;
+      this.#awaitsSinceMs = this.#nowMs;
+    }
+    this.#sockets.rtp.send(bytes, target.rtp, this.#failed);
+  }
+}
+
+function receiverOf(crypto: string | undefined): SrtpReceiver | undefined {
+  const line = crypto === undefined ? 'malformed' : parseCryptoLine(crypto);
+  return typeof line === 'string' ? undefined : new SrtpReceiver(line);
 }

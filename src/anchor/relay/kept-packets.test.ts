@@ -1,40 +1,97 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { KeptPackets } from './kept-packets.js';
+import { BlockShelf, KeptPackets } from './kept-packets.js';
 
-t.test('whatever is put in and taken out, they come in their order, whole, and within the bounds', (t) => {
-  const step = fc.oneof(fc.record({ take: fc.constant(false), bytes: fc.uint8Array({ maxLength: 300 }), rtcp: fc.boolean() }), fc.record({ take: fc.constant(true) }));
+const packet = (number: number, bytes = 172): Buffer => Buffer.alloc(bytes, number & 0xff);
+const sent = (kept: KeptPackets): number[] => {
+  const found: number[] = [];
+  kept.eachSent((memory, at) => found.push(memory[at] ?? -1));
+  return found;
+};
+const rest = (kept: KeptPackets): number[] => {
+  const found: number[] = [];
+  for (let next = kept.takeUnsent(); next !== undefined; next = kept.takeUnsent()) found.push(next.bytes[0] ?? -1);
+  return found;
+};
+
+t.test('whatever is pushed, sent, confirmed, rewound and dropped, what is kept is what a list would hold', (t) => {
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('push' as const), bytes: fc.integer({ min: 1, max: 1_500 }), rtcp: fc.boolean() }),
+    fc.record({ do: fc.constant('push' as const), bytes: fc.constantFrom(1, 4_087, 4_088, 4_089, 20_000), rtcp: fc.boolean() }),
+    fc.record({ do: fc.constant('take' as const) }),
+    fc.record({ do: fc.constant('letGo' as const), upTo: fc.integer({ min: 0, max: 60 }) }),
+    fc.record({ do: fc.constant('dropBefore' as const), upTo: fc.integer({ min: 0, max: 60 }) }),
+    fc.record({ do: fc.constant('rewind' as const) }),
+    fc.record({ do: fc.constant('clear' as const) }),
+  );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const kept = new KeptPackets(20, 3_000);
-      const model: { bytes: Buffer; rtcp: boolean }[] = [];
+    fc.property(fc.array(step, { maxLength: 200 }), fc.boolean(), (steps, wraps) => {
+      const [maxPackets, maxBytes] = [20, 30_000];
+      const base = wraps ? 0xffff_fff0 : 0;
+      const shelf = new BlockShelf();
+      const [kept, other] = [new KeptPackets(shelf, maxPackets, maxBytes), new KeptPackets(shelf, maxPackets, maxBytes)];
+      let model: { number: number; length: number; rtcp: boolean; atMs: number; sent: boolean }[] = [];
+      let number = 0;
       for (const one of steps) {
-        if (!('bytes' in one)) {
-          const came = kept.shift();
-          const wanted = model.shift();
-          if (came === undefined || wanted === undefined ? came !== wanted : !wanted.bytes.equals(came.bytes) || wanted.rtcp !== came.rtcp) return false;
-          continue;
+        switch (one.do) {
+          case 'push': {
+            number += 1;
+            const isSent = model.every((entry) => entry.sent) && number % 3 === 0;
+            let lost = 0;
+            const size = (): number => model.reduce((sum, entry) => sum + entry.length + 8, 0);
+            while (model.length > 0 && (model.length >= maxPackets || size() + one.bytes + 8 > maxBytes)) lost += model.shift()?.sent === false ? 1 : 0;
+            t.equal(kept.push(packet(number, one.bytes), one.rtcp, (base + number) >>> 0, isSent), lost);
+            model.push({ number: number & 0xff, length: one.bytes, rtcp: one.rtcp, atMs: number, sent: isSent });
+            // Another fork's packets come and go in the same blocks.
+            other.push(packet(0xee, 500), false, 0, true);
+            if (number % 5 === 0) other.clear();
+            break;
+          }
+          case 'take': {
+            const next = model.find((entry) => !entry.sent);
+            const taken = kept.takeUnsent();
+            t.strictSame(taken === undefined ? undefined : [taken.bytes[0], taken.bytes.length, taken.rtcp], next === undefined ? undefined : [next.number, next.length, next.rtcp]);
+            if (next !== undefined) next.sent = true;
+            break;
+          }
+          case 'letGo': {
+            kept.letGo((memory, at) => (memory[at] ?? 0) <= one.upTo);
+            while (model[0]?.sent === true && model[0].number <= one.upTo) model.shift();
+            break;
+          }
+          case 'dropBefore': {
+            const lost = model.filter(({ atMs, sent: isSent }) => atMs < one.upTo && !isSent).length;
+            t.equal(kept.dropBefore((base + one.upTo) >>> 0), lost);
+            model = model.filter(({ atMs }) => atMs >= one.upTo);
+            break;
+          }
+          case 'rewind':
+            kept.rewind();
+            for (const entry of model) entry.sent = false;
+            break;
+          case 'clear':
+            kept.clear();
+            model = [];
         }
-        const room = model.length < 20 && model.reduce((sum, { bytes }) => sum + 3 + bytes.length, 0) + 3 + one.bytes.length <= 3_000;
-        const given = Buffer.from(one.bytes);
-        if (kept.push(given, one.rtcp) !== room) return false;
-        if (room) model.push({ bytes: Buffer.from(one.bytes), rtcp: one.rtcp });
-        // The giver's memory is used for the next packet.
-        given.fill(0xee);
-        if (kept.count !== model.length) return false;
+        t.strictSame([kept.count, kept.unsent, sent(kept)], [model.length, model.filter((entry) => !entry.sent).length, model.filter((entry) => entry.sent).map((entry) => entry.number)]);
       }
-      return true;
+      kept.rewind();
+      t.strictSame(rest(kept), model.map((entry) => entry.number));
     }),
+    { numRuns: 300 },
   );
   t.end();
 });
 
-t.test('what was cleared is gone', (t) => {
-  const kept = new KeptPackets(5, 100);
-  t.ok(kept.push(Buffer.from('a'), false));
-  kept.clear();
-  t.strictSame([kept.count, kept.shift()], [0, undefined]);
-  t.ok(kept.push(Buffer.from('b'), true));
-  t.strictSame(kept.shift(), { bytes: Buffer.from('b'), rtcp: true });
+t.test('a second of a call costs three blocks, which go round', (t) => {
+  const shelf = new BlockShelf();
+  const blocks = new Set<unknown>();
+  const kept = new KeptPackets(shelf, 600, 400_000);
+  for (let number = 0; number < 500; number += 1) {
+    kept.push(packet(number), false, number, true);
+    kept.eachSent((memory) => blocks.add(memory));
+    if (number % 50 === 49) kept.letGo(() => true);
+  }
+  t.ok(blocks.size <= 4, `${blocks.size} blocks`);
   t.end();
 });

@@ -1,20 +1,65 @@
 /**
- * Packets that wait, in the order in which they came, in one piece of memory that grows to what is needed.
+ * Packets that are kept, in the order in which they came, until somebody has confirmed them: those that were sent, and
+ * behind them those that were not yet.
  *
- * Bound      `maxPackets`, and `maxBytes` with what is written beside each.
+ * They lie in blocks of memory that all forks of a thread share: no object for a packet, and none for a call that keeps
+ * no more than a second.
+ *
+ * Bound      `maxPackets` and `maxBytes`; where a packet finds no room the oldest go.
+ * Lifetime   what is handed out stays as it is until the next call.
  */
-const headBytes = 3;
-const firstBytes = 4_096;
+
+/** 22 packets of G.711; what is longer than a block has one of its own. */
+const blockBytes = 4_096;
+/** Of all forks of a thread: 16 MB. */
+const mostSpareBlocks = 4_096;
+/** Length (2), RTCP or not (1), and after one that is not used when it came (4). */
+const headBytes = 8;
+
+interface Block {
+  readonly memory: Buffer;
+  from: number;
+  to: number;
+  next: Block | undefined;
+}
+
+/** Blocks that nobody uses. */
+export class BlockShelf {
+  readonly #spare: Block[] = [];
+
+  take(bytes: number): Block {
+    const spare = bytes <= blockBytes ? this.#spare.pop() : undefined;
+    if (spare === undefined) return { memory: Buffer.allocUnsafeSlow(Math.max(blockBytes, bytes)), from: 0, to: 0, next: undefined };
+    spare.from = spare.to = 0;
+    spare.next = undefined;
+    return spare;
+  }
+
+  give(block: Block): void {
+    if (block.memory.length === blockBytes && this.#spare.length < mostSpareBlocks) this.#spare.push(block);
+  }
+}
+
+export interface KeptPacket {
+  readonly bytes: Buffer;
+  readonly rtcp: boolean;
+}
 
 export class KeptPackets {
+  readonly #shelf: BlockShelf;
   readonly #maxPackets: number;
   readonly #maxBytes: number;
-  #memory: Buffer | undefined;
-  #from = 0;
-  #to = 0;
+  #first: Block | undefined;
+  #last: Block | undefined;
+  /** The first that was not sent: in this block, from there on. */
+  #cursor: Block | undefined;
+  #cursorAt = 0;
   #count = 0;
+  #unsent = 0;
+  #bytes = 0;
 
-  constructor(maxPackets: number, maxBytes: number) {
+  constructor(shelf: BlockShelf, maxPackets: number, maxBytes: number) {
+    this.#shelf = shelf;
     this.#maxPackets = maxPackets;
     this.#maxBytes = maxBytes;
   }
@@ -23,51 +68,151 @@ export class KeptPackets {
     return this.#count;
   }
 
-  /** False where there is no room: it is not kept. Copies the bytes, 65,535 at most. */
-  push(bytes: Buffer, rtcp: boolean): boolean {
-    if (this.#count >= this.#maxPackets) return false;
-    const memory = this.#room(headBytes + bytes.length);
-    if (memory === undefined) return false;
-    memory[this.#to] = rtcp ? 1 : 0;
-    memory.writeUInt16BE(bytes.length, this.#to + 1);
-    memory.set(bytes, this.#to + headBytes);
-    this.#to += headBytes + bytes.length;
-    this.#count += 1;
-    return true;
+  get unsent(): number {
+    return this.#unsent;
   }
 
-  /** The oldest, to be used before anything else is called. */
-  shift(): { readonly bytes: Buffer; readonly rtcp: boolean } | undefined {
-    const memory = this.#memory;
-    if (memory === undefined || this.#count === 0) return undefined;
-    const begins = this.#from + headBytes;
-    const ends = begins + memory.readUInt16BE(this.#from + 1);
-    const rtcp = memory[this.#from] === 1;
-    this.#from = ends;
-    this.#count -= 1;
-    // What is given stays as it is until the next push.
-    if (this.#count === 0) this.clear();
-    return { bytes: memory.subarray(begins, ends), rtcp };
+  /**
+   * Copies the bytes, 65,535 at most.
+   *
+   * @param atMs whole, modulo 2^32
+   * @param sent only where none waits to be sent
+   * @returns how many that had not been sent went for want of room
+   */
+  push(bytes: Buffer, rtcp: boolean, atMs: number, sent: boolean): number {
+    const { length } = bytes;
+    const needed = headBytes + length;
+    let lost = 0;
+    while (this.#count > 0 && (this.#count >= this.#maxPackets || this.#bytes + needed > this.#maxBytes)) lost += this.#drop();
+    let block = this.#last;
+    if (block === undefined || block.to + needed > block.memory.length) {
+      const taken = this.#shelf.take(needed);
+      if (block === undefined) this.#first = taken;
+      else block.next = taken;
+      // The cursor stands at the end where nothing waits: the end is there now.
+      if (this.#cursor === undefined || this.#unsent === 0) {
+        this.#cursor = taken;
+        this.#cursorAt = 0;
+      }
+      this.#last = block = taken;
+    }
+    const { memory, to } = block;
+    memory[to] = length & 0xff;
+    memory[to + 1] = length >> 8;
+    memory[to + 2] = rtcp ? 1 : 0;
+    memory.writeUInt32LE(atMs, to + 4);
+    memory.set(bytes, to + headBytes);
+    block.to = to + needed;
+    this.#count += 1;
+    this.#bytes += needed;
+    if (sent) this.#cursorAt = block.to;
+    else this.#unsent += 1;
+    return lost;
+  }
+
+  /** The first that was not sent, which now is; undefined where there is none. */
+  takeUnsent(): KeptPacket | undefined {
+    if (this.#unsent === 0 || this.#cursor === undefined) return undefined;
+    if (this.#cursorAt === this.#cursor.to && this.#cursor.next !== undefined) {
+      this.#cursor = this.#cursor.next;
+      this.#cursorAt = this.#cursor.from;
+    }
+    const at = this.#cursorAt;
+    const packet = packetAt(this.#cursor, at);
+    this.#cursorAt = at + headBytes + packet.bytes.length;
+    this.#unsent -= 1;
+    return packet;
+  }
+
+  /** As if nothing had been sent. */
+  rewind(): void {
+    this.#cursor = this.#first;
+    this.#cursorAt = this.#first?.from ?? 0;
+    this.#unsent = this.#count;
+  }
+
+  /** Shows each that was sent, oldest first: it lies in `memory` from `at` to `end`. */
+  eachSent(visit: (memory: Buffer, at: number, end: number, rtcp: boolean) => void): void {
+    let left = this.#count - this.#unsent;
+    for (let block = this.#first; block !== undefined; block = block.next) {
+      const { memory } = block;
+      for (let at = block.from; at < block.to && left > 0; left -= 1) {
+        const begins = at + headBytes;
+        const rtcp = memory[at + 2] === 1;
+        at = begins + lengthAt(memory, at);
+        visit(memory, begins, at, rtcp);
+      }
+    }
+  }
+
+  /** Lets go of the oldest that were sent, as long as they are done with. */
+  letGo(isDone: (memory: Buffer, at: number, rtcp: boolean) => boolean): void {
+    while (this.#count > this.#unsent) {
+      const { memory, from } = this.#front();
+      if (!isDone(memory, from + headBytes, memory[from + 2] === 1)) return;
+      this.#drop();
+    }
+  }
+
+  /** Lets go of those that came before that instant. @returns how many of them had not been sent */
+  dropBefore(ms: number): number {
+    let lost = 0;
+    while (this.#count > 0) {
+      const block = this.#front();
+      // Modulo 2^32: which is earlier shows in the difference.
+      if (((block.memory.readUInt32LE(block.from + 4) - ms) | 0) >= 0) break;
+      lost += this.#drop();
+    }
+    return lost;
   }
 
   /** Gives the memory back. */
   clear(): void {
-    this.#memory = undefined;
-    this.#from = this.#to = this.#count = 0;
+    for (let block = this.#first; block !== undefined; ) {
+      const { next } = block;
+      this.#shelf.give(block);
+      block = next;
+    }
+    this.#first = this.#last = this.#cursor = undefined;
+    this.#count = this.#unsent = this.#bytes = this.#cursorAt = 0;
   }
 
-  #room(wanted: number): Buffer | undefined {
-    const memory = this.#memory;
-    if (memory !== undefined && this.#to + wanted <= memory.length) return memory;
-    const kept = this.#to - this.#from;
-    if (kept + wanted > this.#maxBytes) return undefined;
-    let size = memory?.length ?? firstBytes;
-    while (size < kept + wanted) size *= 2;
-    const moved = Buffer.allocUnsafeSlow(Math.min(size, this.#maxBytes));
-    memory?.copy(moved, 0, this.#from, this.#to);
-    this.#from = 0;
-    this.#to = kept;
-    this.#memory = moved;
-    return moved;
+  /** The block of the oldest; there is one. */
+  #front(): Block {
+    let block = this.#first as Block;
+    while (block.from === block.to && block.next !== undefined) {
+      if (this.#cursor === block) {
+        this.#cursor = block.next;
+        this.#cursorAt = block.next.from;
+      }
+      this.#first = block.next;
+      this.#shelf.give(block);
+      block = this.#first;
+    }
+    return block;
   }
+
+  /** The oldest. @returns 1 where it had not been sent, else 0 */
+  #drop(): number {
+    const block = this.#front();
+    const unsent = this.#unsent === this.#count;
+    const needed = headBytes + lengthAt(block.memory, block.from);
+    block.from += needed;
+    this.#bytes -= needed;
+    this.#count -= 1;
+    if (unsent) {
+      this.#unsent -= 1;
+      this.#cursor = block;
+      this.#cursorAt = block.from;
+    }
+    if (this.#count === 0) this.clear();
+    return unsent ? 1 : 0;
+  }
+}
+
+const lengthAt = (memory: Buffer, at: number): number => (memory[at] ?? 0) + (memory[at + 1] ?? 0) * 0x100;
+
+function packetAt({ memory }: Block, at: number): KeptPacket {
+  const begins = at + headBytes;
+  return { bytes: memory.subarray(begins, begins + lengthAt(memory, at)), rtcp: memory[at + 2] === 1 };
 }

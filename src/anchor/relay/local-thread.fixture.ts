@@ -43,6 +43,10 @@ export class LocalThread implements CallSeats {
     this.#calls.look(nowMs);
   }
 
+  lookAtForks(nowMs: number, stoodStill = false): void {
+    this.#calls.lookAtForks(nowMs, stoodStill);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -52,6 +56,7 @@ export class LocalThread implements CallSeats {
     const listener = this.#listeners.get(message.call);
     if (message.kind === 'key') listener?.key(message.from, message.key);
     else if (message.kind === 'silent') listener?.silent();
+    else if (message.kind === 'fork-trouble') listener?.forkTrouble(message.fork, message.trouble);
     else listener?.played(message.play, message.end);
   }
 }

@@ -11,10 +11,11 @@
 import { isRtcp, Sound } from '../../media/index.js';
 import type { SdpMedia } from '../../sip/index.js';
 import { bindPair, type Datagrams, type MediaSockets } from '../../udp/index.js';
-import { otherSide, sides, type Play, type PlayEnd, type Side } from '../door.js';
+import { otherSide, sides, type ForkTrouble, type Play, type PlayEnd, type Side } from '../door.js';
 import { EventPackets } from './event-packets.js';
 import { Face } from './face.js';
 import { Fork } from './fork.js';
+import type { BlockShelf } from './kept-packets.js';
 import type { Order } from './orders.js';
 import { OwnStream } from './own-stream.js';
 import type { PacketObserver } from './packet-counts.js';
@@ -32,6 +33,10 @@ export interface MediaCallOptions {
   /** Neither party has sent anything for so long, although neither is on hold; told again after as long. */
   readonly silentMs?: number | undefined;
   readonly onSilent: () => void;
+  /** Of all calls of the thread. */
+  readonly shelf: BlockShelf;
+  /** Told for each side of a fork. */
+  readonly onForkTrouble: (fork: number, trouble: ForkTrouble) => void;
   readonly soundOf: (shared: Extract<Order, { kind: 'play' }>['sound']) => Sound;
   readonly onPlayed: (play: number, end: PlayEnd) => void;
 }
@@ -85,7 +90,8 @@ export class MediaCall {
       case 'fork': {
         const sockets = this.#pairs.get(order.pair);
         if (sockets === undefined) return;
-        const fork = new Fork(sockets, this.#options.observer);
+        const { observer, shelf, onForkTrouble } = this.#options;
+        const fork = new Fork({ sockets, observer, shelf, told: (trouble) => onForkTrouble(order.fork, trouble), now: () => performance.now() });
         if (this.#paused) fork.pause();
         while (this.#forks.length <= order.fork) this.#forks.push(neither());
         this.#forkOf(order.fork)[order.side] = fork;
@@ -106,6 +112,9 @@ export class MediaCall {
       case 'gate':
         this.#paused = order.to === 'paused';
         this.#eachFork((fork) => (this.#paused ? fork.pause() : fork.resume()));
+        return;
+      case 'detach-copies':
+        for (const side of sides) this.#forkOf(order.fork)[side]?.detach();
         return;
       case 'stop-copies':
         for (const side of sides) this.#forkOf(order.fork)[side]?.stop();
@@ -133,6 +142,14 @@ export class MediaCall {
     } else if (nowMs - this.#silentSinceMs >= silentMs) {
       this.#silentSinceMs = nowMs;
       onSilent();
+    }
+  }
+
+  /** Called some times a second; `stoodStill`: the thread has, meanwhile. */
+  lookAtForks(nowMs: number, stoodStill: boolean): void {
+    for (const { caller, callee } of this.#forks) {
+      caller?.look(nowMs, stoodStill);
+      callee?.look(nowMs, stoodStill);
     }
   }
 

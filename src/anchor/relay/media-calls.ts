@@ -1,6 +1,7 @@
 /** The calls of one media thread: each order goes to its call, and what a call has to tell goes out. */
 import { audioOf, Sound } from '../../media/index.js';
 import type { Datagrams } from '../../udp/index.js';
+import { BlockShelf } from './kept-packets.js';
 import { MediaCall } from './media-call.js';
 import type { FromThread, Order, SharedSound } from './orders.js';
 import { countInto, type PacketObserver } from './packet-counts.js';
@@ -20,6 +21,7 @@ export class MediaCalls {
   readonly #observer: PacketObserver;
   readonly #calls = new Map<number, MediaCall>();
   readonly #sounds = new Map<number, Sound>();
+  readonly #shelf = new BlockShelf();
 
   constructor(options: MediaCallsOptions) {
     this.#options = options;
@@ -37,6 +39,11 @@ export class MediaCalls {
     await call?.obey(order);
   }
 
+  /** Called some times a second; `stoodStill`: the thread has, meanwhile. */
+  lookAtForks(nowMs: number, stoodStill: boolean): void {
+    for (const call of this.#calls.values()) call.lookAtForks(nowMs, stoodStill);
+  }
+
   /** Called once a second or so. */
   look(nowMs: number): void {
     for (const call of this.#calls.values()) call.look(nowMs);
@@ -49,7 +56,9 @@ export class MediaCalls {
       observer: this.#observer,
       soundOf: (shared) => this.#soundOf(shared),
       onKey: hearsKeys ? (from, key) => tell({ kind: 'key', call: number, from, key }) : undefined,
+      shelf: this.#shelf,
       onSilent: () => tell({ kind: 'silent', call: number }),
+      onForkTrouble: (fork, trouble) => tell({ kind: 'fork-trouble', call: number, fork, trouble }),
       onPlayed: (play, end) => tell({ kind: 'played', call: number, play, end }),
     });
     this.#calls.set(number, call);

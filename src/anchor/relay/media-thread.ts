@@ -12,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import { Failure, messageOf } from '../../errors/index.js';
 import type { SrtpBy } from '../../media/index.js';
 import { closeDatagrams, shareDatagrams, unshareDatagrams, type Datagrams } from '../../udp/index.js';
-import type { PlayEnd, Side } from '../door.js';
+import type { ForkTrouble, PlayEnd, Side } from '../door.js';
 import type { FromThread, Order, ThreadData, ToThread } from './orders.js';
 import { newCounts } from './packet-counts.js';
 
@@ -29,6 +29,7 @@ const patienceMs = 10_000;
 export interface CallListener {
   key(from: Side, key: string): void;
   silent(): void;
+  forkTrouble(fork: number, trouble: ForkTrouble): void;
   played(play: number, end: PlayEnd): void;
   /** The sounds that were played are gone. */
   restarted(): void;
@@ -76,6 +77,7 @@ function subjectOf(order: Order): string | undefined {
     case 'fork':
       return `fork ${order.fork} ${order.side}`;
     case 'copy':
+    case 'detach-copies':
     case 'stop-copies':
       return `copies ${order.fork}`;
     case 'open':
@@ -288,6 +290,7 @@ export class MediaThread implements CallSeats {
     const listener = this.#calls.get(message.call)?.listener;
     if (message.kind === 'key') listener?.key(message.from, message.key);
     else if (message.kind === 'silent') listener?.silent();
+    else if (message.kind === 'fork-trouble') listener?.forkTrouble(message.fork, message.trouble);
     else listener?.played(message.play, message.end);
   }
 

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
 import { srtpBy, useOpenSsl } from '../../media/index.js';
 import { openDatagrams } from '../../udp/index.js';
+import { stoodStillMs } from './fork.js';
 import { MediaCalls } from './media-calls.js';
 import type { FromThread, ThreadData, ToThread } from './orders.js';
 
-const lookEveryMs = 1_000;
+const lookAtForksEveryMs = 250;
+const looksAtAll = 4;
 
 assert(parentPort !== null);
 const port = parentPort;
@@ -26,5 +28,13 @@ port.on('message', ({ call, order, reply }: ToThread) => {
     },
   );
 });
-setInterval(() => calls.look(performance.now()), lookEveryMs);
+let looks = 0;
+let lastMs = performance.now();
+setInterval(() => {
+  const nowMs = performance.now();
+  calls.lookAtForks(nowMs, nowMs - lastMs > lookAtForksEveryMs + stoodStillMs);
+  lastMs = nowMs;
+  looks += 1;
+  if (looks % looksAtAll === 0) calls.look(nowMs);
+}, lookAtForksEveryMs);
 tell({ kind: 'ready', datagrams: datagrams.kind, srtp: srtpBy() });

@@ -4,7 +4,7 @@
 import type { AudioSource, SrtpBy } from '../../media/index.js';
 import type { SdpMedia } from '../../sip/index.js';
 import type { Datagrams, DatagramShare, Endpoint } from '../../udp/index.js';
-import type { Play, PlayEnd, Side } from '../door.js';
+import type { ForkTrouble, Play, PlayEnd, Side } from '../door.js';
 import type { ForkTarget } from './fork.js';
 
 /** A sound as it travels: whoever got one under this number has it. */
@@ -26,6 +26,8 @@ export type Order =
   /** Where the copies go; a side without a target gets none. */
   | { readonly kind: 'copy'; readonly fork: number; readonly targets: Readonly<Partial<Record<Side, ForkTarget>>> }
   | { readonly kind: 'gate'; readonly to: 'paused' | 'flowing' }
+  /** The recorder has left: what it has not confirmed is kept for the next. */
+  | { readonly kind: 'detach-copies'; readonly fork: number }
   | { readonly kind: 'stop-copies'; readonly fork: number }
   | ({ readonly kind: 'play'; readonly play: number; readonly sound: SharedSound } & Omit<Play, 'sound'>)
   | { readonly kind: 'stop-play'; readonly play: number }
@@ -48,6 +50,7 @@ export type FromThread =
   | { readonly kind: 'done'; readonly reply: number; readonly refused?: Refusal }
   | { readonly kind: 'key'; readonly call: number; readonly from: Side; readonly key: string }
   | { readonly kind: 'silent'; readonly call: number }
+  | { readonly kind: 'fork-trouble'; readonly call: number; readonly fork: number; readonly trouble: ForkTrouble }
   | { readonly kind: 'played'; readonly call: number; readonly play: number; readonly end: PlayEnd };
 
 export interface ThreadData {

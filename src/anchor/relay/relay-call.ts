@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { Failure } from '../../errors/index.js';
 import { encodeRecordingOffer, readSdp, rewriteSdp, type Sdp, type SdpMedia } from '../../sip/index.js';
 import { onFreePair, type PortPool } from '../../udp/index.js';
-import { otherSide, sides, type AnchoredCall, type CallFork, type DigitListener, type Play, type PlayEnd, type Playing, type PlayOutcome, type RecordingOffer, type Side } from '../door.js';
+import { otherSide, sides, type AnchoredCall, type CallFork, type DigitListener, type ForkTrouble, type Play, type PlayEnd, type Playing, type PlayOutcome, type RecordingOffer, type Side } from '../door.js';
 import type { ForkTarget } from './fork.js';
 import type { CallListener, CallSeats } from './media-thread.js';
 import type { Order, SharedSound } from './orders.js';
@@ -52,6 +52,11 @@ interface RelayFork {
   /** The port from which the copies of each side come; undefined while there is no audio. */
   ports: Promise<Partial<Record<Side, number>>> | undefined;
   sessionVersion: number;
+  /** Stopped before there was audio: it needs no ports. */
+  isUnused: boolean;
+  /** Its copies go to a recorder, of which no trouble was told. */
+  isStarted: boolean;
+  watcher: ((trouble: ForkTrouble) => void) | undefined;
 }
 
 interface Sounding {
@@ -119,8 +124,16 @@ export class RelayCall implements AnchoredCall, CallListener {
     return this.#start(this.#own, answer);
   }
 
+  detachFork(): Promise<void> {
+    return this.#detach(this.#own);
+  }
+
   stopFork(): Promise<void> {
-    return this.#order({ kind: 'stop-copies', fork: this.#own.number });
+    return this.#stop(this.#own);
+  }
+
+  watchFork(told: (trouble: ForkTrouble) => void): void {
+    this.#own.watcher = told;
   }
 
   openFork(of: readonly Side[]): CallFork {
@@ -128,7 +141,11 @@ export class RelayCall implements AnchoredCall, CallListener {
     return {
       recordingOffer: () => this.#offer(fork),
       startFork: (answer) => this.#start(fork, answer),
-      stopFork: () => this.#order({ kind: 'stop-copies', fork: fork.number }),
+      detachFork: () => this.#detach(fork),
+      stopFork: () => this.#stop(fork),
+      watchFork: (told) => {
+        fork.watcher = told;
+      },
     };
   }
 
@@ -163,6 +180,14 @@ export class RelayCall implements AnchoredCall, CallListener {
     this.#options.onSilent?.();
   }
 
+  forkTrouble(number: number, trouble: ForkTrouble): void {
+    const fork = this.#forks[number];
+    if (fork?.isStarted !== true) return;
+    // Each of its sides tells.
+    fork.isStarted = false;
+    fork.watcher?.(trouble);
+  }
+
   played(play: number, end: PlayEnd): void {
     this.#sounds.get(play)?.tellEnd(end);
     this.#sounds.delete(play);
@@ -194,14 +219,14 @@ export class RelayCall implements AnchoredCall, CallListener {
   }
 
   #addFork(of: readonly Side[]): RelayFork {
-    const fork: RelayFork = { number: this.#forks.length, of, ports: undefined, sessionVersion: 0 };
+    const fork: RelayFork = { number: this.#forks.length, of, ports: undefined, sessionVersion: 0, isUnused: false, isStarted: false, watcher: undefined };
     this.#forks.push(fork);
     if (this.#audioLine !== undefined) this.#openFork(fork);
     return fork;
   }
 
   #openFork(fork: RelayFork): void {
-    if (this.#closing !== undefined) return;
+    if (this.#closing !== undefined || fork.isUnused) return;
     fork.ports = this.#openPairs(fork.of, () => 'copies', (side, pair) => ({ kind: 'fork', fork: fork.number, side, pair }));
     // Who asks for an offer learns of a failure.
     fork.ports.catch(() => undefined);
@@ -227,10 +252,22 @@ export class RelayCall implements AnchoredCall, CallListener {
     fork.of.forEach((side, index) => {
       const media = sdp.media[index];
       if (media === undefined || media.port === 0) return;
-      const { address, port, rtcpPort, rtcpMux } = media;
-      targets[side] = { rtp: { address, port }, rtcp: { address, port: rtcpMux ? port : rtcpPort } };
+      const { address, port, rtcpPort, rtcpMux, crypto: [crypto] } = media;
+      targets[side] = { rtp: { address, port }, rtcp: { address, port: rtcpMux ? port : rtcpPort }, crypto };
     });
+    fork.isStarted = true;
     await this.#order({ kind: 'copy', fork: fork.number, targets });
+  }
+
+  #detach(fork: RelayFork): Promise<void> {
+    fork.isStarted = false;
+    return this.#order({ kind: 'detach-copies', fork: fork.number });
+  }
+
+  #stop(fork: RelayFork): Promise<void> {
+    fork.isStarted = false;
+    if (fork.ports === undefined) fork.isUnused = true;
+    return this.#order({ kind: 'stop-copies', fork: fork.number });
   }
 
   /** An order that changes what is there already: where the thread is gone, it is done by the one that takes its place. */

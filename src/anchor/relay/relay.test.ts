@@ -18,6 +18,10 @@ interface Counted {
 
 const bye = encodeRtcp([{ type: 'RR', ssrc: 7, reports: [], profileExtension: Buffer.alloc(0) }]);
 
+/** All up to there is written (RFC 3550 §6.4.2). */
+const confirm = (highest: number): Buffer =>
+  encodeRtcp([{ type: 'RR', ssrc: 9, reports: [{ ssrc: 7, fractionLost: 0, cumulativeLost: 0, extendedHighest: highest, jitterTicks: 0, lastSenderReport: 0, delaySinceLastSenderReport: 0 }], profileExtension: Buffer.alloc(0) }]);
+
 /** What the relay does, whichever way its packets travel. */
 function testRelay(t: Test, accelerator: 'auto' | 'off'): void {
   async function relay(t: Test, pairs = 40, publicAddress?: string, more: Partial<RelaySettings> = {}): Promise<{ anchor: Relay; thread: LocalThread; counted: Counted }> {
@@ -233,12 +237,12 @@ function testRelay(t: Test, accelerator: 'auto' | 'off'): void {
     t.strictSame(streams[1].came[0]?.bytes, rtp(200));
   });
 
-  void t.test('more than the bound is dropped and counted, and all that was kept arrives although it goes at once', async (t) => {
+  void t.test('of more than the bound the oldest are dropped and counted, and all that was kept arrives although it goes at once', async (t) => {
     const { anchor, counted } = await relay(t);
     const [caller, callee] = [await peer(t), await peer(t)];
     const call = anchor.openCall('s');
     const { forCaller } = await callBetween(call, caller, callee);
-    for (let n = 0; n < 320; n += 1) {
+    for (let n = 0; n < 620; n += 1) {
       caller.send(rtp(n), forCaller.port);
       if (n % 20 === 19) await callee.heard(n + 1);
     }
@@ -249,10 +253,59 @@ function testRelay(t: Test, accelerator: 'auto' | 'off'): void {
     t.teardown(() => plain.close());
     const stream = new Peer(plain);
     await call.startFork(['v=0', `c=IN IP4 ${loopback}`, 't=0 0', `m=audio ${stream.port} RTP/AVP 0`, 'a=rtcp-mux', ''].join('\r\n'));
-    await stream.heard(300);
+    await stream.heard(600);
     caller.send(rtp(999), forCaller.port);
-    await stream.heard(301);
-    t.strictSame(stream.came.map(({ bytes }) => bytes.readUInt16BE(2)), [...Array.from({ length: 300 }, (_, n) => n), 999]);
+    await stream.heard(601);
+    t.strictSame(stream.came.map(({ bytes }) => bytes.readUInt16BE(2)), [...Array.from({ length: 600 }, (_, n) => n + 20), 999]);
+  });
+
+  void t.test('that nobody listens at the recorder any more is told within half a second, once, and another gets what the first had not confirmed', async (t) => {
+    const { anchor } = await relay(t);
+    const [caller, callee] = [await peer(t), await peer(t)];
+    const call = anchor.openCall('s');
+    const { forCaller } = await callBetween(call, caller, callee);
+    const troubles: { trouble: string; atMs: number }[] = [];
+    call.watchFork((trouble) => troubles.push({ trouble, atMs: performance.now() }));
+    const gone = createSocket('udp4').bind(0, loopback);
+    await once(gone, 'listening');
+    const first = new Peer(gone);
+    await call.startFork(['v=0', `c=IN IP4 ${loopback}`, 't=0 0', `m=audio ${first.port} RTP/AVP 0`, 'a=rtcp-mux', ''].join('\r\n'));
+    for (const n of [1, 2, 3]) caller.send(rtp(n), forCaller.port);
+    await first.heard(3);
+    gone.send(confirm(2), first.came[0]?.port ?? 0, loopback);
+    // It is heard before what is sent behind it.
+    gone.send(confirm(2), first.came[0]?.port ?? 0, loopback, () => gone.close());
+    await once(gone, 'close');
+    const goneAtMs = performance.now();
+    let n = 3;
+    while (troubles.length === 0 && n < 60) {
+      caller.send(rtp((n += 1)), forCaller.port);
+      await callee.heard(n);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    t.match(troubles, [{ trouble: 'port-unreachable' }]);
+    t.ok((troubles[0]?.atMs ?? Infinity) - goneAtMs < 500, `after ${Math.round((troubles[0]?.atMs ?? 0) - goneAtMs)} ms`);
+    await call.detachFork();
+    caller.send(rtp((n += 1)), forCaller.port);
+    await callee.heard(n);
+    const second = await peer(t);
+    await call.startFork(['v=0', `c=IN IP4 ${loopback}`, 't=0 0', `m=audio ${second.port} RTP/AVP 0`, 'a=rtcp-mux', ''].join('\r\n'));
+    caller.send(rtp((n += 1)), forCaller.port);
+    await second.heard(n - 2);
+    t.strictSame(second.came.map(({ bytes }) => bytes.readUInt16BE(2)), Array.from({ length: n - 2 }, (_, at) => at + 3));
+    t.equal(troubles.length, 1);
+  });
+
+  void t.test('a fork that is stopped before there is audio takes no port and offers nothing', async (t) => {
+    const { anchor } = await relay(t, 5);
+    const call = anchor.openCall('s');
+    await call.stopFork();
+    const one = call.openFork(['caller']);
+    await callBetween(call, await peer(t), await peer(t));
+    t.equal(anchor.stats().freePortPairs, 2);
+    t.equal(await call.recordingOffer(), undefined);
+    t.match(await one.recordingOffer(), { sdp: /m=audio/u });
+    await call.close();
   });
 
   void t.test('RTCP of a direction is copied too: to its own port, or to that of RTP', async (t) => {

@@ -95,6 +95,15 @@ export class RtpengineFork implements CallFork {
     if (untaken) throw new Failure('SIPREC_UNUSABLE', `the recorder takes no SRTP in ${suite() ?? 'the suite of this call'}: anchor.rtpengine.decrypt, or the rule's decrypt, would send it RTP`);
   }
 
+  /** rtpengine keeps nothing for the next recorder. */
+  detachFork(): Promise<void> {
+    return this.stopFork();
+  }
+
+  watchFork(): void {
+    // rtpengine tells nothing of the recorder.
+  }
+
   stopFork(): Promise<void> {
     return this.#call
       .inTurn(async () => {

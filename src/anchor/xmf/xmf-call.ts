@@ -41,7 +41,9 @@ const oneForkOnly = 'a Cisco gateway makes one copy of a call: one recorder is a
 const noFork: CallFork = {
   recordingOffer: () => Promise.reject(new Failure('ANCHOR_REFUSED', oneForkOnly)),
   startFork: () => Promise.reject(new Failure('ANCHOR_REFUSED', oneForkOnly)),
+  detachFork: () => Promise.resolve(),
   stopFork: () => Promise.resolve(),
+  watchFork: () => undefined,
 };
 
 export class XmfCall implements AnchoredCall {
@@ -93,6 +95,15 @@ export class XmfCall implements AnchoredCall {
     if (ofCaller === undefined || ofCallee === undefined) throw new Failure('SIPREC_UNUSABLE', 'the recorder does not take both parties, and a Cisco gateway copies both or none');
     if ([ofCaller, ofCallee].some(({ address }) => !/^\d+\.\d+\.\d+\.\d+$/u.test(address))) throw new Failure('SIPREC_UNUSABLE', 'the recorder takes media on IPv6, and a Cisco gateway copies to IPv4 only');
     await this.#turns.run(() => this.#start(ofCaller, ofCallee));
+  }
+
+  /** The gateway keeps nothing. */
+  detachFork(): Promise<void> {
+    return this.stopFork();
+  }
+
+  watchFork(): void {
+    // The media goes past us: nothing of the recorder is seen.
   }
 
   stopFork(): Promise<void> {

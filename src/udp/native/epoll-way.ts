@@ -95,7 +95,10 @@ export class EpollWay implements PacketWay {
 
   send(socket: PacketSocket, bytes: Buffer, address: number, addressBytes: number, failed: (() => void) | undefined): void {
     const at = this.#sending.addressOf(bytes);
-    if (at === 0 || this.#libc.sendto(socket.fd, at, bytes.length, msgDontwait, address, addressBytes) < 0) failed?.();
+    if (at !== 0 && this.#libc.sendto(socket.fd, at, bytes.length, msgDontwait, address, addressBytes) >= 0) return;
+    // The error of a packet before it: this one was not sent.
+    if (at !== 0) this.#tellRefused(socket);
+    failed?.();
   }
 
   /** All is sent at once. */
@@ -111,6 +114,7 @@ export class EpollWay implements PacketWay {
     const wanted = socket.look === this.#looks - 1 ? packetsAtOnce : 1;
     socket.look = this.#looks;
     const came = this.#libc.recvmmsg(socket.fd, this.#messagesAt, wanted, msgDontwait, 0);
+    if (came < 0) this.#tellRefused(socket);
     const { words } = this.#messages;
     for (let slot = 0; slot < came; slot += 1) {
       const at = (slot * mmsghdrBytes) >> 2;
@@ -124,6 +128,11 @@ export class EpollWay implements PacketWay {
       socket.handler(bytes, socket.source(this.#sources, slot * addressRoom));
     }
     this.#sending.current = undefined;
+  }
+
+  /** After a call that failed. */
+  #tellRefused(socket: PacketSocket): void {
+    if (socket.refused !== undefined && this.#libc.errorName() === 'ECONNREFUSED') socket.refused();
   }
 
   #bytes(slot: number, length: number): Buffer {

@@ -28,6 +28,7 @@ export class NativeSocket implements DatagramSocket, PacketSocket, ReachedSocket
   id = -1;
   look = -1;
   failed: (() => void) | undefined;
+  refused: (() => void) | undefined;
   /** The source of the last packet, as it stands in memory and as text. */
   #sourceWords = new Uint32Array(addressRoom / 4);
   #source: Endpoint | undefined;
@@ -69,8 +70,9 @@ export class NativeSocket implements DatagramSocket, PacketSocket, ReachedSocket
     else failed?.();
   }
 
-  connect(to: Endpoint): void {
+  connect(to: Endpoint, refused?: () => void): void {
     this.#connectedTo = undefined;
+    this.refused = refused;
     this.#neighbourPort = 0;
     if (!this.open || !this.#aim(to)) return;
     const length = addressBytes(this.#family);

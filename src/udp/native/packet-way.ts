@@ -15,6 +15,8 @@ export interface PacketSocket {
   id: number;
   look: number;
   failed: (() => void) | undefined;
+  /** Told when nobody listens where it is connected to. */
+  readonly refused: (() => void) | undefined;
   /** Who sent the packet whose source lies there. */
   source(memory: Memory, offset: number): Endpoint;
 }

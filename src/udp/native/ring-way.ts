@@ -4,6 +4,7 @@
  * A packet that is sent on is sent from where it lies. Its buffer is the kernel's again when all that was to be sent has
  * been.
  */
+import { constants } from 'node:os';
 import type { Libc, Memory } from './libc.js';
 import type { OpenDescriptors } from './open-descriptors.js';
 import type { PacketSocket, PacketWay } from './packet-way.js';
@@ -15,6 +16,8 @@ import { SocketTable } from './socket-table.js';
 const mostTurns = 64;
 /** For what is sent from elsewhere between two handings over. */
 const roomBytes = 4 * datagramRoom;
+/** What a completion has in place of a count: an error below zero. */
+const connectionRefused = -constants.errno.ECONNREFUSED;
 /** Of struct io_uring_recvmsg_out. */
 const lengthWord = 2;
 
@@ -105,14 +108,20 @@ export class RingWay implements PacketWay, Tellings {
   }
 
   /** For want of buffers, by an error of the socket, or because it is closed. */
-  receivingEnded(id: number): void {
+  receivingEnded(id: number, result: number): void {
     const socket = this.#sockets.at(id);
-    if (socket === undefined) this.#sockets.free(id);
-    else this.#unarmed.push(socket);
+    if (socket === undefined) {
+      this.#sockets.free(id);
+      return;
+    }
+    this.#unarmed.push(socket);
+    if (result === connectionRefused) socket.refused?.();
   }
 
-  sendingFailed(id: number): void {
-    this.#sockets.at(id)?.failed?.();
+  sendingFailed(id: number, result: number): void {
+    const socket = this.#sockets.at(id);
+    socket?.failed?.();
+    if (result === connectionRefused) socket?.refused?.();
   }
 
   send(socket: PacketSocket, bytes: Buffer, address: number, addressBytes: number, failed: (() => void) | undefined): void {

@@ -53,9 +53,9 @@ const high = (address: number): number => Math.floor(address / 0x1_0000_0000);
 export interface Tellings {
   /** A packet for `id` lies in the buffer. */
   packet(id: number, buffer: number): void;
-  /** `id` receives no more until it is ordered anew. */
-  receivingEnded(id: number): void;
-  sendingFailed(id: number): void;
+  /** `id` receives no more until it is ordered anew; `result`: an error as a number below zero, where it was one. */
+  receivingEnded(id: number, result: number): void;
+  sendingFailed(id: number, result: number): void;
 }
 
 export class Ring {
@@ -181,11 +181,12 @@ export class Ring {
       const at = this.#tellingsAt + (head & this.#tellingMask) * tellingWords;
       const id = queue[at] ?? 0;
       const of = queue[at + 1];
+      const result = (queue[at + 2] ?? 0) | 0;
       const flags = queue[at + 3] ?? 0;
       if (of === ofReceiving) {
         if ((flags & hasBuffer) !== 0) to.packet(id, flags >>> 16);
-        if ((flags & goesOn) === 0) to.receivingEnded(id);
-      } else if (of === ofSending) to.sendingFailed(id);
+        if ((flags & goesOn) === 0) to.receivingEnded(id, result);
+      } else if (of === ofSending) to.sendingFailed(id, result);
     }
     Atomics.store(queue, this.#tellingHead, head);
   }

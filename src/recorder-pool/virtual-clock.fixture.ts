@@ -1,0 +1,59 @@
+/** For tests: time that passes when it is told to, in the order of what waits for it. */
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from './clock.js';
+
+interface Waiting {
+  readonly atMs: number;
+  readonly number: number;
+  readonly then: () => void;
+}
+
+export class VirtualClock implements Clock {
+  #nowMs: number;
+  #numbers = 0;
+  readonly #waiting = new Map<number, Waiting>();
+
+  constructor(startMs = 1_000) {
+    this.#nowMs = startMs;
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  setTimeout(then: () => void, ms: number): number {
+    const number = (this.#numbers += 1);
+    this.#waiting.set(number, { atMs: this.#nowMs + Math.max(0, ms), number, then });
+    return number;
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#waiting.delete(timer as number);
+  }
+
+  /** How much waits for it. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Everything that is due in that time has been done, and what followed from it. */
+  async pass(ms: number): Promise<void> {
+    const endMs = this.#nowMs + ms;
+    await settled();
+    for (;;) {
+      let next: Waiting | undefined;
+      for (const one of this.#waiting.values()) if (one.atMs <= endMs && (next === undefined || one.atMs < next.atMs || (one.atMs === next.atMs && one.number < next.number))) next = one;
+      if (next === undefined) break;
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      this.#waiting.delete(next.number);
+      next.then();
+      await settled();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+/** Promises that can be settled are, and what follows from them. */
+async function settled(): Promise<void> {
+  await setImmediate();
+}
