@@ -129,7 +129,9 @@ export class CaptureJournal implements FileJournal {
 
   strand(file: JournalledFile): void {
     this.#stranded.add(file);
-    this.#rescueTimer ??= setInterval(() => (this.#rescuing ??= this.#rescue().finally(() => (this.#rescuing = undefined))), this.#options.rescueEveryMs).unref();
+    this.#rescueTimer ??= setInterval(() => {
+      this.#rescuing ??= this.#rescue().finally(() => (this.#rescuing = undefined));
+    }, this.#options.rescueEveryMs).unref();
   }
 
   get at(): number {

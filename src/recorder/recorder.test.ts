@@ -153,7 +153,7 @@ async function openSource(t: Test) {
     const packets = parseRtcp(bytes);
     for (const one of typeof packets === 'string' ? [] : packets) if (one.type === 'RR') highest.push(...one.reports.map(({ extendedHighest }) => extendedHighest));
   });
-  return { highest, send: (bytes: Buffer, port: number) => new Promise<void>((resolve) => void socket.send(bytes, port, '127.0.0.1', () => resolve())) };
+  return { highest, send: (bytes: Buffer, port: number) => new Promise<void>((resolve) => socket.send(bytes, port, '127.0.0.1', () => resolve())) };
 }
 
 t.test('RFC 3550 §6.4.2: reports tell each second what is written, and after a disk that failed nothing that is not', async (t) => {
