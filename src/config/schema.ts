@@ -6,6 +6,7 @@
  */
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { ledgerSchema } from '../ledger/index.js';
 import { logLevels } from '../ops/index.js';
 import { checkProxy, proxySettings } from '../proxy/index.js';
 import { recorderSchema } from '../recorder/index.js';
@@ -13,6 +14,7 @@ import { recorderSchema } from '../recorder/index.js';
 export const configSchema = z.strictObject({
   node: z.string().min(1).max(64).default(hostname()).describe('the name of this machine in the ledger; default: the host name'),
   dataDir: z.string().min(1).default('data').describe('where captures, vault, keys and ledger rest; relative to the working directory'),
+  ledger: ledgerSchema,
   log: z
     .strictObject({ level: z.enum(logLevels).default('info').describe('least severity that is logged') })
     .prefault({}),

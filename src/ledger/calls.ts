@@ -6,7 +6,7 @@
 import { Failure } from '../errors/index.js';
 import type { CallEnd, CallEntry, NewCall } from './entries.js';
 import { numberOf, oneOf, optionalNumberOf, optionalTextOf, retentionFrom, storableJson, tagsFrom, textOf } from './rows.js';
-import { listedStates, refresh } from './sessions.js';
+import { changing, listedStates } from './sessions.js';
 import type { Row, Sql } from './sql.js';
 
 const outcomes = ['in-progress', 'answered', 'cancelled', 'rejected', 'failed', 'refused', 'interrupted'] as const;
@@ -40,7 +40,7 @@ export const callsOf = async (sql: Sql, sessionId: string): Promise<CallEntry[]>
   (await sql.query('select * from calls where session_id = $1 order by started_at_ms, call_id', [sessionId])).map(callFrom);
 
 export const callBegan = async (sql: Sql, call: NewCall): Promise<void> => {
-  await sql.transaction([
+  await changing(sql, 'session', [call.sessionId], [
     {
       text: `insert into calls (call_id, session_id, trunk, from_uri, to_uri, started_at_ms, outcome, recording, reason, node, retention, keep_until_ms)
         values ($1, $2, $3, $4, $5, $6, 'in-progress', $7, $8, $9, $10, $11) on conflict (call_id) do nothing`,
@@ -49,14 +49,12 @@ export const callBegan = async (sql: Sql, call: NewCall): Promise<void> => {
         call.retention?.class ?? null, call.retention?.untilMs ?? null,
       ],
     },
-    refresh('session', call.sessionId),
   ]);
 };
 
 export const callAnswered = async (sql: Sql, callId: string, atMs: number): Promise<void> => {
-  const [found = []] = await sql.transaction([
+  const [found = []] = await changing(sql, 'call', [callId], [
     { text: 'update calls set answered_at_ms = $2 where call_id = $1 returning call_id', params: [callId, atMs] },
-    refresh('call', callId),
   ]);
   requireCall(found, callId);
 };
@@ -64,7 +62,7 @@ export const callAnswered = async (sql: Sql, callId: string, atMs: number): Prom
 export const callEnded = async (sql: Sql, callId: string, end: CallEnd): Promise<void> => {
   // A recording may be there before the call's end is told: then it speaks, not the proxy.
   const recorded = `(recording <> 'pending' and exists (select 1 from recordings r where r.session_id = calls.session_id))`;
-  const [found = []] = await sql.transaction([
+  const [found = []] = await changing(sql, 'call', [callId], [
     {
       text: `update calls set ended_at_ms = $2, outcome = $3, sip_status = $4, tags = $7::jsonb,
           recording = case when ${recorded} then recording else coalesce($5::text, recording) end,
@@ -73,7 +71,6 @@ export const callEnded = async (sql: Sql, callId: string, end: CallEnd): Promise
         where call_id = $1 returning call_id`,
       params: [callId, end.atMs, end.outcome, end.sipStatus ?? null, end.recording ?? null, end.reason, storableJson(end.tags ?? {}), end.announced ?? null],
     },
-    refresh('call', callId),
   ]);
   requireCall(found, callId);
 };
@@ -83,7 +80,7 @@ const uncaptured = `recording = 'pending' and not exists (select 1 from captures
 /** Calls without a capture are lost at once; the others are the stitcher's. */
 export const interruptCalls = async (sql: Sql, node: string, atMs: number): Promise<number> => {
   const lost = `(${uncaptured})`;
-  const [interrupted = []] = await sql.transaction([
+  const [interrupted = []] = await changing(sql, 'interrupted', [node, atMs], [
     {
       text: `update calls set ended_at_ms = $2, outcome = 'interrupted',
           recording = case when ${lost} then 'lost' else recording end,
@@ -91,18 +88,16 @@ export const interruptCalls = async (sql: Sql, node: string, atMs: number): Prom
         where node = $1 and ended_at_ms is null returning call_id`,
       params: [node, atMs],
     },
-    refresh('interrupted', node, atMs),
   ]);
   return interrupted.length;
 };
 
 export const loseUncaptured = async (sql: Sql, node: string, endedUntilMs: number, reason: string): Promise<number> => {
-  const [lost = []] = await sql.transaction([
+  const [lost = []] = await changing(sql, 'lost', [node, endedUntilMs, reason], [
     {
       text: `update calls set recording = 'lost', reason = $3 where node = $1 and ended_at_ms <= $2 and ${uncaptured} returning call_id`,
       params: [node, endedUntilMs, reason],
     },
-    refresh('lost', node, endedUntilMs, reason),
   ]);
   return lost.length;
 };

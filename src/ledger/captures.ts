@@ -6,7 +6,7 @@
 import { Failure } from '../errors/index.js';
 import type { CaptureEnd, CaptureEntry, NewCapture } from './entries.js';
 import { numberOf, oneOf, optionalNumberOf, textOf } from './rows.js';
-import { refresh } from './sessions.js';
+import { changing } from './sessions.js';
 import type { Row, Sql } from './sql.js';
 
 export const captureFrom = (row: Row): CaptureEntry => {
@@ -29,18 +29,17 @@ export const capturesOf = async (sql: Sql, sessionId: string): Promise<CaptureEn
   (await sql.query('select * from captures where session_id = $1 order by opened_at_ms, capture_id', [sessionId])).map(captureFrom);
 
 export const captureOpened = async (sql: Sql, capture: NewCapture): Promise<void> => {
-  await sql.transaction([
+  await changing(sql, 'session', [capture.sessionId], [
     {
       text: `insert into captures (capture_id, session_id, recorder, path, opened_at_ms, state, packets, bytes, stitched)
         values ($1, $2, $3, $4, $5, 'open', 0, 0, false) on conflict (capture_id) do nothing`,
       params: [capture.captureId, capture.sessionId, capture.recorder, capture.path, capture.openedAtMs],
     },
-    refresh('session', capture.sessionId),
   ]);
 };
 
 export const captureClosed = async (sql: Sql, captureId: string, end: CaptureEnd): Promise<void> => {
-  const [found = []] = await sql.transaction([
+  const [found = []] = await changing(sql, 'capture', [captureId], [
     {
       text: `update captures set state = $2, closed_at_ms = $3, packets = $4, bytes = $5, reason = $6, stitched = false
         where capture_id = $1 returning capture_id`,
@@ -48,7 +47,6 @@ export const captureClosed = async (sql: Sql, captureId: string, end: CaptureEnd
     },
     // A new capture is a new chance for a session that could not be stitched.
     { text: 'delete from stitch_tries where session_id = (select session_id from captures where capture_id = $1)', params: [captureId] },
-    refresh('capture', captureId),
   ]);
   if (found.length === 0) {
     throw new Failure('RECORDING_UNKNOWN', `the ledger has no capture ${captureId}: its opening was never entered`, { facts: { captureId } });

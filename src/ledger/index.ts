@@ -22,3 +22,4 @@ export type {
 } from './entries.js';
 export { listedStates } from './sessions.js';
 export type { GapCause, RecordingState, Report, ReportCapture, ReportChannel, ReportGap } from './report.js';
+export { ledgerSchema } from './settings.js';

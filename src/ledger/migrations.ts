@@ -121,12 +121,17 @@ const migrations: readonly Migration[] = [
   },
 ];
 
+/** Two who make the first table at once would fail, "if not exists" or not; one waits for the other. */
+const oneMakesTables = 'select pg_advisory_xact_lock(3, 0)';
+
 /**
- * Brings the schema up to date.
+ * Brings the schema up to date; safe where several do so at once.
  * Failure LEDGER_UNAVAILABLE when a newer twintrack has been here, or the database does not answer.
  */
 export const migrate = async (sql: Sql, nowMs: number): Promise<void> => {
-  await sql.query('create table if not exists schema_migrations (id text primary key, applied_at_ms double precision not null)');
+  await sql.transaction(
+    [oneMakesTables, 'create table if not exists schema_migrations (id text primary key, applied_at_ms double precision not null)'].map((text) => ({ text, params: [] })),
+  );
   const applied = new Set((await sql.query('select id from schema_migrations')).map((row) => textOf(row, 'id')));
   for (const id of applied) {
     if (migrations.some((migration) => migration.id === id)) continue;

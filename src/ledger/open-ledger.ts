@@ -1,5 +1,6 @@
 /**
- * Opens the ledger that lives in a folder: lock, database, schema, in this order; closed in reverse.
+ * Opens the ledger: in a folder (lock, database, schema, in this order; closed in reverse), or on a server that others
+ * use too (schema, database).
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -9,21 +10,32 @@ import { createLedger, type Ledger } from './ledger.js';
 import { lockFolder } from './lock.js';
 import { migrate, takesChanges } from './migrations.js';
 import { openPglite } from './pglite-sql.js';
+import { openPostgres } from './postgres-sql.js';
+import type { PostgresSettings } from './settings.js';
+import type { Sql } from './sql.js';
 
 export interface LedgerOptions {
   /** PGlite's data folder; made when it is not there. `<dir>.lock` beside it names who uses it. */
   readonly dir: string;
+  /** A server in place of PGlite: nothing is in `dir` then. */
+  readonly postgres?: PostgresSettings | undefined;
   /** Unix time in milliseconds. */
   readonly now?: () => number;
   /** Told how entries fare. */
   readonly observer?: LedgerObserver | undefined;
 }
 
+/** A step of the schema may go through all of a large table. */
+const migrateWithinMs = 600_000;
+
 /**
  * Failures: LEDGER_LOCKED naming the process that has it, LEDGER_UNAVAILABLE when it does not open.
- * The first start takes seconds.
+ * PGlite's first start takes seconds.
  */
-export const openLedger = async ({ dir, now = Date.now, observer }: LedgerOptions): Promise<Ledger> => {
+export const openLedger = (options: LedgerOptions): Promise<Ledger> =>
+  options.postgres === undefined ? openInFolder(options) : openOnServer(options.postgres, options);
+
+const openInFolder = async ({ dir, now = Date.now, observer }: LedgerOptions): Promise<Ledger> => {
   try {
     await mkdir(dirname(dir), { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -32,13 +44,8 @@ export const openLedger = async ({ dir, now = Date.now, observer }: LedgerOption
   const lock = await lockFolder(dir);
   try {
     const sql = await openPglite({ dir });
-    try {
-      await migrate(sql, now());
-    } catch (error) {
-      await sql.close();
-      throw error;
-    }
-    const ledger = keepingEntries(createLedger(sql, now), { takesChanges: () => takesChanges(sql), observer });
+    await migrated(sql, now());
+    const ledger = overSql(sql, now, observer);
     return {
       ...ledger,
       close: async () => {
@@ -51,3 +58,23 @@ export const openLedger = async ({ dir, now = Date.now, observer }: LedgerOption
     throw error;
   }
 };
+
+const openOnServer = async (postgres: PostgresSettings, { now = Date.now, observer }: LedgerOptions): Promise<Ledger> => {
+  const migrating = await openPostgres({ ...postgres, connections: 1, queryTimeoutMs: migrateWithinMs });
+  await migrated(migrating, now());
+  await migrating.close();
+  return overSql(await openPostgres(postgres), now, observer);
+};
+
+/** With its schema up to date; closed where that fails. */
+const migrated = async (sql: Sql, nowMs: number): Promise<void> => {
+  try {
+    await migrate(sql, nowMs);
+  } catch (error) {
+    await sql.close();
+    throw error;
+  }
+};
+
+const overSql = (sql: Sql, now: () => number, observer: LedgerObserver | undefined): Ledger =>
+  keepingEntries(createLedger(sql, now), { takesChanges: () => takesChanges(sql), observer });

@@ -1,5 +1,5 @@
 /**
- * PGlite behind the door that a server will use too.
+ * PGlite behind the door, for one process.
  *
  * Owns       the worker thread, the queue before it, the timeouts, and starting it again after a crash.
  * Leaves to  pglite-worker.ts the database; open-ledger.ts the lock that keeps other processes out.
@@ -13,6 +13,7 @@
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 import { Failure, messageOf } from '../errors/index.js';
+import { refusal, unavailable } from './refusal.js';
 import type { Row, Sql, SqlValue, Statement } from './sql.js';
 import { storableText } from './rows.js';
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.js';
@@ -235,11 +236,3 @@ export class PgliteSql implements Sql {
     }, Math.max(1, oldest.waitUntilMs - performance.now()));
   }
 }
-
-const unavailable = (message: string): Failure => new Failure('LEDGER_UNAVAILABLE', message);
-
-/** Wrong SQL or a value that the schema refuses is a bug of ours; the rest (a full disk, a lost lock) is to be expected. */
-const refusal = (sqlState: string, message: string): Error =>
-  /^(22|23|42)/.test(sqlState)
-    ? new Error(`the database refused a statement (${sqlState}): ${message}`)
-    : new Failure('LEDGER_UNAVAILABLE', `the ledger's database refused (${sqlState}): ${message}`, { facts: { sqlState } });

@@ -6,6 +6,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
+import { sqlStateOf } from './refusal.js';
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.js';
 import type { Row, Statement } from './sql.js';
 
@@ -28,10 +29,10 @@ const run = async (statements: readonly Statement[]): Promise<readonly (readonly
   });
 };
 
-/** The SQLSTATE of an error that PostgreSQL reported (five characters); class XX is a broken database. */
-const sqlStateOf = (thrown: unknown): string | undefined => {
-  if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return undefined;
-  return /^[0-9A-Z]{5}$/.test(thrown.code) && !thrown.code.startsWith('XX') ? thrown.code : undefined;
+/** As PostgreSQL reported it; class XX is a broken database. */
+const refusedWith = (thrown: unknown): string | undefined => {
+  const sqlState = sqlStateOf(thrown);
+  return sqlState?.startsWith('XX') === true ? undefined : sqlState;
 };
 
 port.on('message', (message: ToWorker) => {
@@ -42,7 +43,7 @@ port.on('message', (message: ToWorker) => {
   run(message.statements).then(
     (rows) => answer({ is: 'rows', rows }),
     (thrown: unknown) => {
-      const sqlState = sqlStateOf(thrown);
+      const sqlState = refusedWith(thrown);
       if (sqlState === undefined) throw thrown;
       answer({ is: 'refused', sqlState, message: thrown instanceof Error ? thrown.message : '' });
     },

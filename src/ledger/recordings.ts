@@ -6,12 +6,12 @@ import { capturesOf } from './captures.js';
 import type { Found, RecordingEntry } from './entries.js';
 import type { Report } from './report.js';
 import { numberOf, optionalTextOf, storableJson, textOf } from './rows.js';
-import { listedFrom, refresh } from './sessions.js';
+import { changing, listedFrom } from './sessions.js';
 import type { Sql } from './sql.js';
 
 export const putRecording = async (sql: Sql, entry: RecordingEntry): Promise<void> => {
   const { retention } = entry.report;
-  await sql.transaction([
+  await changing(sql, 'session', [entry.sessionId], [
     {
       text: `insert into recordings (recording_id, session_id, state, reason, started_at_ms, duration_ms, caller, callee,
           object_name, digest, report, sealed_bytes, stitched_at_ms, retention, keep_until_ms)
@@ -48,7 +48,6 @@ export const putRecording = async (sql: Sql, entry: RecordingEntry): Promise<voi
       params: [entry.sessionId, entry.stitchedAtMs],
     },
     { text: 'delete from stitch_tries where session_id = $1', params: [entry.sessionId] },
-    refresh('session', entry.sessionId),
   ]);
 };
 

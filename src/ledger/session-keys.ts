@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../errors/index.js';
 import { numberOf, textOf } from './rows.js';
-import { refresh } from './sessions.js';
+import { changing } from './sessions.js';
 import type { Sql } from './sql.js';
 
 /** A call re-keys some times; more is a mistake, or somebody's mischief. */
@@ -26,7 +26,7 @@ export const keysCame = async (sql: Sql, sessionId: string, sealed: readonly Uin
   if (waiting !== undefined && numberOf(waiting, 'n') >= maxWaiting) {
     throw new Failure('KEYS_UNUSABLE', `${maxWaiting} keys wait for calls that have not come: none of these was taken. Look who sends keys for session IDs that nothing records`);
   }
-  await sql.transaction([
+  await changing(sql, 'session', [sessionId], [
     ...[...boxes].map(([digest, box]) => ({
       text: 'insert into session_keys (session_id, digest, sealed, came_at_ms) values ($1, $2, $3, $4) on conflict do nothing',
       params: [sessionId, digest, box, atMs],
@@ -34,7 +34,6 @@ export const keysCame = async (sql: Sql, sessionId: string, sealed: readonly Uin
     { text: `update captures set stitched = false where session_id = $1 and state <> 'open'`, params: [sessionId] },
     // A key is a new chance for a session that could not be stitched.
     { text: 'delete from stitch_tries where session_id = $1', params: [sessionId] },
-    refresh('session', sessionId),
   ]);
   return known.size;
 };

@@ -1,8 +1,9 @@
 /**
  * The derived row of a session, and what is read from it: the list, the counts, the stitcher's queue.
  *
- * Invariant 1  every transaction that changes calls, captures, recordings or stitch_tries ends with
- *              `refresh` of the sessions concerned, so the row never lags behind its sources.
+ * Invariant 1  every transaction that changes calls, captures, recordings or stitch_tries is made by
+ *              `changing`: it ends with a refresh of the sessions concerned, so the row never lags
+ *              behind its sources; and nobody else changes these sessions meanwhile, in any process.
  * Invariant 2  the newest recording speaks for its session; without one, a stitch that was given up;
  *              without that, the call that began last; without a call, the session is pending.
  */
@@ -63,8 +64,33 @@ const texts = {
   ),
 };
 
-/** The last statement of a transaction: rewrites the row of the session that these parameters name. */
-export const refresh = (by: keyof typeof texts, ...params: SqlValue[]): Statement => ({ text: texts[by], params });
+/**
+ * Held until the end of the transaction, taken before its first change: each statement sees what was committed before it
+ * began, so what follows sees all that others did. Who changes one session shares the first and has the second for it
+ * alone; who changes many has the first alone.
+ */
+const [anySession, oneSession] = [1, 2];
+const holdOne = (session: string): string => `select pg_advisory_xact_lock_shared(${anySession}, 0), pg_advisory_xact_lock(${oneSession}, hashtext(${session}))`;
+const holdAll: Statement = { text: `select pg_advisory_xact_lock(${anySession}, 0)`, params: [] };
+
+const holds: Readonly<Record<keyof typeof texts, (id: SqlValue) => Statement>> = {
+  session: (id) => ({ text: holdOne('$1::text'), params: [id] }),
+  call: (id) => ({ text: `${holdOne('session_id')} from calls where call_id = $1`, params: [id] }),
+  capture: (id) => ({ text: `${holdOne('session_id')} from captures where capture_id = $1`, params: [id] }),
+  interrupted: () => holdAll,
+  lost: () => holdAll,
+};
+
+/** One transaction that changes the sessions which `by` and its parameters name, and then their rows; gives what the changes gave. */
+export const changing = async (
+  sql: Sql,
+  by: keyof typeof texts,
+  params: readonly [SqlValue, ...SqlValue[]],
+  changes: readonly Statement[],
+): Promise<readonly (readonly Row[])[]> => {
+  const [, ...rows] = await sql.transaction([holds[by](params[0]), ...changes, { text: texts[by], params }]);
+  return rows;
+};
 
 export const listedFrom = (row: Row): Listed => {
   const recordingId = optionalTextOf(row, 'recording_id');

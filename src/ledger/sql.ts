@@ -1,7 +1,6 @@
 /**
- * The door to a database that speaks PostgreSQL's SQL, whichever it is.
+ * The door to a database that speaks PostgreSQL's SQL: PGlite (pglite-sql.ts) or a server (postgres-sql.ts).
  *
- * PGlite stands behind it today; a server needs only these three functions.
  * A promise that resolves means: committed.
  */
 

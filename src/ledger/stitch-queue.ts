@@ -7,7 +7,7 @@
 import { captureFrom } from './captures.js';
 import type { CaptureEntry, StitchJob } from './entries.js';
 import { keysOf } from './session-keys.js';
-import { refresh } from './sessions.js';
+import { changing } from './sessions.js';
 import type { Sql } from './sql.js';
 
 const maxTries = 5;
@@ -36,7 +36,7 @@ export const sessionsToStitch = async (sql: Sql, limit: number, nowMs: number): 
 };
 
 export const stitchFailed = async (sql: Sql, sessionId: string, reason: string, atMs: number): Promise<void> => {
-  await sql.transaction([
+  await changing(sql, 'session', [sessionId], [
     {
       text: `insert into stitch_tries (session_id, tries, next_at_ms, reason, given_up)
         values ($1, 1, $3::double precision + ${firstRetryMs}, $2, false)
@@ -50,6 +50,5 @@ export const stitchFailed = async (sql: Sql, sessionId: string, reason: string, 
           and exists (select 1 from stitch_tries where session_id = $1 and given_up)`,
       params: [sessionId, reason],
     },
-    refresh('session', sessionId),
   ]);
 };

@@ -176,7 +176,7 @@ interface ProxyRole extends Pick<Proxy, 'running' | 'calls' | 'drain'> {
 }
 
 /** What is opened once and stays as it is until the next start. */
-const restartKeys = ['node', 'dataDir', 'log', 'http', 'sip', 'anchor', 'recorder', 'drain'] as const;
+const restartKeys = ['node', 'dataDir', 'ledger', 'log', 'http', 'sip', 'anchor', 'recorder', 'drain'] as const;
 
 /** The edge also hears FreeSWITCHes, which hang up; what they may do there the proxy knows. */
 const knownTo = ({ trunks, strangers, anchor: { freeswitch } }: Config): KnownSources => ({

@@ -41,7 +41,7 @@ export async function openSite(config: Config, observer?: LedgerObserver): Promi
   await mkdir(resolve(config.dataDir), { recursive: true, mode: 0o700 });
   const keys = await loadOrCreateKeys(paths.keys);
   const store = await openObjectStore(paths.vault, keys);
-  const ledger = await openLedger({ dir: paths.ledger, observer });
+  const ledger = await openLedger({ dir: paths.ledger, postgres: config.ledger.postgres, observer });
   return { paths, keys, store, ledger, close: () => ledger.close() };
 }
 
