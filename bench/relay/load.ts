@@ -10,9 +10,12 @@ import { NativeDatagrams } from '../../src/udp/native/native-datagrams.js';
 import { RingWay } from '../../src/udp/native/ring-way.js';
 import { libc, PacedPackets } from '../paced-packets.js';
 import { loopback } from './calls.js';
+import { Reporter } from './reporter.js';
 import type { FromLoad, LoadResult, ToLoad } from './messages.js';
 
 const packetMs = 20;
+/** Of callers and callees, one each. */
+const firstSsrcs = [1, 100_001] as const;
 const lookEveryMs = 0.3;
 const [solSocket, soRcvbufForce] = [1, 33];
 const bufferBytes = 16 * 1024 * 1024;
@@ -37,8 +40,9 @@ async function open(): Promise<DatagramSocket & { readonly fd: number }> {
 }
 
 function run({ calls, seconds, packetBytes }: ToLoad): LoadResult {
-  const callers = new PacedPackets(caller.fd, calls.map(({ forCaller }) => forCaller), 1, packetBytes);
-  const callees = new PacedPackets(callee.fd, calls.map(({ forCallee }) => forCallee), 100_001, packetBytes);
+  const callers = new PacedPackets(caller.fd, calls.map(({ forCaller }) => forCaller), firstSsrcs[0], packetBytes);
+  const callees = new PacedPackets(callee.fd, calls.map(({ forCallee }) => forCallee), firstSsrcs[1], packetBytes);
+  const reporter = new Reporter(recorder, calls.flatMap(({ copies }, n) => (copies ?? []).map((port, side) => ({ port, ssrc: (firstSsrcs[side] ?? 0) + n }))));
   const delays = new Float64Array(steps + 1);
   let [received, heard, copies, sent, max] = [0, 0, 0, 0, 0];
   let nowUs = 0;
@@ -53,7 +57,10 @@ function run({ calls, seconds, packetBytes }: ToLoad): LoadResult {
   };
   caller.receive(hear);
   callee.receive(hear);
-  recorder.receive(() => (copies += 1));
+  recorder.receive((bytes) => {
+    copies += 1;
+    reporter.hear(bytes);
+  });
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const sentBy: number[] = [];
   const startedAtMs = performance.timeOrigin + performance.now();
@@ -68,6 +75,7 @@ function run({ calls, seconds, packetBytes }: ToLoad): LoadResult {
     const due = Math.floor((Math.min(atMs, endMs) / packetMs) * calls.length);
     const owed = due - sent / 2;
     if (owed > 0) sent += callers.send(owed, nowUs) + callees.send(owed, nowUs);
+    reporter.send(atMs);
     for (let looks = 0; looks < 50; looks += 1) {
       const before = received + copies;
       nowUs = (performance.now() - from) * 1_000;

@@ -3,15 +3,17 @@ import type { CallPorts, Parties } from './calls.js';
 
 export interface SubjectSetup {
   readonly accelerator: 'auto' | 'off';
-  readonly calls: number;
   readonly parties: Parties;
   /** Where captures are written, when the copies are to be recorded in the same process. */
   readonly captureDir?: string;
 }
 
+/** `open`: so many calls more. */
+export type ToSubject = { readonly kind: 'setup'; readonly setup: SubjectSetup } | { readonly kind: 'open'; readonly calls: number } | { readonly kind: 'counts' };
+
 export type FromSubject =
-  | { readonly kind: 'ready'; readonly calls: readonly CallPorts[]; readonly datagrams: string; readonly memoryBefore: number; readonly memoryAfter: number }
-  | { readonly kind: 'counts'; readonly relayed: number; readonly dropped: Readonly<Record<string, number>>; readonly recorded: number; readonly recorderDropped: number }
+  | { readonly kind: 'ready'; readonly calls: readonly CallPorts[]; readonly datagrams: string }
+  | { readonly kind: 'counts'; readonly memory: number; readonly relayed: number; readonly dropped: Readonly<Record<string, number>>; readonly recorded: number; readonly recorderDropped: number }
   | { readonly kind: 'failed'; readonly message: string };
 
 export type ToLoad = { readonly kind: 'run'; readonly calls: readonly CallPorts[]; readonly seconds: number; readonly packetBytes: number };
