@@ -137,3 +137,18 @@ t.test('of another configuration those that stay keep their state; those that go
   pool.close();
   t.equal(clock.waiting, 0, 'nothing is left running');
 });
+
+t.test('a recorder that never answers OPTIONS is tried by sessions, last, and stays when it takes one', async (t) => {
+  const { clock, answers, pool, ask } = open(t);
+  answers.set(a, undefined);
+  await clock.pass(10_000);
+  t.strictSame(ask().ask, [b, a], 'on trial');
+  pool.began(a);
+  await clock.pass(20_000);
+  t.strictSame(ask(), { ask: [a, b], spared: [] });
+  answers.set(a, { status: 200 });
+  await clock.pass(5_000);
+  answers.set(a, undefined);
+  await clock.pass(5_000);
+  t.strictSame(ask().ask, [b], 'one that did answer is dead when it does not');
+});

@@ -78,6 +78,9 @@ interface Entry {
   ours: number;
   oursWhenTold: number;
   known: boolean;
+  /** It has answered OPTIONS, or taken a session. */
+  answers: boolean;
+  takes: boolean;
   timer: unknown;
   backOff: unknown;
   readonly watchers: Set<(reason: string) => void>;
@@ -129,6 +132,7 @@ class Pool implements RecorderPool {
   began(uri: string): void {
     const entry = this.#entries.get(uri) ?? this.#add(uri);
     entry.ours += 1;
+    entry.takes = true;
     this.#hear(entry, { event: 'well', reason: '' });
   }
 
@@ -175,7 +179,7 @@ class Pool implements RecorderPool {
   }
 
   #add(uri: string): Entry {
-    const entry: Entry = { uri, facts: newRecorder(this.#options.clock.now()), load: undefined, ours: 0, oursWhenTold: 0, known: false, timer: undefined, backOff: undefined, watchers: new Set() };
+    const entry: Entry = { uri, facts: newRecorder(this.#options.clock.now()), load: undefined, ours: 0, oursWhenTold: 0, known: false, answers: false, takes: false, timer: undefined, backOff: undefined, watchers: new Set() };
     this.#entries.set(uri, entry);
     return entry;
   }
@@ -217,7 +221,9 @@ class Pool implements RecorderPool {
     const { ask, settings, draw } = this.#options;
     const answer = await ask(entry.uri, settings.timeoutMs).catch(() => undefined);
     if (this.#closed) return;
-    if (answer === undefined) {
+    if (answer === undefined && !entry.answers && (entry.takes || entry.facts.name === 'probing')) {
+      // Some makers' recorders answer no OPTIONS at all: sessions will show whether this is one.
+    } else if (answer === undefined) {
       this.#hear(entry, { event: 'unanswered', reason: 'it does not answer OPTIONS' });
       // The last of them has shown that it is dead, however it was left alone before.
       if (entry.facts.unanswered === settings.failures) this.#tellDead(entry, 'it does not answer OPTIONS');
@@ -228,6 +234,7 @@ class Pool implements RecorderPool {
   }
 
   #answered(entry: Entry, { status, load, retryAfterSeconds = 0 }: RecorderAnswer): void {
+    entry.answers = true;
     const told = load === undefined ? undefined : parseRecorderLoad(load);
     if (told !== undefined && told !== 'malformed') {
       entry.load = told;
