@@ -50,7 +50,7 @@ t.test('keys sent after the call make its recording whole; wrong ones are told, 
   const workspace = await openWorkspace();
   t.teardown(() => workspace.remove());
   await writeFile(workspace.configFile, (await readFile(workspace.configFile, 'utf8')).replace('recording: {recorder:', 'recording: {keys: none, recorder:'));
-  const product = await startProduct(workspace, ['--report-on-signal', `--report-directory=${workspace.dir}`]);
+  const product = await startProduct(workspace, { nodeOptions: ['--report-on-signal', `--report-directory=${workspace.dir}`] });
   t.teardown(() => product.kill());
   const call = await encryptedCall(workspace, 1);
   const { sessionId, keys } = call;

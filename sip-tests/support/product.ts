@@ -15,8 +15,8 @@ const startWithinMs = 40_000;
  * As from a user's shell: by way of env(1), since the hooks of tap, which the tests have in theirs, add themselves to
  * whatever a test spawns, and take signals (SIGXFSZ of a full disk, which then kills). The process is the same after it.
  */
-const spawnAsUser = (args: readonly string[], env: NodeJS.ProcessEnv, stdin: 'pipe' | 'ignore'): ChildProcess =>
-  spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], { env, stdio: [stdin, 'pipe', 'pipe'] });
+const spawnAsUser = (args: readonly string[], env: NodeJS.ProcessEnv, stdin: 'pipe' | 'ignore', within: readonly string[] = []): ChildProcess =>
+  spawn('env', ['-u', 'NODE_OPTIONS', ...within, process.execPath, ...args], { env, stdio: [stdin, 'pipe', 'pipe'] });
 
 export interface Ran {
   readonly status: number | null;
@@ -47,16 +47,24 @@ export interface RunningProduct {
   readonly pid: number;
   /** What it has logged so far. */
   log(): string;
-  signal(name: 'SIGHUP' | 'SIGUSR2'): void;
+  signal(name: 'SIGHUP' | 'SIGUSR2' | 'SIGSTOP' | 'SIGCONT'): void;
   /** SIGTERM, and its exit status. */
   stop(): Promise<number | null>;
   /** SIGKILL: nothing is closed. */
   kill(): Promise<void>;
 }
 
+export interface StartOptions {
+  readonly nodeOptions?: readonly string[];
+  /** With commas; left out: all. */
+  readonly roles?: string;
+  /** A command that runs the product, as `ip netns exec NAME`. */
+  readonly within?: readonly string[];
+}
+
 /** Starts the product and waits until it is well. */
-export async function startProduct(workspace: Workspace, nodeOptions: readonly string[] = []): Promise<RunningProduct> {
-  const child = spawnAsUser([...nodeOptions, main, 'start', '--config', workspace.configFile], process.env, 'ignore');
+export async function startProduct(workspace: Workspace, { nodeOptions = [], roles, within = [] }: StartOptions = {}): Promise<RunningProduct> {
+  const child = spawnAsUser([...nodeOptions, main, 'start', '--config', workspace.configFile, ...(roles === undefined ? [] : ['--roles', roles])], process.env, 'ignore', within);
   const output = collect(child);
   const closed = once(child, 'close') as Promise<[number | null]>;
   const log = (): string => output().stderr;
@@ -92,7 +100,7 @@ export async function startProduct(workspace: Workspace, nodeOptions: readonly s
 
 export async function isWell(workspace: Workspace): Promise<boolean> {
   try {
-    const response = await fetch(`http://127.0.0.1:${workspace.httpPort}/health`, { signal: AbortSignal.timeout(2_000) });
+    const response = await fetch(`http://${workspace.httpHost ?? '127.0.0.1'}:${workspace.httpPort}/health`, { signal: AbortSignal.timeout(2_000) });
     return response.ok;
   } catch {
     return false;
@@ -108,13 +116,13 @@ export async function listed(workspace: Workspace, state?: Listed['state']): Pro
 
 /** What `/health` says of one of its checks. */
 export async function healthOf(workspace: Workspace, check: string): Promise<{ readonly ok: boolean; readonly detail: string } | undefined> {
-  const response = await fetch(`http://127.0.0.1:${workspace.httpPort}/health`);
+  const response = await fetch(`http://${workspace.httpHost ?? '127.0.0.1'}:${workspace.httpPort}/health`);
   return ((await response.json()) as { checks: Record<string, { ok: boolean; detail: string }> }).checks[check];
 }
 
 /** A metric's value, by its full name with labels as the exposition prints them. */
 export async function metric(workspace: Workspace, name: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${workspace.httpPort}/metrics`)).text();
+  const text = await (await fetch(`http://${workspace.httpHost ?? '127.0.0.1'}:${workspace.httpPort}/metrics`)).text();
   const line = text.split('\n').find((one) => one.startsWith(`${name} `));
   return line === undefined ? Number.NaN : Number(line.slice(name.length + 1));
 }
@@ -124,7 +132,7 @@ export const tokenOf = async ({ dir }: Workspace): Promise<string> => (await rea
 
 /** Asks the API of the running product: sooner there than a command line that has to start. */
 export async function askApi(workspace: Workspace, path: string): Promise<Response> {
-  return fetch(`http://127.0.0.1:${workspace.httpPort}${path}`, { headers: { authorization: `Bearer ${await tokenOf(workspace)}` } });
+  return fetch(`http://${workspace.httpHost ?? '127.0.0.1'}:${workspace.httpPort}${path}`, { headers: { authorization: `Bearer ${await tokenOf(workspace)}` } });
 }
 
 /** Asks until it is so; the test's own timeout bounds it. */

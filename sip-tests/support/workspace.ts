@@ -13,6 +13,8 @@ export interface Workspace {
   /** Where the trunk's calls go: a test listens there. */
   readonly nextHopPort: number;
   readonly httpPort: number;
+  /** Left out: 127.0.0.1. */
+  readonly httpHost?: string;
   remove(): Promise<void>;
 }
 

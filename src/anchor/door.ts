@@ -12,8 +12,12 @@ export type Side = 'caller' | 'callee';
 export const sides = ['caller', 'callee'] as const satisfies readonly Side[];
 export const otherSide = (side: Side): Side => (side === 'caller' ? 'callee' : 'caller');
 
-/** Why the media shows that a recorder is gone: the system tells that nobody listens at its port, or its receiver reports stay away. */
-export const forkTroubles = ['port-unreachable', 'no-reports'] as const;
+/**
+ * Why the media shows that a recorder is gone: the system tells again and again that nobody listens at its port, or its
+ * receiver reports stay away. `port-refused`: the system told it once, which may be the first sign of that. Linux tells a
+ * network's other end so once a second, whichever port it is of (icmp_ratelimit): of many calls few are told twice.
+ */
+export const forkTroubles = ['port-refused', 'port-unreachable', 'no-reports'] as const;
 export type ForkTrouble = (typeof forkTroubles)[number];
 
 /** Copies of a call on their way to one recorder. */
@@ -39,8 +43,8 @@ export interface CallFork {
   /** No more copies; those kept are dropped. The call, and other forks, go on. Never rejects. */
   stopFork(): Promise<void>;
   /**
-   * Who is told, at most once between a startFork and the detachFork that follows, that the media shows its recorder
-   * gone. Not by an anchor that cannot see it.
+   * Who is told, of each trouble at most once between a startFork and the detachFork that follows, that the media shows
+   * its recorder gone. Not by an anchor that cannot see it.
    */
   watchFork(told: (trouble: ForkTrouble) => void): void;
 }

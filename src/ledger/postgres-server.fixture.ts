@@ -26,6 +26,8 @@ export const withoutPostgres = binFolder !== undefined || process.env['TWINTRACK
 
 export interface PostgresServer {
   readonly settings: PostgresSettings;
+  /** Of its Unix socket, by which it is reached from every network namespace. */
+  readonly socketFolder: string;
   /** Makes an empty database and gives its settings. */
   database(name: string): Promise<PostgresSettings>;
   /** As its own user. */
@@ -73,6 +75,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   await start();
   return {
     settings,
+    socketFolder: root,
     admin,
     start,
     stop,

@@ -77,7 +77,7 @@ interface Given {
 function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere, ...settings }: Partial<Given> = {}, verifiesTls = false) {
   const invites: Invite[] = [];
   const said = { lost: [] as string[], failed: [] as string[], forks: [] as string[], takenOver: [] as string[], resumed: 0, stops: 0, detached: 0, cancels: 0 };
-  const pooled = { failed: [] as string[], sessions: [] as string[] };
+  const pooled = { failed: [] as string[], sessions: [] as string[], suspected: [] as string[] };
   let wished: RecordingControl | undefined;
   let silent = false;
   let offer: RecordingOffer | undefined = { sdp: sdpOf(1), holdsKeys: false };
@@ -133,6 +133,7 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
       began: (uri) => void pooled.sessions.push(uri),
       ended: (uri) => void pooled.sessions.splice(pooled.sessions.indexOf(uri), 1),
       failed: (uri) => void pooled.failed.push(uri),
+      suspect: (uri) => void pooled.suspected.push(uri),
       watch: (_uri, told) => {
         tellDead = told;
         return () => (tellDead = () => undefined);
@@ -381,7 +382,7 @@ t.test('a recorder that leaves gets no BYE; alone in its group it is not asked a
   await settled();
   t.match(said, { lost: [/recorder@127.0.0.1:5080;transport=tcp was left a moment ago/], detached: 2, stops: 0 });
   t.match(said.failed, [/it ended the recording session/]);
-  t.strictSame([dialog.byes, invites.length, pooled], [0, 1, { failed: [], sessions: [] }]);
+  t.strictSame([dialog.byes, invites.length, pooled], [0, 1, { failed: [], sessions: [], suspected: [] }]);
   await askable();
   await settled();
   t.equal(invites.length, 2);
@@ -604,7 +605,7 @@ t.test('when the media or the pool shows that the recorder is gone, another has 
     await settled();
     t.strictSame(said, { ...nothing, forks: ['first answer', 'first answer'], detached: 1, failed: said.failed, takenOver: [`${group[1]!} ${cause}`] });
     t.match(said.failed, [/one@127.0.0.1 was left/]);
-    t.strictSame(pooled, { failed: cause === 'dead' ? [] : [group[0]], sessions: [group[1]] });
+    t.strictSame(pooled, { failed: cause === 'dead' ? [] : [group[0]], sessions: [group[1]], suspected: [] });
     trouble('no-reports');
     await settled();
     t.equal(invites[2]?.uri, group[0], 'and from there to the first again, which is not the one that was left');
@@ -672,4 +673,12 @@ t.test('a recorder that has the call by another fork is not asked, or last', asy
     t.equal(invites.length, order.length);
     client.end();
   }
+});
+
+t.test('the first sign that a recorder is gone has the pool ask it; the session goes on meanwhile', async (t) => {
+  const { client, invites, said, pooled, trouble } = await liveAtOne();
+  trouble('port-refused');
+  await settled();
+  t.strictSame([pooled.suspected, invites.length, said.detached], [[group[0]], 1, 0]);
+  client.end();
 });

@@ -36,7 +36,7 @@ export interface RecordingClientOptions {
   readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'keys' | 'keysInClear'>;
   /** At least one. */
   readonly members: readonly Member[];
-  readonly pool: Pick<RecorderPool, 'choose' | 'began' | 'ended' | 'failed' | 'watch' | 'whenAskable'>;
+  readonly pool: Pick<RecorderPool, 'choose' | 'began' | 'ended' | 'failed' | 'suspect' | 'watch' | 'whenAskable'>;
   /** Recorders that have this call already, by another fork: asked last, or not at all. */
   readonly elsewhere?: { readonly uris: () => readonly string[]; readonly asked: 'last' | 'never' };
   readonly media: CallFork;
@@ -67,7 +67,7 @@ const longestRetryMs = 30_000;
 /** A session that ran for so long was well. */
 const wellAfterMs = 10_000;
 
-const troubles: Readonly<Record<ForkTrouble, string>> = {
+const troubles: Readonly<Record<Exclude<ForkTrouble, 'port-refused'>, string>> = {
   'port-unreachable': 'nobody listens at its media port any more',
   'no-reports': 'it does not report any more what it has written',
 };
@@ -123,7 +123,10 @@ export class RecordingClient {
 
   constructor(options: RecordingClientOptions) {
     this.#options = options;
-    options.media.watchFork((trouble) => this.#gone(this.#live, trouble, troubles[trouble]));
+    options.media.watchFork((trouble) => {
+      if (trouble !== 'port-refused') this.#gone(this.#live, trouble, troubles[trouble]);
+      else if (this.#live !== undefined) options.pool.suspect(this.#live.dialog.recorder);
+    });
   }
 
   /** True once there was something to record: a recorder was looked for. */

@@ -4,7 +4,7 @@
  * Leaves to  recording-client.ts which recorder, and what follows when it fails.
  */
 import { Failure, messageOf } from '../errors/index.js';
-import { hangUp, requestInDialog, secondsOf, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
+import { hangUp, isOfEdge, requestInDialog, secondsOf, type SipConnection, type SipDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import type { Clock } from '../recorder-pool/index.js';
 import type { RecordingBody } from './recording-body.js';
 
@@ -111,7 +111,7 @@ export class RecordingDialog {
 function refusal(error: unknown, recorder: string): Failure {
   if (error instanceof Failure) return error;
   const { status, res } = error as { status?: unknown; res?: SipResponse };
-  if (status === 487) return new Failure('SIP_TIMEOUT', `the recorder ${recorder} did not answer in time`, { cause: error });
-  const what = typeof status === 'number' ? `refused with ${status}` : `could not be reached: ${messageOf(error)}`;
+  if (status === 487 || (res !== undefined && status === 408 && isOfEdge(res))) return new Failure('SIP_TIMEOUT', `the recorder ${recorder} did not answer in time`, { cause: error });
+  const what = typeof status === 'number' && (res === undefined || !isOfEdge(res)) ? `refused with ${status}` : `could not be reached: ${messageOf(error)}`;
   return new Failure('SIP_REFUSED', `the recorder ${recorder} ${what}`, { cause: error, facts: { status: typeof status === 'number' ? status : 0, retryAfterSeconds: secondsOf(res?.has('retry-after') === true ? res.get('retry-after') : undefined) } });
 }

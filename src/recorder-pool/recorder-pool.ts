@@ -37,6 +37,8 @@ export interface RecorderPool {
    * watches it is told.
    */
   failed(uri: string, reason: string, how: { readonly fatal: boolean; readonly retryAfterMs?: number }): void;
+  /** Something looks as if it were gone: it is asked at once. */
+  suspect(uri: string): void;
   /** Told, never from within a call of this pool, when the recorder is found dead. Returns what ends that. */
   watch(uri: string, told: (reason: string) => void): () => void;
   /** Told once, never from within this call, when one of them may be asked. Returns what ends that. */
@@ -67,8 +69,10 @@ export interface RecorderPoolOptions {
 
 /** The first checks are spread over so long. */
 const firstWithinMs = 500;
-/** One that has just missed an answer is asked again at once, or nearly. */
-const againShare = 0.25;
+/** One that has just missed an answer is asked again so soon. */
+const againMs = 200;
+/** What many calls see at once is asked for once. */
+const suspectedAgainMs = 200;
 
 interface Entry {
   readonly uri: string;
@@ -81,6 +85,9 @@ interface Entry {
   /** It has answered OPTIONS, or taken a session. */
   answers: boolean;
   takes: boolean;
+  /** An OPTIONS is under way; when the last one went out. */
+  isAsked: boolean;
+  askedAtMs: number;
   timer: unknown;
   backOff: unknown;
   readonly watchers: Set<(reason: string) => void>;
@@ -150,6 +157,14 @@ class Pool implements RecorderPool {
     if (fatal) this.#tellDead(entry, reason);
   }
 
+  suspect(uri: string): void {
+    const entry = this.#entries.get(uri);
+    if (entry === undefined || entry.isAsked || entry.facts.unanswered > 0) return;
+    const { clock } = this.#options;
+    if (clock.now() - entry.askedAtMs < suspectedAgainMs) return;
+    this.#askIn(entry, 0);
+  }
+
   watch(uri: string, told: (reason: string) => void): () => void {
     const entry = this.#entries.get(uri) ?? this.#add(uri);
     entry.watchers.add(told);
@@ -179,7 +194,7 @@ class Pool implements RecorderPool {
   }
 
   #add(uri: string): Entry {
-    const entry: Entry = { uri, facts: newRecorder(this.#options.clock.now()), load: undefined, ours: 0, oursWhenTold: 0, known: false, answers: false, takes: false, timer: undefined, backOff: undefined, watchers: new Set() };
+    const entry: Entry = { uri, facts: newRecorder(this.#options.clock.now()), load: undefined, ours: 0, oursWhenTold: 0, known: false, answers: false, takes: false, isAsked: false, askedAtMs: Number.NEGATIVE_INFINITY, timer: undefined, backOff: undefined, watchers: new Set() };
     this.#entries.set(uri, entry);
     return entry;
   }
@@ -218,8 +233,11 @@ class Pool implements RecorderPool {
   }
 
   async #ask(entry: Entry): Promise<void> {
-    const { ask, settings, draw } = this.#options;
+    const { ask, settings, draw, clock } = this.#options;
+    entry.isAsked = true;
+    entry.askedAtMs = clock.now();
     const answer = await ask(entry.uri, settings.timeoutMs).catch(() => undefined);
+    entry.isAsked = false;
     if (this.#closed) return;
     if (answer === undefined && !entry.answers && (entry.takes || entry.facts.name === 'probing')) {
       // Some makers' recorders answer no OPTIONS at all: sessions will show whether this is one.
@@ -230,7 +248,7 @@ class Pool implements RecorderPool {
     } else this.#answered(entry, answer);
     const again = entry.facts.unanswered > 0 && entry.facts.unanswered < settings.failures;
     // A tenth more or less: recorders, and proxies that ask the same one, do not fall into step.
-    this.#askIn(entry, settings.intervalMs * (again ? againShare : 0.9 + 0.2 * draw()));
+    this.#askIn(entry, again ? Math.min(againMs, settings.intervalMs) : settings.intervalMs * (0.9 + 0.2 * draw()));
   }
 
   #answered(entry: Entry, { status, load, retryAfterSeconds = 0 }: RecorderAnswer): void {

@@ -76,3 +76,9 @@ export function cancelInvite(request: SipRequest, headers: SipHeaders = {}): voi
 }
 
 export const srfOf = (dialog: SipDialog): Srf => (dialog as unknown as { srf: Srf }).srf;
+
+/**
+ * Whether a 503 or 408 was made by our own edge, because nothing could be sent or nothing came (RFC 3261 §8.1.3.1): a
+ * server's has a To tag (§8.2.6.2).
+ */
+export const isOfEdge = (response: SipResponse): boolean => (response.status === 503 || response.status === 408) && !/;\s*tag\s*=/iu.test(response.get('to'));

@@ -26,6 +26,7 @@ export {
   encodeRecordingAnswer,
   encodeRecordingOffer,
   encodeServerOffer,
+  reportsWritten,
   type RecordingAnswer,
   type RecordingAnswerMedia,
   type RecordingOffer,
@@ -75,7 +76,7 @@ export {
   type DialogResponse,
   type InDialogRequest,
 } from './dialogs.js';
-export { cancelInvite, onCancel, onceAck, onUpdate, srfOf, type SipDialog, type SipHeaders, type SipRequest, type SipResponse } from './drachtio-events.js';
+export { cancelInvite, isOfEdge, onCancel, onceAck, onUpdate, srfOf, type SipDialog, type SipHeaders, type SipRequest, type SipResponse } from './drachtio-events.js';
 export {
   dialogIdOf,
   dialogOfCallee,

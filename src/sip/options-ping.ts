@@ -1,6 +1,6 @@
 /** Whether a SIP neighbour is there: OPTIONS, and what it answers. */
 import type { SipConnection } from './connection.js';
-import type { SipRequest, SipResponse } from './drachtio-events.js';
+import { isOfEdge, type SipRequest, type SipResponse } from './drachtio-events.js';
 
 /** The final one. */
 export interface OptionsAnswer {
@@ -24,7 +24,7 @@ export const askOptions = ({ srf }: Pick<SipConnection, 'srf'>, uri: string, tim
         return;
       }
       request.on('response', (response?: SipResponse) => {
-        if (response !== undefined && response.status >= 200) settle({ status: response.status, header: (name) => (response.has(name) ? response.get(name) : undefined) });
+        if (response !== undefined && response.status >= 200) settle(isOfEdge(response) ? undefined : { status: response.status, header: (name) => (response.has(name) ? response.get(name) : undefined) });
       });
     };
     // The published types of drachtio-srf know another form of it.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import t from 'tap';
 
 import { holds } from './generated.fixture.js';
-import { encodeRecordingAnswer, encodeRecordingOffer, type RecordingAnswerMedia, type RecordingOfferMedia } from './recording-sdp.js';
+import { encodeRecordingAnswer, encodeRecordingOffer, reportsWritten, type RecordingAnswerMedia, type RecordingOfferMedia } from './recording-sdp.js';
 import { readSdp, type Sdp, type SdpCodec } from './sdp.js';
 
 const pcmu: SdpCodec = { payloadType: 0, name: 'PCMU', clockRate: 8_000, channels: 1 };
@@ -81,13 +81,19 @@ t.test('an answer has the offer\'s lines in its order, refused ones with port 0 
     encodeRecordingAnswer(offer, { ...origin, media: [{ ...accept, crypto: key }, accept, undefined, accept, accept] }),
     [
       'v=0', 'o=- 4711 1 IN IP4 192.0.2.10', 's=-', 'c=IN IP4 192.0.2.10', 't=0 0',
-      'm=audio 41000 RTP/SAVP 0', 'a=rtpmap:0 PCMU/8000', `a=crypto:${key}`, 'a=rtcp-mux', 'a=recvonly',
-      'm=audio 41000 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000', 'a=inactive',
+      'm=audio 41000 RTP/SAVP 0', 'a=rtpmap:0 PCMU/8000', `a=crypto:${key}`, 'a=rtcp-mux', 'a=x-reports-written', 'a=recvonly',
+      'm=audio 41000 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000', 'a=x-reports-written', 'a=inactive',
       'm=image 0 udptl t38',
       'm=audio 0 RTP/AVP 8',
-      'm=audio 41000 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000', 'a=recvonly', '',
+      'm=audio 41000 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000', 'a=x-reports-written', 'a=recvonly', '',
     ].join('\r\n'),
   );
+  t.end();
+});
+
+t.test('that reports tell what is written is said of each line that they are sent for: not of SRTP without a key of ours', (t) => {
+  const answer = encodeRecordingAnswer(offer, { ...origin, media: [accept, accept, undefined, accept, accept] });
+  t.strictSame([0, 1, 2, 3, 4, 5].map((index) => reportsWritten(answer, index)), [false, true, false, false, true, false]);
   t.end();
 });
 

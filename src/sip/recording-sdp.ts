@@ -71,6 +71,15 @@ export function encodeRecordingOffer(offer: RecordingOffer): string {
 }
 
 /**
+ * A recording server of ours says so that its receiver reports tell each second what it has written: a client need not
+ * have heard one to miss them. Others pass over it (RFC 8866 §5.13).
+ */
+const reportsLine = 'a=x-reports-written';
+
+/** Whether the media of an answer, counted from 0, says that. */
+export const reportsWritten = (answer: string, index: number): boolean => answer.split(/^(?=m=)/mu)[index + 1]?.split(/\r?\n/u).includes(reportsLine) === true;
+
+/**
  * The SDP a recording server answers with: the offer's m-lines in their order (RFC 3264 §6).
  *
  * An offer that sends nothing is answered `inactive`, whatever was asked for (RFC 3264 §6.1).
@@ -90,6 +99,8 @@ export function encodeRecordingAnswer(offer: Sdp, answer: RecordingAnswer): stri
       ...codecLines(offered.kind, media.port, offered.protocol, media.codecs),
       ...(media.crypto === undefined ? [] : [`a=crypto:${media.crypto}`]),
       ...(media.rtcpMux && offered.rtcpMux ? ['a=rtcp-mux'] : []),
+      // Of SRTP without a key of ours nothing is reported: nobody could tell it from a forgery.
+      ...(media.webSocket !== undefined || (offered.protocol.includes('SAVP') && media.crypto === undefined) ? [] : [reportsLine]),
       ...(media.webSocket === undefined ? [] : ['a=setup:passive', 'a=connection:new', `a=${media.webSocket.startsWith('wss:') ? 'wss' : 'ws'}-uri:${media.webSocket}`]),
       `a=${sends ? media.direction : 'inactive'}`,
     );

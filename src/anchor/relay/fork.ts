@@ -42,13 +42,15 @@ export interface ForkTarget {
   readonly rtcp: Endpoint;
   /** The recorder's `a=crypto` value, by which its reports are encrypted. A secret. */
   readonly crypto?: string | undefined;
+  /** It has said that it reports each second what it has written. */
+  readonly reports?: boolean | undefined;
 }
 
 export interface ForkOptions {
   readonly sockets: MediaSockets;
   readonly observer: PacketObserver;
   readonly shelf: BlockShelf;
-  /** Told at most once between a start and the detach that follows. */
+  /** Told of each trouble at most once between a start and the detach that follows. */
   readonly told: (trouble: ForkTrouble) => void;
   /** Milliseconds of a clock that does not step. */
   readonly now: () => number;
@@ -70,13 +72,13 @@ export class Fork {
   #nextBurst: NodeJS.Timeout | undefined;
   /** As of the last look. */
   #nowMs: number;
-  /** Whether this recorder has reported in this session. */
+  /** Whether this recorder has reported in this session, or said that it does. */
   #hasReported = false;
   /** RTP has been sent since the last report, from then on. */
   #awaits = false;
   #awaitsSinceMs = 0;
   #firstRefusedMs: number | undefined;
-  #isTold = false;
+  readonly #isTold = new Set<ForkTrouble>();
 
   constructor({ sockets, observer, shelf, told, now }: ForkOptions) {
     this.#sockets = sockets;
@@ -154,21 +156,25 @@ export class Fork {
 
   #begin(): void {
     this.#confirmed.clear();
-    this.#hasReported = this.#awaits = this.#isTold = false;
+    this.#hasReported = this.#target?.reports === true;
+    this.#awaits = false;
+    this.#isTold.clear();
     this.#firstRefusedMs = undefined;
   }
 
   #tell(trouble: ForkTrouble): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
+    if (this.#isTold.has(trouble)) return;
+    this.#isTold.add(trouble);
     this.#told(trouble);
   }
 
   #isRefused(): void {
     if (this.#target === undefined) return;
     const nowMs = this.#now();
-    if (this.#firstRefusedMs === undefined || nowMs - this.#firstRefusedMs > refusalsTogetherMs) this.#firstRefusedMs = nowMs;
-    else if (nowMs - this.#firstRefusedMs >= refusedForMs) this.#tell('port-unreachable');
+    if (this.#firstRefusedMs === undefined || nowMs - this.#firstRefusedMs > refusalsTogetherMs) {
+      this.#firstRefusedMs = nowMs;
+      this.#tell('port-refused');
+    } else if (nowMs - this.#firstRefusedMs >= refusedForMs) this.#tell('port-unreachable');
   }
 
   /** What the recorder reports; anything else is passed over. */

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { Failure } from '../../errors/index.js';
-import { encodeRecordingOffer, readSdp, rewriteSdp, type Sdp, type SdpMedia } from '../../sip/index.js';
+import { encodeRecordingOffer, readSdp, reportsWritten, rewriteSdp, type Sdp, type SdpMedia } from '../../sip/index.js';
 import { onFreePair, type PortPool } from '../../udp/index.js';
 import { otherSide, sides, type AnchoredCall, type CallFork, type DigitListener, type ForkTrouble, type Play, type PlayEnd, type Playing, type PlayOutcome, type RecordingOffer, type Side } from '../door.js';
 import type { ForkTarget } from './fork.js';
@@ -184,7 +184,7 @@ export class RelayCall implements AnchoredCall, CallListener {
     const fork = this.#forks[number];
     if (fork?.isStarted !== true) return;
     // Each of its sides tells.
-    fork.isStarted = false;
+    if (trouble !== 'port-refused') fork.isStarted = false;
     fork.watcher?.(trouble);
   }
 
@@ -253,7 +253,7 @@ export class RelayCall implements AnchoredCall, CallListener {
       const media = sdp.media[index];
       if (media === undefined || media.port === 0) return;
       const { address, port, rtcpPort, rtcpMux, crypto: [crypto] } = media;
-      targets[side] = { rtp: { address, port }, rtcp: { address, port: rtcpMux ? port : rtcpPort }, crypto };
+      targets[side] = { rtp: { address, port }, rtcp: { address, port: rtcpMux ? port : rtcpPort }, crypto, reports: reportsWritten(answer, index) };
     });
     fork.isStarted = true;
     await this.#order({ kind: 'copy', fork: fork.number, targets });

@@ -278,13 +278,14 @@ function testRelay(t: Test, accelerator: 'auto' | 'off'): void {
     await once(gone, 'close');
     const goneAtMs = performance.now();
     let n = 3;
-    while (troubles.length === 0 && n < 60) {
+    while (!troubles.some(({ trouble }) => trouble === 'port-unreachable') && n < 60) {
       caller.send(rtp((n += 1)), forCaller.port);
       await callee.heard(n);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    t.match(troubles, [{ trouble: 'port-unreachable' }]);
-    t.ok((troubles[0]?.atMs ?? Infinity) - goneAtMs < 500, `after ${Math.round((troubles[0]?.atMs ?? 0) - goneAtMs)} ms`);
+    t.match(troubles.at(-1), { trouble: 'port-unreachable' });
+    t.ok((troubles.at(-1)?.atMs ?? Infinity) - goneAtMs < 500, `after ${Math.round((troubles.at(-1)?.atMs ?? 0) - goneAtMs)} ms`);
+    const told = troubles.length;
     await call.detachFork();
     caller.send(rtp((n += 1)), forCaller.port);
     await callee.heard(n);
@@ -293,7 +294,7 @@ function testRelay(t: Test, accelerator: 'auto' | 'off'): void {
     caller.send(rtp((n += 1)), forCaller.port);
     await second.heard(n - 2);
     t.strictSame(second.came.map(({ bytes }) => bytes.readUInt16BE(2)), Array.from({ length: n - 2 }, (_, at) => at + 3));
-    t.equal(troubles.length, 1);
+    t.equal(troubles.length, told);
   });
 
   void t.test('a fork that is stopped before there is audio takes no port and offers nothing', async (t) => {

@@ -1,0 +1,104 @@
+/**
+ * SIPp calls through a fleet, a fault in their middle, and what their recordings hold of what was sent.
+ *
+ * Owns       the counting of what is missing, sample by sample, and of how long it took.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Found, Listed } from '../../src/ledger/index.js';
+import { tune } from '../../src/testcall/index.js';
+import { audioOf, channelsOf, compare, writeCapture } from '../support/audio.js';
+import { askApi, listed, metric, until } from '../support/product.js';
+import { sippMediaPort } from '../support/ports.js';
+import { runSipp } from '../support/sipp.js';
+import type { Fleet } from './fleet.js';
+
+export interface RoundOptions {
+  readonly calls: number;
+  /** Of each party's voice. */
+  readonly seconds: number;
+  /** Once all calls run: resolves when the recorders have them. */
+  readonly ready: () => Promise<void>;
+  readonly inject: () => Promise<void>;
+  /** When the calls are over; the recordings are waited for after that. */
+  readonly undo: () => Promise<void>;
+  /** Which of the two pairs of media ports of SIPp. */
+  readonly round: number;
+}
+
+export interface RoundResult {
+  readonly recordings: readonly Listed[];
+  /** Of each recording, of both sides together; a recording that is not there misses all. */
+  readonly missingMs: readonly number[];
+  /** Of each call that another recorder took over: from the fault until it was noticed, and until that recorder had the call. */
+  readonly noticedMs: readonly number[];
+  readonly takenOverMs: readonly number[];
+  /** What is not as it should be, a line each. */
+  readonly faults: readonly string[];
+}
+
+const ratePerSecond = 50;
+/** SIPp's voice may lag behind its clock on a busy machine. */
+const lagMs = 500;
+const settledWithinMs = 120_000;
+
+/** @throws Error when a call fails, or a recording is not made. */
+export async function placeRound({ proxy, sipHost, log }: Fleet, { calls, seconds, ready, inject, undo, round }: RoundOptions): Promise<RoundResult> {
+  const before = new Set((await listed(proxy)).map(({ sessionId }) => sessionId));
+  const voices = await Promise.all((['caller', 'callee'] as const).map(async (side) => {
+    const file = join(proxy.dir, `${side}.pcap`);
+    await writeCapture(file, seconds * 50, tune(side));
+    return { file, audio: await audioOf(file) };
+  }));
+  const [caller, callee] = voices;
+  const logFrom = log().length;
+  const common = { calls, rate: ratePerSecond, dir: proxy.dir };
+  const ends = [
+    runSipp({ ...common, scenario: 'uas-audio', port: proxy.nextHopPort, mediaPort: sippMediaPort(round % 2 === 0 ? 0 : 2), values: { CAPTURE: callee?.file ?? '' } }),
+    runSipp({ ...common, scenario: 'uac-audio', remote: `${sipHost}:${proxy.sipPort}`, port: proxy.sipPort + 1, mediaPort: sippMediaPort(round % 2 === 0 ? 1 : 3), values: { CAPTURE: caller?.file ?? '', CAPTURE_MS: String(seconds * 1_000 + lagMs) } }),
+  ];
+  const done = Promise.all(ends.map((end) => end.done));
+  done.catch(() => undefined);
+  let faultAtMs = 0;
+  try {
+    await until(async () => (await metric(proxy, 'twintrack_calls_active')) === calls, `${calls} calls run`);
+    await ready();
+    faultAtMs = Date.now();
+    await inject();
+    await done;
+  } finally {
+    for (const end of ends) end.stop();
+  }
+  await until(async () => (await metric(proxy, 'twintrack_calls_active')) === 0, 'all calls have ended');
+  await undo();
+  let recordings: readonly Listed[] = [];
+  await until(async () => {
+    recordings = (await listed(proxy).catch(() => [])).filter(({ sessionId }) => !before.has(sessionId));
+    return recordings.length === calls && recordings.every(({ state }) => state !== 'pending');
+  }, `${calls} recordings`, settledWithinMs);
+
+  const faults: string[] = [];
+  const missingMs: number[] = [];
+  for (const { sessionId, state, reason } of recordings) {
+    if (state !== 'complete') faults.push(`${sessionId} is ${state}: ${reason}`);
+    const missing = await missingOf(proxy, sessionId, voices.map(({ audio }) => audio));
+    missingMs.push(missing);
+    if (missing > 0) faults.push(`${sessionId} lacks ${missing} ms`);
+  }
+  const lines = log().slice(logFrom).split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as { time: string | number; message: string; sessionId?: string }] : []));
+  const timesOf = (what: string): number[] => lines.filter(({ message }) => message.startsWith(what)).map(({ time }) => new Date(time).getTime() - faultAtMs);
+  return { recordings, missingMs, noticedMs: timesOf('a recorder failed'), takenOverMs: timesOf('another recorder has taken over'), faults };
+}
+
+async function missingOf(proxy: Fleet['proxy'], sessionId: string, voices: readonly Int16Array[]): Promise<number> {
+  const { report } = (await (await askApi(proxy, `/v1/recordings/${sessionId}`)).json()) as Found;
+  const response = await askApi(proxy, `/v1/recordings/${sessionId}/audio`);
+  const wav = join(proxy.dir, 'recording.wav');
+  await writeFile(wav, Buffer.from(await response.arrayBuffer()));
+  const channels = response.ok ? await channelsOf(wav) : [];
+  return voices.reduce((missing, voice, n) => {
+    const channel = channels[n] ?? new Int16Array(0);
+    const { identical } = compare(channel, Math.round((report?.channels[n]?.offsetMs ?? 0) * 8), voice);
+    return missing + (voice.length - identical) / 8;
+  }, 0);
+}
