@@ -77,7 +77,7 @@ function eventsIn(bytes: readonly Buffer[]): number[] {
 
 async function captureOf({ dir }: Workspace, sessionId: string): Promise<Buffer[]> {
   const folder = join(dir, 'data', 'captures');
-  const name = (await readdir(folder)).find((one) => one.includes(Buffer.from(sessionId).toString('base64url'))) ?? '';
+  const name = (await readdir(folder, { recursive: true })).find((one) => one.includes(Buffer.from(sessionId).toString('base64url'))) ?? '';
   const packetsOf: Buffer[] = [];
   for await (const record of readCapture(join(folder, name), await loadOrCreateKeys(join(dir, 'data', 'keys')))) if (record.kind === 'packet') packetsOf.push(record.bytes);
   return packetsOf;

@@ -80,12 +80,12 @@ function holds(t: Test, who: string, channel: Int16Array, offsetMs: number, sent
   t.strictSame({ wrong, spokenInSilence, silentOutside }, { wrong: 0, spokenInSilence: 0, silentOutside: 0 }, `${who}: before and after as sent, between silent`);
 }
 
-const capturesIn = async ({ dir }: Workspace): Promise<string[]> => (await readdir(join(dir, 'data', 'captures'))).filter((name) => name.endsWith('.capture'));
+const capturesIn = async ({ dir }: Workspace): Promise<string[]> => (await readdir(join(dir, 'data', 'captures'), { recursive: true })).filter((name) => name.endsWith('.capture'));
 const vaultFilesIn = async ({ dir }: Workspace): Promise<string[]> => (await readdir(join(dir, 'data', 'vault'), { recursive: true })).filter((name) => name.endsWith('.wav'));
 
 /** When the packets of a capture arrived, by stream. */
 async function arrivalsIn({ dir }: Workspace, sessionId: string): Promise<number[]> {
-  const name = (await readdir(join(dir, 'data', 'captures'))).find((one) => one.includes(Buffer.from(sessionId).toString('base64url'))) ?? '';
+  const name = (await readdir(join(dir, 'data', 'captures'), { recursive: true })).find((one) => one.includes(Buffer.from(sessionId).toString('base64url'))) ?? '';
   const keys = await loadOrCreateKeys(join(dir, 'data', 'keys'));
   const arrivals: number[] = [];
   for await (const record of readCapture(join(dir, 'data', 'captures', name), keys)) {

@@ -48,3 +48,14 @@ t.test('docker/compose.drachtio.yaml and docker/drachtio.yaml mean the same drac
   t.notOk(readFileSync(`${root}docker/compose.drachtio.yaml`, 'utf8').includes('--secret'), 'a command line is seen by everybody on the machine');
   t.end();
 });
+
+t.test('config/two-recorders.yaml and the files of its recorders mean the same ledger and data folder, and the same recorders', (t) => {
+  const read = (name: string) => parseConfig(readFileSync(`${root}config/${name}.yaml`, 'utf8'), name);
+  const [proxy, ...recorders] = ['two-recorders', 'recorder-one', 'recorder-two'].map(read);
+  for (const { dataDir, ledger, recording } of recorders) t.strictSame([dataDir, ledger.postgres?.database, recording], [proxy?.dataDir, proxy?.ledger.postgres?.database, proxy?.recording]);
+  const own = [proxy, ...recorders].map((each) => [each?.node, each?.recorder.name, each?.http.port, each?.recorder.media.ports[0]].map(String));
+  for (const column of own[0]?.keys() ?? []) t.equal(new Set(own.map((values) => values[column])).size, own.length);
+  const uris = proxy?.recording.recorders['default']?.uris.map(String) ?? [];
+  recorders.forEach(({ recorder: { sip } }, n) => t.match(uris[n], new RegExp(`:${sip.listen[0]?.port ?? 0};transport=${sip.listen[0]?.transport ?? ''}$`, 'u')));
+  t.end();
+});

@@ -1,11 +1,13 @@
 /**
  * Captures in the ledger: opened, closed, or left open by a recorder that died.
  *
+ * While its recorder is gone, a copy may stand for a capture; where the recorder writes it is kept beside.
+ *
  * Each is safe to repeat. The packets and keys themselves are in the capture file, not here.
  */
 import { Failure } from '../errors/index.js';
-import type { CaptureEnd, CaptureEntry, NewCapture } from './entries.js';
-import { numberOf, oneOf, optionalNumberOf, textOf } from './rows.js';
+import type { CaptureCopy, CaptureEnd, CaptureEntry, NewCapture } from './entries.js';
+import { numberOf, oneOf, optionalNumberOf, optionalTextOf, textOf } from './rows.js';
 import { changing } from './sessions.js';
 import type { Row, Sql } from './sql.js';
 
@@ -41,7 +43,9 @@ export const captureOpened = async (sql: Sql, capture: NewCapture): Promise<void
 export const captureClosed = async (sql: Sql, captureId: string, end: CaptureEnd): Promise<void> => {
   const [found = []] = await changing(sql, 'capture', [captureId], [
     {
-      text: `update captures set state = $2, closed_at_ms = $3, packets = $4, bytes = $5, reason = $6, stitched = false
+      // What its recorder says of it takes the place of any copy.
+      text: `update captures set state = $2, closed_at_ms = $3, packets = $4, bytes = $5, reason = $6, stitched = false,
+          path = coalesce(own_path, path), own_path = null
         where capture_id = $1 returning capture_id`,
       params: [captureId, end.state, end.atMs, end.packets, end.bytes, end.reason ?? ''],
     },
@@ -53,5 +57,26 @@ export const captureClosed = async (sql: Sql, captureId: string, end: CaptureEnd
   }
 };
 
+/** Whether it was still open: then the copy stands for it. */
+export const captureCopied = async (sql: Sql, captureId: string, { path, atMs, bytes }: CaptureCopy): Promise<boolean> => {
+  const [found = []] = await changing(sql, 'capture', [captureId], [
+    {
+      text: `update captures set state = 'cut', closed_at_ms = $3, packets = 0, bytes = $4, reason = '', stitched = false, own_path = path, path = $2
+        where capture_id = $1 and state = 'open' returning capture_id`,
+      params: [captureId, path, atMs, bytes],
+    },
+  ]);
+  return found.length > 0;
+};
+
+/** Open, or a copy stands for it; with the path where its recorder writes it. */
 export const capturesLeftOpen = async (sql: Sql, recorder: string): Promise<CaptureEntry[]> =>
-  (await sql.query(`select * from captures where recorder = $1 and state = 'open' order by opened_at_ms, capture_id`, [recorder])).map(captureFrom);
+  (
+    await sql.query(`select * from captures where recorder = $1 and (state = 'open' or own_path is not null) order by opened_at_ms, capture_id`, [recorder])
+  ).map((row) => ({ ...captureFrom(row), path: optionalTextOf(row, 'own_path') ?? textOf(row, 'path') }));
+
+/** Those of these IDs that the ledger has never heard of. */
+export const unknownCaptures = async (sql: Sql, captureIds: readonly string[]): Promise<string[]> =>
+  (
+    await sql.query('select i.id from jsonb_array_elements_text($1::jsonb) as i(id) where not exists (select 1 from captures where capture_id = i.id)', [JSON.stringify(captureIds)])
+  ).map((row) => textOf(row, 'id'));

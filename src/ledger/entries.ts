@@ -84,6 +84,24 @@ export interface CaptureEntry {
 
 export type NewCapture = Pick<CaptureEntry, 'captureId' | 'sessionId' | 'recorder' | 'path' | 'openedAtMs'>;
 
+/** What of a capture was copied away from a recorder that is gone. */
+export interface CaptureCopy {
+  readonly path: string;
+  readonly atMs: number;
+  readonly bytes: number;
+}
+
+/** A sign of life. */
+export interface RecorderBeat {
+  readonly recorder: string;
+  /** Another one for each start of it. */
+  readonly run: string;
+  /** Where its captures are. */
+  readonly folder: string;
+}
+
+export type GoneRecorder = Pick<RecorderBeat, 'recorder' | 'folder'>;
+
 export interface CaptureEnd {
   readonly state: 'closed' | 'cut';
   /** Why it was cut. */
@@ -113,6 +131,11 @@ export interface RecordingEntry {
    * only after this entry, asks for another stitch.
    */
   readonly stitchedAtMs: number;
+  /**
+   * The captures that it was made of, as they were listed: one that has ended anew since asks for another stitch. Absent:
+   * those that had closed by `stitchedAtMs`.
+   */
+  readonly takenIn?: readonly Pick<CaptureEntry, 'captureId' | 'closedAtMs'>[];
   /**
    * The captures that it was made of are discarded: the ledger forgets them. Their files are removed afterwards, so
    * that a kill in between leaves files that the next start finds, and no entries without a file.

@@ -9,12 +9,20 @@ import { ledgerContract } from './ledger-contract.js';
 import { migrate } from './migrations.js';
 import { openLedger } from './open-ledger.js';
 import { openPglite } from './pglite-sql.js';
+import { sharedContract } from './shared-contract.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'twintrack-ledger-'));
 const clock = { nowMs: 1_000 };
 const ledger = await openLedger({ dir: join(folder, 'ledger'), now: () => clock.nowMs });
 
 await t.test('the ledger on PGlite keeps the contract', (t) => ledgerContract(t, ledger, clock));
+
+await t.test('what a ledger promises to several processes, PGlite keeps as well', async (t) => {
+  const sql = await openPglite({ dir: join(folder, 'shared') });
+  await migrate(sql, 1);
+  await sharedContract(t, { one: createLedger(sql, () => 1e12), other: createLedger(sql, () => 1e12), sql });
+  await sql.close();
+});
 
 await t.test('what is entered while the disk is full is kept, health says so, and when there is room it is in the ledger', async (t) => {
   const told: string[] = [];

@@ -119,6 +119,19 @@ const migrations: readonly Migration[] = [
         primary key (session_id, digest))`,
     ],
   },
+  {
+    id: '0006-several-processes',
+    statements: [
+      'create table if not exists stitch_claims (session_id text primary key, claimant text not null, until_at timestamptz not null)',
+      `create table if not exists recorder_beats (
+        recorder text primary key, run text not null, folder text not null,
+        started_at timestamptz not null, beat_at timestamptz not null, ended_at timestamptz,
+        claimant text, claimed_until timestamptz, recovered_beat_at timestamptz)`,
+      // Where its recorder writes it, while a copy stands for it.
+      'alter table captures add column if not exists own_path text',
+      'create index if not exists captures_copied on captures (recorder) where own_path is not null',
+    ],
+  },
 ];
 
 /** Two who make the first table at once would fail, "if not exists" or not; one waits for the other. */

@@ -13,6 +13,7 @@ import { openPglite } from './pglite-sql.js';
 import { openPostgres } from './postgres-sql.js';
 import type { PostgresSettings } from './settings.js';
 import type { Sql } from './sql.js';
+import { releaseAll } from './stitch-claims.js';
 
 export interface LedgerOptions {
   /** PGlite's data folder; made when it is not there. `<dir>.lock` beside it names who uses it. */
@@ -44,7 +45,10 @@ const openInFolder = async ({ dir, now = Date.now, observer }: LedgerOptions): P
   const lock = await lockFolder(dir);
   try {
     const sql = await openPglite({ dir });
-    await migrated(sql, now());
+    await prepared(sql, async () => {
+      await migrate(sql, now());
+      await releaseAll(sql);
+    });
     const ledger = overSql(sql, now, observer);
     return {
       ...ledger,
@@ -61,15 +65,15 @@ const openInFolder = async ({ dir, now = Date.now, observer }: LedgerOptions): P
 
 const openOnServer = async (postgres: PostgresSettings, { now = Date.now, observer }: LedgerOptions): Promise<Ledger> => {
   const migrating = await openPostgres({ ...postgres, connections: 1, queryTimeoutMs: migrateWithinMs });
-  await migrated(migrating, now());
+  await prepared(migrating, () => migrate(migrating, now()));
   await migrating.close();
   return overSql(await openPostgres(postgres), now, observer);
 };
 
-/** With its schema up to date; closed where that fails. */
-const migrated = async (sql: Sql, nowMs: number): Promise<void> => {
+/** Closed where that fails. */
+const prepared = async (sql: Sql, prepare: () => Promise<void>): Promise<void> => {
   try {
-    await migrate(sql, nowMs);
+    await prepare();
   } catch (error) {
     await sql.close();
     throw error;

@@ -6,7 +6,9 @@ import { newCall, newCapture, newRecording } from './entries.fixture.js';
 import { ledgerContract } from './ledger-contract.js';
 import { openLedger } from './open-ledger.js';
 import { startPostgres, withoutPostgres } from './postgres-server.fixture.js';
+import { openPostgres } from './postgres-sql.js';
 import type { PostgresSettings } from './settings.js';
+import { sharedContract } from './shared-contract.js';
 
 const nowhere = '/nonexistent';
 
@@ -19,6 +21,14 @@ await t.test('the ledger on PostgreSQL', { skip: withoutPostgres }, async (t) =>
     const ledger = await openLedger({ dir: nowhere, postgres: await server.database('contract'), now: () => clock.nowMs });
     t.teardown(() => ledger.close());
     await ledgerContract(t, ledger, clock);
+  });
+
+  await t.test('keeps what it promises to several processes', async (t) => {
+    const postgres = await server.database('shared');
+    const now = (): number => 1e12;
+    const [one, other, sql] = [await openLedger({ dir: nowhere, postgres, now }), await openLedger({ dir: nowhere, postgres, now }), await openPostgres(postgres)];
+    await sharedContract(t, { one, other, sql });
+    await Promise.all([one.close(), other.close(), sql.close()]);
   });
 
   await t.test('processes that open a new one at once all find it made', async (t) => {

@@ -8,6 +8,7 @@ import type { Report } from './report.js';
 import { numberOf, optionalTextOf, storableJson, textOf } from './rows.js';
 import { changing, listedFrom } from './sessions.js';
 import type { Sql } from './sql.js';
+import { release } from './stitch-claims.js';
 
 export const putRecording = async (sql: Sql, entry: RecordingEntry): Promise<void> => {
   const { retention } = entry.report;
@@ -43,11 +44,15 @@ export const putRecording = async (sql: Sql, entry: RecordingEntry): Promise<voi
     { text: 'update calls set recording = $2, reason = $3 where session_id = $1', params: [entry.sessionId, entry.state, entry.reason] },
     {
       text: `${entry.capturesDiscarded === true ? 'delete from captures' : 'update captures set stitched = true'}
-        where session_id = $1 and state <> 'open' and closed_at_ms <= $2
-          ${entry.capturesDiscarded === true ? '' : 'and not exists (select 1 from session_keys where session_id = $1 and came_at_ms > $2)'}`,
-      params: [entry.sessionId, entry.stitchedAtMs],
+        where session_id = $1 and state <> 'open'
+          and case when $3::jsonb is null then closed_at_ms <= $2::double precision else exists (
+            select 1 from jsonb_to_recordset($3::jsonb) as t("captureId" text, "closedAtMs" double precision)
+            where t."captureId" = capture_id and t."closedAtMs" = closed_at_ms) end
+          ${entry.capturesDiscarded === true ? '' : 'and not exists (select 1 from session_keys where session_id = $1 and came_at_ms > $2::double precision)'}`,
+      params: [entry.sessionId, entry.stitchedAtMs, entry.takenIn === undefined ? null : JSON.stringify(entry.takenIn)],
     },
     { text: 'delete from stitch_tries where session_id = $1', params: [entry.sessionId] },
+    release(entry.sessionId),
   ]);
 };
 

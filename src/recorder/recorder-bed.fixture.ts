@@ -83,6 +83,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       flushMs: 20,
       syncMs: 1_000,
       settleMs: 5_000,
+      deadAfterSeconds: 15,
       keylessSrtp: 'refuse',
       staleSeconds: 300,
       minFreeMb: 0,

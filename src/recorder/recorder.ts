@@ -6,6 +6,7 @@
  *            recorder that died has left.
  */
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaptureJournal, diskThread } from '../capture/index.js';
 import { messageOf } from '../errors/index.js';
@@ -61,7 +62,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       settleMs: settings.settleMs,
       onRescued: (name) => {
         log.info({ capture: name }, 'the disk takes more: a capture has all that it had taken in');
-        holdsMore(options.ledger, options.captureDir, name)
+        holdsMore(options.ledger, join(options.captureDir, name))
           .then((holds) => holds && options.onCaptureClosed(readCaptureFileName(name)?.sessionId ?? ''))
           .catch((error: unknown) => log.error({ capture: name, reason: messageOf(error) }, 'the ledger did not take that a capture holds more'));
       },

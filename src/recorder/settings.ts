@@ -59,6 +59,7 @@ export const recorderSchema = z
     flushMs: z.int().min(10).max(200).default(100).describe('how often captures are written out'),
     syncMs: z.int().min(100).max(10_000).default(1_000).describe('how often captures are synced to the disk'),
     settleMs: z.int().min(100).max(60_000).default(5_000).describe('for how long what came in is in the journal of captures alone, before it is in the capture itself too'),
+    deadAfterSeconds: z.int().min(5).max(3_600).default(15).describe('after so long without a sign of life from another recorder what it left is recovered here; with ledger.postgres'),
   })
   .superRefine(({ sip, tlsIdentities }, context) => {
     if (tlsIdentities === undefined) return;

@@ -14,7 +14,7 @@ import { createHealth, createMetrics, type Health, type Log, type Metrics, type 
 import { Policy } from '../policy/index.js';
 import { openPolicyService, type PolicyService } from '../policy-service/index.js';
 import { asksForIdentity, loadAnnouncements, openProxy, watchForCaptures, type Proxy } from '../proxy/index.js';
-import { openRecorder, recoverCaptures, type Recorder } from '../recorder/index.js';
+import { openRecorder, openSignsOfLife, recoverCaptures, watchRecorders, type Recorder } from '../recorder/index.js';
 import { connectSip, type KnownSources, type SipConnection, type SipSettings } from '../sip/index.js';
 import { openStitcher, type Stitcher } from '../stitch/index.js';
 import { useNativeStreams } from '../vault/index.js';
@@ -111,7 +111,8 @@ async function openParts({ config, roles, log, version }: ProductOptions, curren
   health.register('ledger', () => site.ledger.health());
   const parts: Parts = { config, log, metrics, health, counters, site, owe };
 
-  const interrupted = await site.ledger.interruptCalls(config.node, Date.now());
+  // Another process on this machine may carry calls.
+  const interrupted = roles.includes('proxy') ? await site.ledger.interruptCalls(config.node, Date.now()) : 0;
   for (let n = 0; n < interrupted; n += 1) metrics.callEnded('interrupted');
   if (interrupted > 0) log.warn({ calls: interrupted }, 'calls were cut off when this node died');
 
@@ -125,6 +126,17 @@ async function openParts({ config, roles, log, version }: ProductOptions, curren
     log.info({ role: 'stitcher', by: srtpBy() }, 'how SRTP is decrypted');
     stitcher = openStitcher({ ledger: site.ledger, keys: site.keys, store: site.store, log: log.child({ role: 'stitcher' }), metrics, recording: () => current.recording });
     owe(() => stitcher?.close());
+  }
+  if (isShared(config) && (roles.includes('recorder') || roles.includes('stitcher'))) {
+    const watch = watchRecorders({
+      ledger: site.ledger,
+      own: roles.includes('recorder') ? config.recorder.name : undefined,
+      deadAfterMs: config.recorder.deadAfterSeconds * 1_000,
+      log,
+      metrics,
+      onRecovered: () => stitcher?.poke(),
+    });
+    owe(() => watch.close());
   }
   const proxy = roles.includes('proxy') ? await openProxyRole(parts) : undefined;
   if (proxy !== undefined) addresses.push({ what: 'trunks (SIP)', where: proxy.where });
@@ -140,11 +152,18 @@ async function openParts({ config, roles, log, version }: ProductOptions, curren
   return { addresses, proxy, recorder: ofRecorder?.recorder };
 }
 
+/** Whether other processes may use the same ledger. */
+const isShared = ({ ledger }: Config): boolean => ledger.postgres !== undefined;
+
 async function openRecorderRole(parts: Parts, onCaptureClosed: () => void): Promise<{ addresses: Product['addresses']; recorder: Recorder }> {
   const { config, log, metrics, counters, site, owe } = parts;
   const settings = config.recorder;
+  if (isShared(config)) {
+    const signs = await openSignsOfLife({ recorder: settings.name, folder: site.paths.captures, ledger: site.ledger });
+    owe(() => signs.close());
+  }
   // A disk that is full keeps nobody from carrying calls: the captures are found again at the next start.
-  const recovered = await recoverCaptures({ recorder: settings.name, captureDir: site.paths.captures, ledger: site.ledger }).catch((error: unknown) => {
+  const recovered = await recoverCaptures({ recorder: settings.name, captureDir: site.paths.captures, olderDir: site.paths.allCaptures, ledger: site.ledger }).catch((error: unknown) => {
     if (!(error instanceof Failure && error.code === 'CAPTURE_WRITE')) throw error;
     log.error({ code: error.code }, error.message);
     return [];

@@ -35,6 +35,7 @@ class FakeLedger {
       if (this.refuseTimes-- > 0) return Promise.reject(new Error('no ledger'));
       return Promise.resolve(this.jobs.slice(0, limit));
     },
+    stillStitching: () => Promise.resolve(),
     putRecording: (entry) => {
       this.recordings.push(entry);
       this.#forget(entry.sessionId);
@@ -188,25 +189,22 @@ t.test('close waits for the session in hand, begins no other, and later pokes do
 t.test('a capture that closes after the list was made is not taken for stitched', async (t) => {
   const ledger = new FakeLedger();
   const source = await captured(t.testdir(), keys, spoken(new Speaker(1), 0, [0, 5]));
-  ledger.jobs = [jobOf('first', source), jobOf('second', source)];
-  let firstDoneAtMs = 0;
-  const { putRecording } = ledger.door;
-  const slow: StitcherOptions['ledger'] = {
-    ...ledger.door,
-    async putRecording(entry) {
-      if (firstDoneAtMs === 0) {
-        const startedAtMs = Date.now();
-        while (Date.now() === startedAtMs) await new Promise((resolve) => setImmediate(resolve));
-        firstDoneAtMs = Date.now();
-      }
-      await putRecording(entry);
+  ledger.jobs = [jobOf('one', { ...source, closedAtMs: 7 } as CaptureSource)];
+  let listedAtMs = 0;
+  const { sessionsToStitch } = ledger.door;
+  Object.assign(ledger.door, {
+    async sessionsToStitch(limit: number) {
+      const jobs = await sessionsToStitch(limit);
+      if (jobs.length > 0) listedAtMs = Date.now();
+      while (Date.now() === listedAtMs) await new Promise((resolve) => setImmediate(resolve));
+      return jobs;
     },
-  };
-  Object.assign(ledger.door, slow);
+  } satisfies Partial<StitcherOptions['ledger']>);
   const { stitcher } = open(ledger);
-  await ledger.until(() => ledger.recordings.length === 2);
+  await ledger.until(() => ledger.recordings.length === 1);
   await stitcher.close();
-  t.ok(ledger.recordings[1]!.stitchedAtMs < firstDoneAtMs);
+  t.ok(ledger.recordings[0]!.stitchedAtMs <= listedAtMs);
+  t.strictSame(ledger.recordings[0]!.takenIn, [{ captureId: source.captureId, closedAtMs: 7 }]);
 });
 
 t.test('a recording that moves to another day leaves nothing behind', async (t) => {

@@ -13,7 +13,7 @@ import { manifestName, type ObjectStore, type VaultKeys } from '../vault/index.j
 import { stitch, type StitchOptions } from './stitch.js';
 
 export interface StitcherOptions {
-  readonly ledger: Pick<Ledger, 'sessionsToStitch' | 'putRecording' | 'stitchFailed' | 'find'>;
+  readonly ledger: Pick<Ledger, 'sessionsToStitch' | 'stillStitching' | 'putRecording' | 'stitchFailed' | 'find'>;
   readonly keys: VaultKeys;
   readonly store: ObjectStore;
   readonly log: Log;
@@ -31,7 +31,10 @@ export interface Stitcher {
   close(): Promise<void>;
 }
 
-const batch = 16;
+/** What waits for its turn is another stitcher's to take. */
+const batch = 1;
+/** A few times within the time after which a session is given to another. */
+const stillAtItEveryMs = 60_000;
 
 export function openStitcher(options: StitcherOptions): Stitcher {
   const { ledger, log } = options;
@@ -76,6 +79,8 @@ export function openStitcher(options: StitcherOptions): Stitcher {
 async function stitchSession(options: StitcherOptions, { sessionId, captures, sealedKeys }: StitchJob, listedAtMs: number): Promise<void> {
   const { ledger, keys, store, log, metrics } = options;
   const startedAtMs = Date.now();
+  // Where the ledger does not take it, another may do the same again.
+  const atIt = setInterval(() => void ledger.stillStitching(sessionId).catch(() => undefined), stillAtItEveryMs);
   try {
     const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store, sealedKeys, options.recording?.());
     const before = await ledger.find(report.recordingId);
@@ -93,6 +98,7 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures, se
       report,
       sealedBytes,
       stitchedAtMs: listedAtMs,
+      takenIn: captures.map(({ captureId, closedAtMs }) => ({ captureId, ...(closedAtMs === undefined ? {} : { closedAtMs }) })),
       capturesDiscarded: discarded,
     });
     if (discarded) await Promise.all(captures.map(({ path }) => rm(path, { force: true })));
@@ -108,6 +114,8 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures, se
     metrics.stitchFailed();
     log.error({ sessionId, reason: messageOf(error) }, 'a session could not be stitched; it is tried again');
     await ledger.stitchFailed(sessionId, messageOf(error), Date.now());
+  } finally {
+    clearInterval(atIt);
   }
 }
 
