@@ -192,6 +192,33 @@ t.test('a recorder that beats is left alone; when it falls silent, what it left 
   await signs.close();
 });
 
+t.test('one whose captures cannot be read here is left to others, and that is said once', async (t) => {
+  const bed = openFolder(t);
+  const written = await bed.write(1);
+  await ledger.recorderBeat({ recorder: bed.recorder, run: 'first', folder: join(bed.root, 'elsewhere') });
+  const said: string[] = [];
+  let asked = 0;
+  const told = watch(t, {
+    retryMs: 0,
+    log: { ...silentLog, warn: (_facts: object | string, message?: string) => said.push(message ?? '') },
+    ledger: {
+      ...ledger,
+      recordersGone: async (silentForMs) => {
+        const gone = (await ledger.recordersGone(silentForMs)).filter(({ recorder }) => recorder === bed.recorder);
+        asked += gone.length;
+        return gone;
+      },
+    },
+  });
+  await until(() => asked > 3);
+  t.strictSame(said, ['a recorder is gone, and its captures cannot be read here']);
+  t.equal(told.cut, 0);
+  t.match(await entryOf(written), { state: 'open' });
+  await bed.close(written);
+  await ledger.recorderEnded(bed.recorder, 'first');
+  await bed.journal.close();
+});
+
 t.test('a recorder does not begin while another of its name beats; one that was killed is waited for until it is silent', async (t) => {
   const [recorder, folder] = [`r-${randomUUID()}`, t.testdir()];
   const first = await openSignsOfLife({ recorder, folder, ledger, everyMs: 50 });

@@ -40,6 +40,8 @@ const turnsPerTidying = 30;
 export function watchRecorders(options: WatchOptions): RecorderWatch {
   const { ledger, own, deadAfterMs, log, metrics, onRecovered, everyMs = 2_000, keepCopiesMs = 600_000, retryMs = 30_000 } = options;
   const notBeforeMs = new Map<string, number>();
+  /** Of which that was said. */
+  const unreadable = new Set<string>();
   let turns = 0;
   let running: Promise<void> | undefined;
 
@@ -49,9 +51,11 @@ export function watchRecorders(options: WatchOptions): RecorderWatch {
     if (recorder === own || performance.now() < (notBeforeMs.get(recorder) ?? 0)) return;
     if (!(await isReadable(folder))) {
       later(recorder);
-      log.warn({ recorder, path: folder }, 'a recorder is gone, and its captures cannot be read here');
+      if (!unreadable.has(recorder)) log.warn({ recorder, path: folder }, 'a recorder is gone, and its captures cannot be read here');
+      unreadable.add(recorder);
       return;
     }
+    unreadable.delete(recorder);
     if (!(await ledger.claimRecovery(recorder, deadAfterMs))) return;
     let done = false;
     try {
