@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openCaptureWriter, type CaptureControl, type CaptureStream } from '../capture/index.js';
 import { decodePcmu, encodeRtcp, encodeRtp, encodeTelephoneEvent, ntpFromUnixMs, parseWav } from '../media/index.js';
 import type { ObjectStore, VaultKeys } from '../vault/index.js';
-import type { CaptureSource } from './gather.js';
+import type { CaptureSource } from './capture-source.js';
 
 export const packetTicks = 160;
 export const packetMs = 20;

@@ -10,16 +10,11 @@ import { readCaptureChunks, type CaptureCodec, type CaptureControl, type Capture
 import { Failure } from '../errors/index.js';
 import { staticCodec, type CodecLine, type RtcpPacket, type RtpPacket } from '../media/index.js';
 import { openSecret, type SessionKey, type VaultKeys } from '../vault/index.js';
+import { trueClock, type CaptureClock } from './capture-clocks.js';
+import type { CaptureSource } from './capture-source.js';
 import { ClearStream, type ClearCounts } from './clear-stream.js';
-
-export interface CaptureSource {
-  readonly captureId: string;
-  readonly path: string;
-  /** When it was opened, unix ms, if that is known: the time of a capture that holds nothing. */
-  readonly openedAtMs?: number;
-  /** Why it was cut, if anybody knows. */
-  readonly reason?: string;
-}
+import { unburst } from './late-bursts.js';
+import { keyOf, SourceTimes } from './source-times.js';
 
 export type Gathered =
   | { readonly kind: 'rtp'; readonly channel: string; readonly arrivedAtMs: number; readonly packet: RtpPacket; readonly codec: CodecLine | undefined; readonly source: number }
@@ -56,10 +51,10 @@ export const channelOf = (stream: CaptureStream): string => (stream.role === 'ot
 
 /**
  * @param lateKeys that came by themselves, in the order they came
- * @param offsets by which the recorders' clocks are off; none for those that agree
+ * @param clocks of the captures, where there are several
  */
-export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateKeys: readonly SessionKey[] = [], offsets: readonly number[] = []): Gathering {
-  const readers = sources.map((source, index) => new CaptureReader(source, index, keys, lateKeys, offsets[index] ?? 0));
+export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateKeys: readonly SessionKey[] = [], clocks: readonly CaptureClock[] = []): Gathering {
+  const readers = sources.map((source, index) => new CaptureReader(source, index, keys, lateKeys, clocks[index] ?? trueClock));
   return {
     captures: readers.map((reader) => reader.facts),
     get failure() {
@@ -78,6 +73,7 @@ class CaptureReader {
   failure: Failure | undefined;
   readonly #path: string;
   readonly #keys: VaultKeys;
+  readonly #times = new SourceTimes();
   readonly #streams = new Map<number, { stream: CaptureStream; channel: string; clear: ClearStream; codecs: ReadonlyMap<number, CaptureCodec> }>();
 
   constructor(
@@ -85,8 +81,7 @@ class CaptureReader {
     private readonly index: number,
     keys: VaultKeys,
     private readonly lateKeys: readonly SessionKey[],
-    /** What is taken off the instants of this capture, so that they are those of the first one's clock. */
-    private readonly offsetMs: number,
+    private readonly clock: CaptureClock,
   ) {
     this.#path = path;
     this.#keys = keys;
@@ -132,13 +127,21 @@ class CaptureReader {
     const known = this.#streams.get(record.stream);
     if (known === undefined) return undefined;
     const { channel } = known;
-    const arrivedAtMs = record.arrivedAtMs - this.offsetMs;
+    const arrivedAtMs = this.#cameAtMs(record) - this.clock.offsetMs;
     if (record.rtcp) {
       const packets = known.clear.rtcp(record.bytes);
       return packets.length === 0 ? undefined : { kind: 'rtcp', channel, arrivedAtMs, packets };
     }
     const packet = known.clear.rtp(record.bytes);
     return packet === undefined ? undefined : { kind: 'rtp', channel, arrivedAtMs, packet, codec: known.codecs.get(packet.payloadType) ?? staticCodec(packet.payloadType), source: this.index };
+  }
+
+  /** On this capture's clock. */
+  #cameAtMs(record: CaptureRecord & { kind: 'packet' }): number {
+    if (this.clock === trueClock) return record.arrivedAtMs;
+    const source = this.#times.of(record);
+    const bursts = source === undefined ? undefined : this.clock.bursts.get(keyOf(source));
+    return source === undefined || bursts === undefined ? record.arrivedAtMs : unburst(bursts, source.atMs, record.arrivedAtMs);
   }
 
   async #event(record: CaptureRecord & { kind: 'event' }): Promise<Gathered | undefined> {
@@ -155,8 +158,9 @@ class CaptureReader {
         this.facts.endReason = event.reason;
         return undefined;
       case 'streams':
+        this.#times.describe(event.streams);
         for (const stream of event.streams) await this.#setStream(stream);
-        return { kind: 'streams', atMs: atMs - this.offsetMs, streams: event.streams };
+        return { kind: 'streams', atMs: atMs - this.clock.offsetMs, streams: event.streams };
     }
   }
 

@@ -13,9 +13,10 @@ import type { Report } from '../ledger/index.js';
 import { extensionOf, mostChannelsOf, openAudioWriter, parseCryptoLine, rateFor, singleKeyLines, type AudioFormat, type FramedSpeech } from '../media/index.js';
 import { openSessionKey, type ObjectSize, type ObjectStore, type SessionKey, type SessionKeyReject, type VaultKeys } from '../vault/index.js';
 import type { Channel, CanHear } from './channel.js';
-import { clockOffsets } from './clock-offsets.js';
+import { captureClocks } from './capture-clocks.js';
+import type { CaptureSource } from './capture-source.js';
 import { findFfmpeg, type SpeechProgram } from './ffmpeg.js';
-import { gather, type CaptureSource, type Gathering } from './gather.js';
+import { gather, type Gathering } from './gather.js';
 import { KeyMask } from './key-mask.js';
 import type { Block } from './mixer.js';
 import { planRecording, type Plan } from './plan.js';
@@ -62,9 +63,9 @@ export function recordingIdOf(sessionId: string): string {
  */
 export async function stitch(sessionId: string, sources: readonly CaptureSource[], keys: VaultKeys, store: RecordingSink, sealedKeys: readonly Uint8Array[] = [], options: StitchOptions = {}): Promise<Stitched> {
   const lateKeys = await openedOf(sealedKeys, sessionId, keys);
-  const offsets = sources.length > 1 ? await clockOffsets(sources, keys) : [];
+  const clocks = sources.length > 1 ? await captureClocks(sources, keys) : [];
   const program = 'program' in options ? options.program : await findFfmpeg();
-  const read = (): Gathering => gather(sources, keys, lateKeys.opened, offsets);
+  const read = (): Gathering => gather(sources, keys, lateKeys.opened, clocks);
   const failed = new Set<FramedSpeech['container']>();
   for (;;) {
     const canHear: CanHear = ({ decoding }) => decoding.by === 'us' || (program?.containers.has(decoding.speech.container) === true && !failed.has(decoding.speech.container));

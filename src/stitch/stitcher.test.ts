@@ -5,7 +5,7 @@ import type { RecordingEntry, StitchJob } from '../ledger/index.js';
 import type { Log } from '../ops/index.js';
 import { loadOrCreateKeys, openObjectStore, type ObjectStore } from '../vault/index.js';
 import { beginMs, captured, Speaker, spoken } from './call.fixture.js';
-import type { CaptureSource } from './gather.js';
+import type { CaptureSource } from './capture-source.js';
 import { openStitcher, type StitcherOptions } from './stitcher.js';
 
 const home = t.testdir();

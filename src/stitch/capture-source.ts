@@ -1,0 +1,9 @@
+/** A capture as the ledger names it. */
+export interface CaptureSource {
+  readonly captureId: string;
+  readonly path: string;
+  /** When it was opened, unix ms, if that is known: the time of a capture that holds nothing. */
+  readonly openedAtMs?: number;
+  /** Why it was cut, if anybody knows. */
+  readonly reason?: string;
+}
