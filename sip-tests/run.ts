@@ -25,7 +25,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Programs that are the far ends of the tests in these folders, and the Debian packages they come in. */
 const peers = [
-  { program: 'sipp', debian: 'sip-tester', isInstalled: sippIsInstalled, folders: ['sipp', 'edge', 'transparency', 'makers'] },
+  { program: 'sipp', debian: 'sip-tester', isInstalled: sippIsInstalled, folders: ['sipp', 'edge', 'transparency', 'makers', 'failover'] },
   { program: 'baresip', debian: 'baresip-core', isInstalled: baresipIsInstalled, folders: ['baresip'] },
   { program: 'rtpengine', debian: 'rtpengine-daemon', isInstalled: rtpengineIsInstalled, folders: ['rtpengine'] },
 ];
@@ -37,7 +37,7 @@ const tests = folders.flatMap((folder) =>
 );
 
 /** Files that have the machine to themselves. */
-const alone = ['never-harmed', 'calls', 'bench', 'loss', 'transparency'];
+const alone = ['never-harmed', 'calls', 'bench', 'loss', 'transparency', 'takeover', 'redundancy'];
 /** The longest of the others: begun first, so that none of them is left alone at the end. */
 const longest = ['suite', 'recording-control', 'test-call'];
 const place = (name: string): number => (longest.includes(name) ? longest.indexOf(name) : longest.length);

@@ -41,6 +41,7 @@ const ratePerSecond = 50;
 /** SIPp's voice may lag behind its clock on a busy machine. */
 const lagMs = 500;
 const settledWithinMs = 120_000;
+const healedWithinMs = 15_000;
 
 /** @throws Error when a call fails, or a recording is not made. */
 export async function placeRound({ proxy, sipHost, log }: Fleet, { calls, seconds, ready, inject, undo, round }: RoundOptions): Promise<RoundResult> {
@@ -72,10 +73,14 @@ export async function placeRound({ proxy, sipHost, log }: Fleet, { calls, second
   await until(async () => (await metric(proxy, 'twintrack_calls_active')) === 0, 'all calls have ended');
   await undo();
   let recordings: readonly Listed[] = [];
-  await until(async () => {
-    recordings = (await listed(proxy).catch(() => [])).filter(({ sessionId }) => !before.has(sessionId));
-    return recordings.length === calls && recordings.every(({ state }) => state !== 'pending');
-  }, `${calls} recordings`, settledWithinMs);
+  const settled = async (states: (state: Listed['state']) => boolean, withinMs: number): Promise<void> =>
+    until(async () => {
+      recordings = (await listed(proxy).catch(() => [])).filter(({ sessionId }) => !before.has(sessionId));
+      return recordings.length === calls && recordings.every(({ state }) => states(state));
+    }, `${calls} recordings`, withinMs);
+  await settled((state) => state !== 'pending', settledWithinMs);
+  // What a recorder had and could not give is given by now, and healed in.
+  await settled((state) => state === 'complete', healedWithinMs).catch(() => undefined);
 
   const faults: string[] = [];
   const missingMs: number[] = [];

@@ -13,6 +13,11 @@ export interface Fault {
   readonly isOfNetwork?: boolean;
 }
 
+const done = (work: () => void): Promise<void> => {
+  work();
+  return Promise.resolve();
+};
+
 /** Below what its journal of captures has by then. */
 const diskBytes = 4_096;
 
@@ -24,8 +29,8 @@ export const faults = {
   },
   stop: {
     what: 'its process hangs',
-    inject: ({ recorders: [first] }) => Promise.resolve(first.product.signal('SIGSTOP')),
-    undo: ({ recorders: [first] }) => Promise.resolve(first.product.signal('SIGCONT')),
+    inject: (fleet) => done(() => fleet.recorders[0].product.signal('SIGSTOP')),
+    undo: (fleet) => done(() => fleet.recorders[0].product.signal('SIGCONT')),
   },
   cut: {
     what: 'its network is cut',
@@ -35,8 +40,8 @@ export const faults = {
   },
   disk: {
     what: 'its disk takes no more',
-    inject: ({ recorders: [first] }) => Promise.resolve(limitFiles(first.product.pid, diskBytes)),
-    undo: ({ recorders: [first] }) => Promise.resolve(limitFiles(first.product.pid, undefined)),
+    inject: (fleet) => done(() => limitFiles(fleet.recorders[0].product.pid, diskBytes)),
+    undo: (fleet) => done(() => limitFiles(fleet.recorders[0].product.pid, undefined)),
   },
   drain: {
     what: 'it is drained and stopped',
@@ -50,11 +55,13 @@ export const faults = {
 export type FaultName = keyof typeof faults;
 
 /** When it has all of them. */
-export const hasAll = ({ recorders: [first] }: Fleet, calls: number): Promise<void> =>
-  until(async () => (await metric(first.workspace, 'twintrack_captures_open')) >= calls, `the first recorder has ${calls} calls`);
+export const hasAll = ({ recorders }: Fleet, calls: number, which: 0 | 1 = 0): Promise<void> =>
+  until(async () => (await metric(recorders[which].workspace, 'twintrack_captures_open')) >= calls, `recorder ${which + 1} has ${calls} calls`);
 
-/** The first recorder is asked again. */
-export async function isBack({ proxy, recorders: [first] }: Fleet): Promise<void> {
-  await until(async () => (await metric(proxy, `twintrack_recorder_up{recorder="${first.uri}"}`)) === 1, 'the first recorder is back');
-  await until(async () => (await metric(first.workspace, 'twintrack_captures_open')) === 0, 'and has closed what it had');
+/** Both recorders are asked again, and have closed what they had. */
+export async function areBack({ proxy, recorders }: Fleet): Promise<void> {
+  for (const { uri, workspace } of recorders) {
+    await until(async () => (await metric(proxy, `twintrack_recorder_up{recorder="${uri}"}`)) === 1, `${uri} is back`);
+    await until(async () => (await metric(workspace, 'twintrack_captures_open')) === 0, 'and has closed what it had');
+  }
 }

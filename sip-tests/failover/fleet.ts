@@ -68,7 +68,7 @@ export async function openFleet({ postgres, database, policy = {}, isCuttable = 
       sip: { listen: [`udp:${host}:${sipPort}`, `tcp:${host}:${sipPort}`] },
       trunks: [{ name: 'loopback', sources, nextHop: `sip:127.0.0.1:${nextHopPort}` }],
       anchor: { relay: { address: host, ports: ports.relay } },
-      recording: { recorders: { default: { uris } }, pool: { intervalMs: 500, timeoutMs: 500, slowStartMs: 0 } },
+      recording: { recorders: { default: { uris } }, pool: { intervalMs: 500, timeoutMs: 500, slowStartMs: 0, longestBackOffMs: 2_000 } },
       ledger,
     };
     const write = async (name: string, config: object): Promise<string> => {

@@ -37,8 +37,12 @@ export async function openNetwork(): Promise<Network> {
     subnet: `10.77.${id}.0/24`,
     within: ['ip', 'netns', 'exec', name],
     // The end over there: from here its addresses are reachable by the link, and nothing comes back.
-    cut: async () => void (await ip('-n', name, 'link', 'set', inner, 'down')),
-    mend: async () => void (await ip('-n', name, 'link', 'set', inner, 'up')),
+    cut: async () => {
+      await ip('-n', name, 'link', 'set', inner, 'down');
+    },
+    mend: async () => {
+      await ip('-n', name, 'link', 'set', inner, 'up');
+    },
     close: async () => {
       await ip('netns', 'delete', name);
     },

@@ -3,7 +3,7 @@ import t from 'tap';
 import { startPostgres, withoutPostgres } from '../../src/ledger/postgres-server.fixture.js';
 import { relayPortsAt } from '../support/ports.js';
 import { placeRound, type RoundResult } from './calls-in-fault.js';
-import { faults, hasAll, isBack, type Fault } from './faults.js';
+import { faults, hasAll, areBack, type Fault } from './faults.js';
 import { openFleet } from './fleet.js';
 
 const calls = 20;
@@ -16,6 +16,7 @@ t.test('what a recorder had not written another one has', { skip: withoutPostgre
   const fleet = await openFleet({ postgres, database: 'fleet', isCuttable: true, ports });
   t.teardown(() => fleet.close());
   let round = 0;
+  await areBack(fleet);
   const place = async (ready: () => Promise<void>, inject: () => Promise<void>, undo: () => Promise<void>): Promise<RoundResult> =>
     placeRound(fleet, { calls, seconds, ready, inject, undo, round: (round += 1) });
   for (const [name, fault] of Object.entries<Fault>(faults)) {
@@ -25,7 +26,7 @@ t.test('what a recorder had not written another one has', { skip: withoutPostgre
       t.strictSame([...new Set(result.missingMs)], [0]);
       t.equal(result.takenOverMs.length, calls, 'each was taken over once');
       t.comment(`noticed after ${Math.round(Math.max(...result.noticedMs))} ms at most, taken over after ${Math.round(Math.max(...result.takenOverMs))}`);
-      await isBack(fleet);
+      await areBack(fleet);
     });
   }
 });

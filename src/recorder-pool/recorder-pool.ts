@@ -298,9 +298,12 @@ class Pool implements RecorderPool {
     }
   }
 
+  /** That a back-off is over is no reason to ask one again of which OPTIONS will tell in a moment whether it is back. */
   #mayBeAsked(uri: string): boolean {
     const entry = this.#entries.get(uri);
-    return entry === undefined || this.#sparedBy(entry, this.#options.clock.now()) === undefined;
+    if (entry === undefined) return true;
+    const isOnTrial = entry.facts.name === 'probing' && entry.answers && this.#options.settings.checks;
+    return !isOnTrial && this.#sparedBy(entry, this.#options.clock.now()) === undefined;
   }
 }
 

@@ -37,7 +37,7 @@ export function partiesOf(described: Described, lines: readonly SdpMedia[], befo
     return {
       index: media.index,
       party: sender?.aor ?? participants?.get(media.index) ?? '',
-      calling: sender === undefined ? undefined : calls(sender, metadata?.hints),
+      calling: sender === undefined || metadata === undefined ? undefined : (calls(sender, metadata.hints) ?? isHeardByFirst(metadata, sender, stream?.id)),
       paused,
     };
   });
@@ -52,6 +52,13 @@ function calls({ id, aor }: MetadataParticipant, hints: MetadataHints | undefine
   if (hints.callingUri === undefined) return undefined;
   const [caller, speaker] = [userOf(hints.callingUri), userOf(aor)];
   return caller === '' || speaker === '' ? undefined : caller === speaker;
+}
+
+/** Of two participants, of whom the caller is named first: false for the stream that the second sends and the first, who sends none here, receives. */
+function isHeardByFirst({ participants, streams }: RecordingMetadata, sender: MetadataParticipant, streamId: string | undefined): false | undefined {
+  const [first, second, ...more] = participants;
+  if (first === undefined || second !== sender || more.length > 0 || streams.length !== 1) return undefined;
+  return streamId !== undefined && streamId !== '' && first.sends.length === 0 && first.receives.includes(streamId) ? false : undefined;
 }
 
 function userOf(uri: string): string {

@@ -30,6 +30,9 @@ export function castLines(before: ReadonlyMap<number, LineRole>, lines: readonly
   const free = leading.filter((role) => !taken.has(role));
   const fresh = lines.filter(({ index }) => !cast.has(index));
   // Only at the beginning is the question who called; later whoever comes in takes the free place.
+  const [only] = lines;
+  // Half of a call, whose other half another recorder has.
+  if (before.size === 0 && lines.length === 1 && only?.calling === false) return new Map([[only.index, 'callee']]);
   const callers = before.size === 0 && lines.length > 1 ? fresh.filter(({ calling }) => calling === true) : [];
   const ordered = callers.length === 1 ? [...callers, ...fresh.filter((line) => line !== callers[0])] : fresh;
   for (const { index } of ordered) cast.set(index, free.shift() ?? 'other');
