@@ -253,7 +253,10 @@ export class RecordingClient {
         },
         (recorder) => {
           last = recorder;
-          return this.#ask(recorder, body);
+          const objection = this.#objectionTo(recorder);
+          if (objection === undefined) return this.#ask(recorder, body);
+          mayMend = true;
+          throw new Failure('SIP_REFUSED', objection);
         },
       );
     } catch (error) {
@@ -271,6 +274,13 @@ export class RecordingClient {
     const free = ask.filter((uri) => uri !== this.#left?.recorder);
     const first = free.filter((uri) => !taken.includes(uri));
     return elsewhere?.asked === 'last' ? [...first, ...free.filter((uri) => taken.includes(uri))] : first;
+  }
+
+  /** The search has taken its time: meanwhile it may have failed others, or have got the other copy. */
+  #objectionTo(recorder: string): string | undefined {
+    const { pool, sessionId, elsewhere } = this.#options;
+    if (elsewhere?.asked === 'never' && elsewhere.uris().includes(recorder)) return `the recorder ${recorder} has the other copy of the call`;
+    return pool.choose([{ uri: recorder, priority: 1 }], sessionId).spared[0]?.reason;
   }
 
   async #ask(recorder: string, body: RecordingBody): Promise<void> {
@@ -375,13 +385,13 @@ export class RecordingClient {
 
   /** Not before the back-off is over, and then as soon as somebody may be asked. */
   #lookAgainLater(): void {
-    const { clock, pool, members } = this.#options;
+    const { clock, pool } = this.#options;
     if (this.#state !== 'waiting') return;
     const ms = Math.min(firstRetryMs * 2 ** this.#retries, longestRetryMs);
     this.#retries += 1;
     let endAsking: () => void = () => undefined;
     const timer = clock.setTimeout(() => {
-      endAsking = pool.whenAskable(members, () => {
+      endAsking = pool.whenAskable(this.#free(), () => {
         if (!this.#step('askable')) return;
         this.#offered = '';
         this.#left = undefined;
@@ -392,6 +402,14 @@ export class RecordingClient {
       clock.clearTimeout(timer);
       endAsking();
     };
+  }
+
+  /** One that has the other copy is there, and of no use to this one: to be told of it would be another search in vain. */
+  #free(): readonly Member[] {
+    const { members, elsewhere } = this.#options;
+    if (elsewhere?.asked !== 'never') return members;
+    const free = members.filter(({ uri }) => !elsewhere.uris().includes(uri));
+    return free.length === 0 ? members : free;
   }
 
   /** Offer and metadata in one body; undefined when there is nothing to record yet or nothing new to tell. */
