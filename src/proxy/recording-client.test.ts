@@ -58,7 +58,7 @@ t.afterEach(() => {
 const nothing = { lost: [], failed: [], forks: [], takenOver: [], resumed: 0, stops: 0, detached: 0, cancels: 0 };
 
 /** Waits that are not to be waited for here: for another search, for a last word, for what was kept to be sent. */
-const shortened = new Map([[1_000, 0], [2_000, 30], [400, 5]]);
+const shortened = (ms: number): number => (ms === 1_000 ? 0 : ms === 2_000 ? 30 : ms > 1_000 && ms <= 1_600 ? 5 : ms);
 
 const alone = 'sip:recorder@127.0.0.1:5080;transport=tcp';
 
@@ -80,6 +80,7 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
   const pooled = { failed: [] as string[], sessions: [] as string[], suspected: [] as string[] };
   let wished: RecordingControl | undefined;
   let silent = false;
+  let awaited: readonly string[] = [];
   let offer: RecordingOffer | undefined = { sdp: sdpOf(1), holdsKeys: false };
   let tellTrouble: (trouble: ForkTrouble) => void = () => undefined;
   let tellDead: (reason: string) => void = () => undefined;
@@ -129,7 +130,7 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
     settings: { answerTimeoutMs: 60_000, withinMs: 60_000, keys: 'siprec', keysInClear: false, ...settings },
     members: recorders.map((uri, at) => ({ uri, priority: at })),
     pool: {
-      choose: (members) => ({ ask: members.map(({ uri }) => uri).filter((uri) => !spared.includes(uri)), spared: spared.map((uri) => ({ uri, reason: `${uri} is not asked for now` })) }),
+      choose: (members) => ({ ask: members.map(({ uri }) => uri).filter((uri) => !spared.includes(uri)), spared: members.filter(({ uri }) => spared.includes(uri)).map(({ uri }) => ({ uri, reason: `${uri} is not asked for now` })) }),
       began: (uri) => void pooled.sessions.push(uri),
       ended: (uri) => void pooled.sessions.splice(pooled.sessions.indexOf(uri), 1),
       failed: (uri) => void pooled.failed.push(uri),
@@ -138,7 +139,8 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
         tellDead = told;
         return () => (tellDead = () => undefined);
       },
-      whenAskable: (_members, told) => {
+      whenAskable: (members, told) => {
+        awaited = members.map(({ uri }) => uri);
         tellAskable = told;
         return () => (tellAskable = undefined);
       },
@@ -150,7 +152,7 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
     sessionId,
     sipSessionId: session.sipSessionId,
     wishes: () => wished,
-    clock: { ...systemClock, setTimeout: (f, ms) => systemClock.setTimeout(f, shortened.get(ms) ?? ms) },
+    clock: { ...systemClock, setTimeout: (f, ms) => systemClock.setTimeout(f, shortened(ms)) },
     onRecorderFailed: (reason) => said.failed.push(reason),
     onTakenOver: ({ recorder: by, cause }) => said.takenOver.push(`${by} ${cause}`),
     onLost: (reason) => said.lost.push(reason),
@@ -160,6 +162,11 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
   return {
     client, invites, said, pooled,
     ignoresCancel: () => (silent = true),
+    /** Those of whom one is waited for. */
+    awaited: async () => {
+      await until(() => tellAskable !== undefined);
+      return awaited;
+    },
     wishes: (next: RecordingControl) => (wished = next),
     offers: (next: RecordingOffer | undefined) => (offer = next),
     trouble: (trouble: ForkTrouble) => tellTrouble(trouble),
@@ -681,4 +688,40 @@ t.test('the first sign that a recorder is gone has the pool ask it; the session 
   await settled();
   t.strictSame([pooled.suspected, invites.length, said.detached], [[group[0]], 1, 0]);
   client.end();
+});
+
+t.test('a recorder that has failed others while this search went on is not asked, and may be later', async (t) => {
+  const spared: string[] = [];
+  const group = ['sip:a@127.0.0.1', 'sip:b@127.0.0.1'];
+  const { client, invites, said, pooled, askable } = open({ recorders: group, spared });
+  const changed = client.changed();
+  await settled();
+  spared.push('sip:b@127.0.0.1');
+  invites[0]!.refuse({ status: 503 });
+  await changed;
+  t.strictSame(invites.map(({ uri }) => uri), ['sip:a@127.0.0.1']);
+  t.match(said.lost, [/refused with 503; sip:b@127.0.0.1 is not asked for now/u]);
+  t.strictSame(pooled.failed, ['sip:a@127.0.0.1'], 'it has not failed this one');
+  spared.splice(0);
+  await askable();
+  await until(() => invites.length === 2);
+});
+
+t.test('a recorder that has got the other copy while this search went on is not asked for a second one', async (t) => {
+  const taken: string[] = [];
+  const { client, invites, said } = open({ recorders: ['sip:a@127.0.0.1', 'sip:b@127.0.0.1'], elsewhere: { uris: () => taken, asked: 'never' } });
+  const changed = client.changed();
+  await settled();
+  taken.push('sip:b@127.0.0.1');
+  invites[0]!.refuse({ status: 503 });
+  await changed;
+  t.strictSame(invites.map(({ uri }) => uri), ['sip:a@127.0.0.1']);
+  t.match(said.lost, [/sip:b@127.0.0.1 has the other copy of the call/u]);
+});
+
+t.test('a second copy waits for a recorder that does not have the first: another is there all the time, and is not waited for', async (t) => {
+  const group = ['sip:a@127.0.0.1', 'sip:b@127.0.0.1'];
+  const { client, awaited } = open({ recorders: group, spared: group.slice(1), elsewhere: { uris: () => group.slice(0, 1), asked: 'never' } });
+  await client.changed();
+  t.strictSame(await awaited(), group.slice(1));
 });

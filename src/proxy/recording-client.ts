@@ -60,8 +60,11 @@ export interface RecordingClientOptions {
 
 /** How long the end waits for the answer to what is being told, or for a recorder that takes over. */
 const lastWordMs = 2_000;
-/** What the anchor has kept goes out in bursts: a session that began at the very end is not ended before. */
-const replayMs = 400;
+/**
+ * What the anchor has kept goes out in bursts, and what of it is lost on the way once more when the recorder has reported:
+ * a session that took over is not ended before.
+ */
+const replayMs = 1_600;
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
 /** A session that ran for so long was well. */
@@ -88,6 +91,8 @@ export const transitions: Readonly<Record<State, Partial<Record<Event, State>>>>
 interface Live {
   readonly dialog: RecordingDialog;
   readonly sinceMs: number;
+  /** From a recorder that was gone, or after there was none. */
+  readonly tookOver: boolean;
   readonly unwatch: () => void;
   /** Rejects what is being told when the recorder is gone. */
   readonly gone: Promise<never>;
@@ -177,8 +182,10 @@ export class RecordingClient {
       let timer: unknown;
       await Promise.race([this.#changes, new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, lastWordMs)))]);
       clock.clearTimeout(timer);
-      if (searches && this.#live !== undefined) await new Promise<void>((resolve) => void clock.setTimeout(resolve, replayMs));
     }
+    const live = this.#live;
+    const replaysMs = live === undefined || !(live.tookOver || searches) ? 0 : live.sinceMs + replayMs - clock.now();
+    if (replaysMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, replaysMs));
     this.#end();
   }
 
@@ -256,7 +263,10 @@ export class RecordingClient {
         },
         (recorder) => {
           last = recorder;
-          return this.#ask(recorder, body);
+          const objection = this.#objectionTo(recorder);
+          if (objection === undefined) return this.#ask(recorder, body);
+          mayMend = true;
+          throw new Failure('SIP_REFUSED', objection);
         },
       );
     } catch (error) {
@@ -276,6 +286,13 @@ export class RecordingClient {
     return elsewhere?.asked === 'last' ? [...first, ...free.filter((uri) => taken.includes(uri))] : first;
   }
 
+  /** The search has taken its time: meanwhile it may have failed others, or have got the other copy. */
+  #objectionTo(recorder: string): string | undefined {
+    const { pool, sessionId, elsewhere } = this.#options;
+    if (elsewhere?.asked === 'never' && elsewhere.uris().includes(recorder)) return `the recorder ${recorder} has the other copy of the call`;
+    return pool.choose([{ uri: recorder, priority: 1 }], sessionId).spared[0]?.reason;
+  }
+
   async #ask(recorder: string, body: RecordingBody): Promise<void> {
     const { sip, settings, sipSessionId, clock, pool, media } = this.#options;
     if (body.holdsKeys) checkKeysMayTravel(recorder, settings.keysInClear, sip.verifiesTls);
@@ -293,7 +310,7 @@ export class RecordingClient {
     const gone = new Promise<never>((_, reject) => (tellGone = reject));
     gone.catch(() => undefined);
     pool.began(recorder);
-    const live: Live = { dialog, sinceMs: clock.now(), gone, tellGone, unwatch: pool.watch(recorder, (reason) => this.#gone(live, 'dead', reason)) };
+    const live: Live = { dialog, sinceMs: clock.now(), tookOver: this.#left !== undefined || this.#isLost, gone, tellGone, unwatch: pool.watch(recorder, (reason) => this.#gone(live, 'dead', reason)) };
     this.#live = live;
     dialog.onLeft(() => this.#gone(live, 'left', 'it ended the recording session'));
     try {
@@ -378,13 +395,13 @@ export class RecordingClient {
 
   /** Not before the back-off is over, and then as soon as somebody may be asked. */
   #lookAgainLater(): void {
-    const { clock, pool, members } = this.#options;
+    const { clock, pool } = this.#options;
     if (this.#state !== 'waiting') return;
     const ms = Math.min(firstRetryMs * 2 ** this.#retries, longestRetryMs);
     this.#retries += 1;
     let endAsking: () => void = () => undefined;
     const timer = clock.setTimeout(() => {
-      endAsking = pool.whenAskable(members, () => {
+      endAsking = pool.whenAskable(this.#free(), () => {
         if (!this.#step('askable')) return;
         this.#offered = '';
         this.#left = undefined;
@@ -395,6 +412,14 @@ export class RecordingClient {
       clock.clearTimeout(timer);
       endAsking();
     };
+  }
+
+  /** One that has the other copy is there, and of no use to this one: to be told of it would be another search in vain. */
+  #free(): readonly Member[] {
+    const { members, elsewhere } = this.#options;
+    if (elsewhere?.asked !== 'never') return members;
+    const free = members.filter(({ uri }) => !elsewhere.uris().includes(uri));
+    return free.length === 0 ? members : free;
   }
 
   /** Offer and metadata in one body; undefined when there is nothing to record yet or nothing new to tell. */

@@ -23,13 +23,15 @@ export class RecordingDialog {
   readonly recorder: string;
   readonly #dialog: SipDialog;
   readonly #answerTimeoutMs: number;
+  readonly #clock: Clock;
   /** The answer to the first offer. */
   readonly answer: string;
 
-  private constructor({ recorder, answerTimeoutMs }: InviteOptions, dialog: SipDialog) {
+  private constructor({ recorder, answerTimeoutMs, clock }: InviteOptions, dialog: SipDialog) {
     this.recorder = recorder;
     this.#dialog = dialog;
     this.#answerTimeoutMs = answerTimeoutMs;
+    this.#clock = clock;
     this.answer = dialog.remote.sdp;
   }
 
@@ -93,7 +95,7 @@ export class RecordingDialog {
 
   /** Tells of a change; gives the answer's SDP. @throws Failure SIP_TIMEOUT, SIP_REFUSED. */
   async tell(body: RecordingBody): Promise<string> {
-    const response = await requestInDialog(this.#dialog, { method: 'INVITE', headers: { 'Content-Type': body.contentType }, body: body.body, timeoutMs: this.#answerTimeoutMs }).catch((error: unknown) => {
+    const response = await requestInDialog(this.#dialog, { method: 'INVITE', headers: { 'Content-Type': body.contentType }, body: body.body, timeoutMs: this.#answerTimeoutMs, clock: this.#clock }).catch((error: unknown) => {
       throw error instanceof Failure && error.code === 'SIP_TIMEOUT' ? new Failure('SIP_TIMEOUT', `the recorder ${this.recorder} did not answer a change in time`, { cause: error }) : error;
     });
     if (response.status >= 300) {

@@ -100,6 +100,7 @@ t.test('who waits for one is told when the first may be asked, once, and at once
   t.equal(told, 0, 'not from within');
   await clock.pass(1);
   t.equal(told, 1);
+  await clock.pass(5_000);
   for (const uri of [a, b]) answers.set(uri, undefined);
   await clock.pass(10_000);
   pool.whenAskable(members, () => (told += 1));

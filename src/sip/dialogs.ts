@@ -101,12 +101,21 @@ export interface DialogResponse {
   readonly acknowledge?: (sdp: string) => void;
 }
 
+interface Timers {
+  setTimeout(then: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+}
+
+const systemTimers: Timers = { setTimeout: (then, ms) => setTimeout(then, ms), clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout) };
+
 export interface InDialogRequest {
   readonly method: Srf.SipMethod;
   readonly headers?: SipHeaders;
   readonly body?: string;
   /** How long a final response may take; the transaction itself ends later (RFC 3261 timer F). */
   readonly timeoutMs?: number;
+  /** Whose time that is; left out: the system's. */
+  readonly clock?: Timers;
   /** The request, once it is on its way: to be cancelled. */
   readonly onSent?: (request: SipRequest) => void;
   /** The final response, in the moment in which it comes; what came in one read with it comes after. */
@@ -149,13 +158,13 @@ export function requestInDialog(dialog: SipDialog, request: InDialogRequest): Pr
 export function requestWithin(
   { srf, id, socket }: DialogReach, request: InDialogRequest, taken: (request: SipRequest, response: SipResponse) => void,
 ): Promise<DialogResponse> {
-  const { method, headers = {}, body = '', timeoutMs = 40_000 } = request;
+  const { method, headers = {}, body = '', timeoutMs = 40_000, clock = systemTimers } = request;
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const timer = clock.setTimeout(() => {
       reject(new Failure('SIP_TIMEOUT', `no final response to ${method} within ${timeoutMs} ms`));
     }, timeoutMs);
     const refused = (error: unknown): void => {
-      clearTimeout(timer);
+      clock.clearTimeout(timer);
       reject(new Failure('SIP_REFUSED', `${method} could not be sent: ${messageOf(error)}`, { cause: error }));
     };
     const options = { uri: 'sip:placeholder', method, headers, body: body === '' ? undefined : body, stackDialogId: id, _socket: socket };
@@ -174,7 +183,7 @@ export function requestWithin(
             if (response.status > 100) request.onProvisional?.(response);
             return;
           }
-          clearTimeout(timer);
+          clock.clearTimeout(timer);
           const accepted = method === 'INVITE' && response.status < 300;
           if (accepted && body !== '') acknowledge();
           const last = accepted && body === '' ? { acknowledge: (sdp: string) => acknowledge({ body: sdp }) } : {};

@@ -26,7 +26,7 @@ const keptMs = 10_000;
 const keptUnreportedMs = 6_000;
 /** All at once they overflow the receive buffer that Linux gives a socket (212,992 bytes, some 270 packets). */
 const burstPackets = 25;
-const burstEveryMs = 5;
+const burstEveryMs = 10;
 /** Our recorder reports each second. */
 const reportsWithinMs = 2_500;
 /** One refusal may be of a port that opens this moment. */
