@@ -370,7 +370,7 @@ t.test('a lost recording that is taken up again is told as such', async (t) => {
   await settled();
   t.match(said, { resumed: 1, stops: 0 });
   t.strictSame(said.forks, ['first answer']);
-  client.end();
+  await client.end();
   await settled();
   t.equal(dialog.byes, 1);
 });

@@ -30,3 +30,11 @@ t.test('one that hung, and found what had waited in its sockets when another had
 t.test('without a source that both have heard the clocks are taken to agree', async (t) => {
   t.strictSame(await offsetsOf(spoken(anna, 0, [0, 100]), later(spoken(new Speaker(9), 0, [0, 100]), 5_000)), [0, 0]);
 });
+
+t.test('both parties may have one SSRC: that one of them began later is no lateness', async (t) => {
+  const bob = new Speaker(1);
+  const both = [...spoken(anna, 0, [0, 300]), ...spoken(bob, 1, [0, 285], { startMs: beginMs + 300 })];
+  const dir = t.testdir();
+  const sources = [await captured(dir, keys, both, { captureId: 'one' }), await captured(dir, keys, both, { captureId: 'other' })];
+  for (const { offsetMs, bursts } of await captureClocks(sources, keys)) t.strictSame([offsetMs, [...bursts.values()].flat()], [0, []]);
+});

@@ -4,7 +4,8 @@ import t from 'tap';
 import type { CaptureStream } from '../capture/index.js';
 import { loadOrCreateKeys, sealSecret } from '../vault/index.js';
 import { beginMs, captured, packetMs, Speaker, spoken, streamOf } from './call.fixture.js';
-import { channelOf, gather, type Gathered, type Gathering } from './gather.js';
+import { gather, type Gathered, type Gathering } from './gather.js';
+import { channelOf } from './source-times.js';
 
 const home = t.testdir();
 const keys = await loadOrCreateKeys(join(home, 'keys'));

@@ -14,7 +14,7 @@ import { trueClock, type CaptureClock } from './capture-clocks.js';
 import type { CaptureSource } from './capture-source.js';
 import { ClearStream, type ClearCounts } from './clear-stream.js';
 import { unburst } from './late-bursts.js';
-import { keyOf, SourceTimes } from './source-times.js';
+import { channelOf, keyOf, SourceTimes } from './source-times.js';
 
 export type Gathered =
   | { readonly kind: 'rtp'; readonly channel: string; readonly arrivedAtMs: number; readonly packet: RtpPacket; readonly codec: CodecLine | undefined; readonly source: number }
@@ -45,9 +45,6 @@ export interface Gathering extends AsyncIterable<readonly Gathered[]> {
   readonly failure: Failure | undefined;
   counts(channel: string): ClearCounts;
 }
-
-/** The channel of a stream: the caller's, the callee's, or one of its own for a further party. */
-export const channelOf = (stream: CaptureStream): string => (stream.role === 'other' ? `other-${stream.index}` : stream.role);
 
 /**
  * @param lateKeys that came by themselves, in the order they came

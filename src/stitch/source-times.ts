@@ -1,6 +1,6 @@
 /**
  * By which source each packet of a capture is, and when that meant it: the timestamp on the source's own clock, unwrapped.
- * SRTP leaves the header in clear (RFC 3711 §3.1): no key is needed.
+ * Both parties may use one SSRC: a source is one of its channel. SRTP leaves the header in clear (RFC 3711 §3.1): no key is needed.
  *
  * Bound      `mostSources` of a capture.
  */
@@ -10,8 +10,12 @@ import { extendTimestamp, staticCodec } from '../media/index.js';
 const mostSources = 64;
 const rtpHeaderBytes = 12;
 
+/** The channel of a stream: the caller's, the callee's, or one of its own for a further party. */
+export const channelOf = (stream: CaptureStream): string => (stream.role === 'other' ? `other-${stream.index}` : stream.role);
+
 /** Of one that changes its clock rate each is a source by itself. */
 export interface SourceTime {
+  readonly channel: string;
   readonly ssrc: number;
   readonly clockRate: number;
   lastTicks: number;
@@ -20,11 +24,15 @@ export interface SourceTime {
 }
 
 export class SourceTimes {
+  readonly #channels = new Map<number, string>();
   readonly #clockRates = new Map<number, number>();
   readonly #sources: SourceTime[] = [];
 
   describe(streams: readonly CaptureStream[]): void {
-    for (const { index, codecs } of streams) for (const { payloadType, clockRate } of codecs) this.#clockRates.set(index * 128 + payloadType, clockRate);
+    for (const stream of streams) {
+      this.#channels.set(stream.index, channelOf(stream));
+      for (const { payloadType, clockRate } of stream.codecs) this.#clockRates.set(stream.index * 128 + payloadType, clockRate);
+    }
   }
 
   /** Asked of each packet in the capture's order. Undefined for RTCP, and for what no clock rate is known of. */
@@ -32,12 +40,13 @@ export class SourceTimes {
     if (rtcp || bytes.length < rtpHeaderBytes) return undefined;
     const payloadType = (bytes[1] ?? 0) & 0x7f;
     const clockRate = this.#clockRates.get(stream * 128 + payloadType) ?? staticCodec(payloadType)?.clockRate;
-    if (clockRate === undefined) return undefined;
+    const channel = this.#channels.get(stream);
+    if (clockRate === undefined || channel === undefined) return undefined;
     const [ssrc, timestamp] = [bytes.readUInt32BE(8), bytes.readUInt32BE(4)];
-    let source = this.#sources.find((one) => one.ssrc === ssrc && one.clockRate === clockRate);
+    let source = this.#sources.find((one) => one.ssrc === ssrc && one.clockRate === clockRate && one.channel === channel);
     if (source === undefined) {
       if (this.#sources.length >= mostSources) return undefined;
-      this.#sources.push((source = { ssrc, clockRate, lastTicks: timestamp, atMs: 0 }));
+      this.#sources.push((source = { channel, ssrc, clockRate, lastTicks: timestamp, atMs: 0 }));
     }
     source.lastTicks = extendTimestamp(timestamp, source.lastTicks);
     source.atMs = (source.lastTicks * 1_000) / clockRate;
@@ -45,4 +54,4 @@ export class SourceTimes {
   }
 }
 
-export const keyOf = ({ ssrc, clockRate }: SourceTime): string => `${ssrc} ${clockRate}`;
+export const keyOf = ({ channel, ssrc, clockRate }: SourceTime): string => `${channel} ${ssrc} ${clockRate}`;

@@ -2,7 +2,8 @@
  * The first reading of a session's captures: who sent what when, which decides places and length.
  */
 import { Channel, type CanHear } from './channel.js';
-import { channelOf, type Gathered, type Gathering } from './gather.js';
+import type { Gathered, Gathering } from './gather.js';
+import { channelOf } from './source-times.js';
 import type { Placed } from './track.js';
 
 /** Streams of one call beyond this are an attack or a fault. */
