@@ -41,6 +41,7 @@ export class SimulatedCall {
   state: 'to come' | 'talks' | 'ends' | 'over' = 'to come';
   isLost = false;
   lostAtMs = -Infinity;
+  overAtMs = Infinity;
   takenOver = 0;
   readonly #world: CallWorld;
   #recording: CallRecording | undefined;
@@ -171,6 +172,7 @@ export class SimulatedCall {
       void this.#recording?.end().then(() => {
         for (const fork of this.forks) fork.close();
         this.state = 'over';
+        this.overAtMs = clock.now();
       });
     }, lastPacketsMs);
   }

@@ -3,10 +3,8 @@ import type { RecorderPool } from '../recorder-pool/index.js';
 import type { VirtualClock } from '../recorder-pool/virtual-clock.fixture.js';
 import type { CallRecordingOptions } from './call-recording.js';
 
-/** How often it is looked at. */
-const lookMs = 50;
-
-export function watchedPool(pool: RecorderPool, firstBackOffMs: number, clock: VirtualClock, wrong: (what: string) => void) {
+/** @param shortestMs no ejection is seen to end sooner */
+export function watchedPool(pool: RecorderPool, shortestMs: number, clock: VirtualClock, wrong: (what: string) => void) {
   const sessions = new Map<string, number>();
   const ejectedAtMs = new Map<string, number>();
   const count = (uri: string, by: number): void => {
@@ -35,7 +33,7 @@ export function watchedPool(pool: RecorderPool, firstBackOffMs: number, clock: V
       if (state === 'ejected' && sinceMs === undefined) ejectedAtMs.set(uri, clock.now());
       if (state === 'ejected' || sinceMs === undefined) continue;
       ejectedAtMs.delete(uri);
-      if (clock.now() - sinceMs < firstBackOffMs - 2 * lookMs) wrong(`${uri} was ejected for ${clock.now() - sinceMs} ms only`);
+      if (clock.now() - sinceMs < shortestMs) wrong(`${uri} was ejected for ${clock.now() - sinceMs} ms only`);
     }
   };
   return { pool: watched, sessions, look };

@@ -80,11 +80,12 @@ export class FakeRecorder {
 
   options(timeoutMs: number): Promise<RecorderAnswer | undefined> {
     return new Promise((resolve) => {
-      this.#clock.setTimeout(() => resolve(undefined), timeoutMs);
+      const timer = this.#clock.setTimeout(() => resolve(undefined), timeoutMs);
       if (!this.#answersOptions) return;
       this.#arrives(() => {
         const load = `sessions=${this.sessions.size}${this.#mood === 'draining' ? ';draining' : ''}`;
         const status = this.#mood === 'draining' || (this.#mood === 'refusing' && this.#refusal === 503 && this.#dice.chance(0.5)) ? 503 : 200;
+        this.#clock.clearTimeout(timer);
         resolve({ status, load });
       }, () => resolve(undefined));
     });

@@ -20,15 +20,22 @@ import { Dice } from './seeded-dice.fixture.js';
 export interface ScheduleOutcome {
   readonly calls: number;
   readonly packets: number;
+  /** Gone as the oldest of more than are kept, for want of a recorder. */
   readonly dropped: number;
+  /** Kept when its call ended: there was no recorder, or it failed just then. */
+  readonly left: number;
   readonly takenOver: number;
   /** What was found wrong first; undefined: nothing. */
   readonly wrong: string | undefined;
 }
 
 const lookMs = 50;
+/** The pool is looked at less often. */
+const poolLooks = 4;
 /** The longest back-off of a client, after a search that began before all were well. */
 export const recoversWithinMs = 30_000 + 8_000;
+/** What is on its way when a call is over is heard by then. */
+const lastWordsMs = 300;
 /** That a recorder is gone may go unseen for so long, and what it had be kept. */
 const longUnseenMs = 12_000;
 /** Requests in dialogs are sent for so long. */
@@ -53,6 +60,8 @@ class World {
   readonly #trace: ((line: string) => void) | undefined;
   /** Copies whose recorder has been well for long, as of the end of their calls. */
   readonly #wellRecorded = new Set<FakeFork>();
+  readonly #recorderOf = new Map<string, FakeRecorder>();
+  #ticks = 0;
   #wrong: string | undefined;
 
   constructor(seed: number, trace: ((line: string) => void) | undefined) {
@@ -73,14 +82,14 @@ class World {
       onChange: ({ uri, up, reason }) => this.#trace?.(`${this.#at()} pool: ${uri} ${up ? 'up' : 'down'}: ${reason}`),
     });
     const say = (what: string): void => this.#say(what);
-    this.#watched = watchedPool(this.#pool, settings.firstBackOffMs, this.#clock, say);
+    this.#watched = watchedPool(this.#pool, settings.firstBackOffMs - 2 * poolLooks * lookMs, this.#clock, say);
     const call = {
       clock: this.#clock, timers, dice, wrong: say,
       trace: (line: string) => this.#trace?.(`${this.#at()} ${line}`),
       sip: { srf: { createUAC: this.#invite }, contacts: [], verifiesTls: false, healthy: () => true, close: () => Promise.resolve() } as unknown as SipConnection,
       pool: this.#watched.pool,
       recorders: plan.recorders,
-      packet: (session: string, side: 'caller' | 'callee', number: number) => this.#recorder(recorderOf(session)).packet(session, side, number),
+      packet: (session: string, side: 'caller' | 'callee', number: number) => this.#recorderWith(session).packet(session, side, number),
     };
     this.#calls = plan.calls.map((one, at) => new SimulatedCall(at + 1, one, call));
   }
@@ -99,6 +108,7 @@ class World {
       calls: this.#calls.length,
       packets: sum(({ sent: { caller, callee } }) => caller.sent + callee.sent),
       dropped: sum(({ sent: { caller, callee } }) => caller.missing('dropped') + callee.missing('dropped')),
+      left: sum(({ sent: { caller, callee } }) => caller.missing('left') + callee.missing('left')),
       takenOver: sum(({ takenOver }) => takenOver),
       wrong: this.#wrong,
     };
@@ -115,10 +125,11 @@ class World {
       call.tick();
       this.#checks.call(call, nowMs);
       if (before !== call.state) this.#trace?.(`${this.#at()} ${call.name} ${call.state}`);
-      if (call.state === 'talks' || call.state === 'ends') this.#watchEnd(call, nowMs);
+      if (call.state !== 'to come' && nowMs - call.overAtMs < lastWordsMs) this.#watchEnd(call, nowMs);
       if (nowMs >= this.#wellAtMs + recoversWithinMs && call.isRecordable) this.#isRecordedAgain(call);
     }
-    this.#watched.look();
+    this.#ticks += 1;
+    if (this.#ticks % poolLooks === 0) this.#watched.look();
   }
 
   #fail({ recorder, mood }: Fault): void {
@@ -129,10 +140,10 @@ class World {
     failing.mood = mood;
   }
 
-  /** What is kept at the end may be left only if a recorder failed shortly before, or there was none. */
+  /** What is kept at the end may be left only if a recorder failed shortly before, or in that moment, or there was none. */
   #watchEnd(call: SimulatedCall, nowMs: number): void {
     for (const copy of call.copies) {
-      if (copy.session !== undefined && nowMs - this.#recorder(recorderOf(copy.session)).unwellAtMs > longUnseenMs) this.#wellRecorded.add(copy);
+      if (copy.session !== undefined && nowMs - this.#recorderWith(copy.session).unwellAtMs > longUnseenMs) this.#wellRecorded.add(copy);
       else this.#wellRecorded.delete(copy);
     }
   }
@@ -207,6 +218,13 @@ class World {
     return recorder;
   }
 
+  /** The one that has that session. */
+  #recorderWith(session: string): FakeRecorder {
+    const known = this.#recorderOf.get(session) ?? this.#recorder(session.split(' ')[0] ?? '');
+    this.#recorderOf.set(session, known);
+    return known;
+  }
+
   /** The clock of the code under test: what waits for it is known. */
   #counted(): Clock {
     return {
@@ -233,9 +251,6 @@ class World {
     this.#wrong ??= `at ${this.#at()}: ${what}`;
   }
 }
-
-/** A session's name begins with it. */
-const recorderOf = (session: string): string => session.split(' ')[0] ?? '';
 
 /** One that has just begun may still be asking for the first time. */
 const nowIsNew = (beginMs: number, nowMs: number): boolean => nowMs - beginMs < recoversWithinMs;
