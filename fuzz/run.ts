@@ -1,14 +1,17 @@
 /**
- * `npm run fuzz [-- NAME…] [--seconds N] [--count N] [--seed N] [--json]`: mutated input for every parser
- * that takes what strangers send, and for the whole edge (`edge`). Without names all; without `--seconds`
- * five for a parser and sixty for the edge; `--count` stops the edge after so many messages instead. Fails
- * on a throw, a broken promise of a target, or an input that takes too long; the input is left in a file.
+ * `npm run fuzz [-- NAME…] [--seconds N] [--count N] [--runs N] [--seed N] [--json]`: mutated input for every
+ * parser that takes what strangers send, and for the whole edge (`edge`), and recorders that fail at random
+ * while calls run (`failover`). Without names all; without `--seconds` five for a parser, sixty for the edge
+ * and twenty for failover; `--count` stops the edge after so many messages instead, `--runs` failover after so
+ * many schedules. Fails on a throw, a broken promise of a target, or an input that takes too long; the input
+ * is left in a file, and so is what happened in a schedule.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fuzzEdge } from './edge/fuzz-edge.js';
+import { fuzzFailover } from './failover.js';
 import { mutate, randomFrom } from './mutate.js';
 import type { Target } from './target.js';
 import { targets } from './targets.js';
@@ -67,26 +70,42 @@ async function edge(seconds: number, count: number, seed: number): Promise<{ rea
   return { outcome: { ...outcome, failure: { message, file } }, words };
 }
 
+/** The recording of calls while recorders fail, likewise. */
+async function failover(seconds: number, runs: number, seed: number): Promise<{ readonly outcome: Outcome; readonly words: string }> {
+  const { failure, runs: done, calls, packets, dropped, left, takenOver, ...times } = await fuzzFailover(seconds, runs, seed);
+  const words = `, ${calls} calls, ${takenOver} taken over, ${packets} packets, ${dropped} of them lost for want of a recorder, ${left} at the end of their calls`;
+  const outcome = { target: 'failover', inputs: done, ...times };
+  if (failure === undefined) return { outcome, words };
+  const message = `${failure.message}\n  again: npm run fuzz -- failover --seed ${failure.seed} --runs 1`;
+  const file = await keep('failover', failure.trace.join('\n'), new Error(message));
+  return { outcome: { ...outcome, failure: { message, file } }, words };
+}
+
+/** What stands beside the parsers, with how many seconds it takes if nobody says. */
+const others = { edge: { run: edge, seconds: 60, most: 'count' }, failover: { run: failover, seconds: 20, most: 'runs' } } as const;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string' }, count: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean', default: false } },
+  options: { seconds: { type: 'string' }, count: { type: 'string' }, runs: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean', default: false } },
 });
-const names = [...Object.keys(targets), 'edge'];
+const names = [...Object.keys(targets), ...Object.keys(others)];
 const unknown = positionals.filter((name) => !names.includes(name));
 const most = (given: string | undefined, limit: number): boolean => given === undefined || (Number(given) > 0 && Number(given) <= limit);
-if (unknown.length > 0 || !most(values.seconds, 86_400) || !most(values.count, 1e12)) {
+if (unknown.length > 0 || !most(values.seconds, 86_400) || !most(values.count, 1e12) || !most(values.runs, 1e12)) {
   console.error(
-    unknown.length > 0 ? `There is no target ${unknown.join(', ')}. There are: ${names.join(', ')}` : '--seconds takes a number up to 86400, --count one up to a million million',
+    unknown.length > 0 ? `There is no target ${unknown.join(', ')}. There are: ${names.join(', ')}` : '--seconds takes a number up to 86400, --count and --runs one up to a million million',
   );
   process.exit(2);
 }
 const seed = Number(values.seed ?? Date.now() % 0xffff_ffff);
 const outcomes: Outcome[] = [];
+const other = ({ run, seconds, most: bound }: (typeof others)[keyof typeof others]) =>
+  run(Number(values.seconds ?? (values[bound] === undefined ? seconds : 86_400)), Number(values[bound] ?? Infinity), seed);
 for (const name of names) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   const target = targets[name];
   const { outcome, words } = target === undefined
-    ? await edge(Number(values.seconds ?? (values.count === undefined ? 60 : 86_400)), Number(values.count ?? Infinity), seed)
+    ? await other(name === 'failover' ? others.failover : others.edge)
     : { outcome: await fuzz(name, target, Number(values.seconds ?? 5), seed), words: '' };
   outcomes.push(outcome);
   if (values.json) continue;

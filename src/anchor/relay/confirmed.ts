@@ -49,7 +49,8 @@ export class Confirmed {
       source.repeats += 1;
       return 'lost-on-the-way';
     }
-    source.highest = source.heardTo;
+    // A first report may be of what is not kept any more: what was lost after that is not the source's own lack.
+    if (ahead(source.highest, source.heardTo) < 0x8000) source.highest = source.heardTo;
     source.lost = cumulativeLost;
     source.repeats = 0;
     return 'confirmed';

@@ -133,6 +133,20 @@ t.test('what was lost on the way is sent again before it is let go of, three tim
   }
 });
 
+t.test('a recorder that hung before its first report, and reports then of what is not kept any more, gets again what was lost meanwhile', (t) => {
+  const bed = open();
+  bed.fork.start(targetOf(recorder));
+  bed.copy(1, 2, 3, 4, 5);
+  bed.pass(6_250);
+  bed.copy(6, 7, 8, 9);
+  bed.reports(report(1));
+  bed.wire.take();
+  bed.reports(report(9, 3));
+  t.strictSame(bed.wire.take(), ['4000 6', '4000 7', '4000 8', '4000 9']);
+  bed.fork.stop();
+  t.end();
+});
+
 t.test('RFC 3711 §3.4: reports that are SRTCP by the key of the answer are read; those by another, or in clear, are not', async (t) => {
   const key = { tag: 1, suite: 'AES_CM_128_HMAC_SHA1_80' as const, keySalt: randomBytes(30), sessionParameters: [] };
   const crypto = encodeCryptoLine(key);

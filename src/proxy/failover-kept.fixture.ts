@@ -1,0 +1,173 @@
+/**
+ * For the simulation of failover: one side's packets that are kept until a report confirms them. A model of the relay's
+ * Fork and Confirmed, with their bounds, in which a packet is a number.
+ */
+import type { ForkTrouble, Side } from '../anchor/index.js';
+import type { VirtualClock } from '../recorder-pool/virtual-clock.fixture.js';
+import type { SentPackets, WrittenReport } from './failover-packets.fixture.js';
+
+export interface KeptWorld {
+  readonly clock: VirtualClock;
+  readonly packet: (session: string, side: Side, number: number) => 'sent' | 'refused';
+  readonly wrong: (what: string) => void;
+}
+
+const keptMs = 10_000;
+const keptUnreportedMs = 6_000;
+const mostKept = 600;
+/** 25 each 5 ms, by a look each 50 ms. */
+const burstPackets = 250;
+const reportsWithinMs = 2_500;
+const refusedForMs = 50;
+const refusalsTogetherMs = 5_000;
+const mostRepeats = 3;
+
+interface Kept {
+  readonly number: number;
+  readonly atMs: number;
+}
+
+export class KeptStream {
+  #kept: Kept[] = [];
+  /** How many of them, the first ones, have been sent. */
+  #sent = 0;
+  #session: string | undefined;
+  #stopped = false;
+  #hasReported = false;
+  #awaits = false;
+  #awaitsSinceMs = 0;
+  #firstRefusedMs: number | undefined;
+  #isTold = false;
+  #extended = -1;
+  #highest: number | undefined;
+  #lost = 0;
+  #repeats = 0;
+
+  constructor(readonly side: Side, readonly packets: SentPackets, readonly world: KeptWorld, readonly told: (trouble: ForkTrouble) => void) {}
+
+  get count(): number {
+    return this.#kept.length;
+  }
+
+  copy(number: number): void {
+    if (this.#stopped) {
+      this.packets.mark(number, 'unwanted');
+      return;
+    }
+    const sendsNow = this.#session !== undefined && this.#sent === this.#kept.length;
+    this.#kept.push({ number, atMs: this.world.clock.now() });
+    if (sendsNow) {
+      this.#sent += 1;
+      this.#send(number);
+    }
+    if (this.#kept.length > mostKept) this.#drop(1);
+  }
+
+  start(session: string): void {
+    const before = this.#session;
+    this.#session = session;
+    this.#stopped = false;
+    if (before === undefined) {
+      this.#hasReported = this.#awaits = this.#isTold = false;
+      this.#firstRefusedMs = this.#highest = undefined;
+      this.#extended = -1;
+      this.#lost = this.#repeats = 0;
+    }
+    this.#sendKept();
+  }
+
+  detach(): void {
+    this.#session = undefined;
+    this.#sent = 0;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const { number } of this.#kept) this.packets.mark(number, 'unwanted');
+    this.#letGo(this.#kept.length);
+    this.#session = undefined;
+  }
+
+  close(): void {
+    for (const { number } of this.#kept) this.packets.mark(number, 'left');
+    this.#kept = [];
+    this.#sent = 0;
+    this.#session = undefined;
+  }
+
+  look(): void {
+    const nowMs = this.world.clock.now();
+    const oldestMs = nowMs - (this.#session === undefined || this.#hasReported ? keptMs : keptUnreportedMs);
+    let old = 0;
+    while ((this.#kept[old]?.atMs ?? Infinity) < oldestMs) old += 1;
+    if (old > 0) this.#drop(old);
+    if (this.#session !== undefined) this.#sendKept();
+    if (this.#awaits && this.#hasReported && this.#session !== undefined && nowMs - this.#awaitsSinceMs >= reportsWithinMs) this.#tell('no-reports');
+  }
+
+  heard(session: string, { highest, lost }: WrittenReport, line: { hasWritten(number: number): boolean }): void {
+    if (session !== this.#session) return;
+    const first = this.#kept[0];
+    const begun = this.#highest ?? (first === undefined || this.#sent === 0 ? undefined : first.number - 1);
+    if (begun !== undefined && highest > this.#extended) {
+      this.#highest = begun;
+      this.#extended = highest;
+      const sent = this.#kept.slice(0, this.#sent).filter(({ number }) => number > begun && number <= highest);
+      if (lost > this.#lost && this.#repeats < mostRepeats && lost - this.#lost > highest - begun - sent.length) {
+        this.#repeats += 1;
+        for (const { number } of sent) this.#send(number);
+      } else {
+        this.#highest = Math.max(begun, highest);
+        this.#lost = lost;
+        this.#repeats = 0;
+      }
+    }
+    this.#hasReported = true;
+    this.#awaits = false;
+    this.#firstRefusedMs = undefined;
+    let done = 0;
+    for (; done < this.#sent; done += 1) {
+      const number = this.#kept[done]?.number ?? Infinity;
+      if (number > (this.#highest ?? -1)) break;
+      if (!line.hasWritten(number)) this.packets.mark(number, 'unsure');
+    }
+    this.#letGo(done);
+  }
+
+  #drop(count: number): void {
+    for (let at = 0; at < count; at += 1) this.packets.mark(this.#kept[at]?.number ?? 0, 'dropped');
+    this.#letGo(count);
+  }
+
+  #letGo(count: number): void {
+    if (count === 0) return;
+    this.#kept.splice(0, count);
+    this.#sent = Math.max(0, this.#sent - count);
+  }
+
+  #sendKept(): void {
+    for (let n = 0; n < burstPackets && this.#session !== undefined && this.#sent < this.#kept.length; n += 1) {
+      const { number } = this.#kept[this.#sent] as Kept;
+      this.#sent += 1;
+      this.#send(number);
+    }
+  }
+
+  #send(number: number): void {
+    if (this.#session === undefined) return;
+    const nowMs = this.world.clock.now();
+    if (!this.#awaits) {
+      this.#awaits = true;
+      this.#awaitsSinceMs = nowMs;
+    }
+    if (this.world.packet(this.#session, this.side, number) === 'sent') return;
+    if (this.#firstRefusedMs === undefined || nowMs - this.#firstRefusedMs > refusalsTogetherMs) this.#firstRefusedMs = nowMs;
+    else if (nowMs - this.#firstRefusedMs >= refusedForMs) this.#tell('port-unreachable');
+  }
+
+  #tell(trouble: ForkTrouble): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.told(trouble);
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * For the simulation of failover: a recording session as the recorder has it, with the client's end of its dialog.
+ *
+ * Leaves to  failover-recorder.fixture.ts whether anything reaches the recorder, and what it answers.
+ */
+import { EventEmitter } from 'node:events';
+import { sides, type Side } from '../anchor/index.js';
+import type { SentBySide, SentPackets, WrittenReport } from './failover-packets.fixture.js';
+
+class Line {
+  /** Those that came, in the order to write them. */
+  #pending: { readonly number: number; readonly atMs: number }[] = [];
+  readonly #came: Uint8Array;
+  readonly #written: Uint8Array;
+  readonly #sent: SentPackets;
+  #first = Infinity;
+  #highest = -1;
+  #count = 0;
+
+  constructor(sent: SentPackets) {
+    this.#sent = sent;
+    this.#came = new Uint8Array(sent.most);
+    this.#written = new Uint8Array(sent.most);
+  }
+
+  take(number: number, nowMs: number): void {
+    if (this.#came[number] === 1) return;
+    this.#came[number] = 1;
+    this.#pending.push({ number, atMs: nowMs });
+  }
+
+  write(beforeMs: number): void {
+    let done = 0;
+    for (const { number, atMs } of this.#pending) {
+      if (atMs > beforeMs) break;
+      done += 1;
+      this.#written[number] = 1;
+      this.#sent.mark(number, 'written');
+      this.#first = Math.min(this.#first, number);
+      this.#highest = Math.max(this.#highest, number);
+      this.#count += 1;
+    }
+    if (done > 0) this.#pending.splice(0, done);
+  }
+
+  report(): WrittenReport | undefined {
+    return this.#highest < 0 ? undefined : { highest: this.#highest, lost: this.#highest - this.#first + 1 - this.#count };
+  }
+
+  hasWritten(number: number): boolean {
+    return this.#written[number] === 1;
+  }
+}
+
+/** Who gets the reports of a session: the fork whose copies go there. */
+export interface Reported {
+  heard(session: string, side: Side, report: WrittenReport, line: { hasWritten(number: number): boolean }): void;
+}
+
+export class RecorderSession {
+  readonly #lines: Readonly<Record<Side, Line>>;
+  nextReportMs: number;
+  /** The client has said BYE, heard or not. */
+  isLeft = false;
+
+  constructor(
+    readonly id: string,
+    readonly copy: string,
+    sent: SentBySide,
+    readonly reported: Reported,
+    /** The client's end. */
+    readonly dialog: ClientDialog,
+    nowMs: number,
+  ) {
+    this.#lines = { caller: new Line(sent.caller), callee: new Line(sent.callee) };
+    this.nextReportMs = nowMs + 1_000;
+  }
+
+  take(side: Side, number: number, nowMs: number): void {
+    this.#lines[side].take(number, nowMs);
+  }
+
+  write(beforeMs: number): void {
+    for (const side of sides) this.#lines[side].write(beforeMs);
+  }
+
+  report(): void {
+    for (const side of sides) {
+      const report = this.#lines[side].report();
+      if (report !== undefined) this.reported.heard(this.id, side, report, this.#lines[side]);
+    }
+  }
+}
+
+interface Asked {
+  readonly reinvite: (answer: (status: number, body: string) => void) => void;
+  readonly bye: (done: () => void) => void;
+}
+
+/** What stands for drachtio-srf's Dialog. */
+export class ClientDialog extends EventEmitter {
+  readonly remote: { readonly sdp: string };
+  readonly req = {};
+  readonly #asked: Asked;
+
+  constructor(sdp: string, asked: Asked) {
+    super();
+    this.remote = { sdp };
+    this.#asked = asked;
+  }
+
+  readonly srf = {
+    request: (_options: object, sent: (error: null, request: EventEmitter) => void): void => {
+      const outgoing = new EventEmitter();
+      this.#asked.reinvite((status, body) => void outgoing.emit('response', { status, reason: 'said so', body, has: () => false }, () => undefined));
+      sent(null, outgoing);
+    },
+  };
+
+  destroy(_options: object, done: () => void): void {
+    this.#asked.bye(done);
+  }
+}
