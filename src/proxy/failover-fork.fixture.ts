@@ -8,7 +8,7 @@ import { Failure } from '../errors/index.js';
 import type { CallFork, ForkTrouble, RecordingOffer, Side } from '../anchor/index.js';
 import type { VirtualClock } from '../recorder-pool/virtual-clock.fixture.js';
 import { KeptStream } from './failover-kept.fixture.js';
-import type { SentBySide, WrittenReport } from './failover-packets.fixture.js';
+import type { SentBySide, WrittenLine, WrittenReport } from './failover-packets.fixture.js';
 import type { Reported } from './failover-session.fixture.js';
 
 export interface ForkWorld {
@@ -72,7 +72,7 @@ export class FakeFork implements CallFork, Reported {
     this.#told = told;
   }
 
-  heard(session: string, side: Side, report: WrittenReport, line: { hasWritten(number: number): boolean }): void {
+  heard(session: string, side: Side, report: WrittenReport, line: WrittenLine): void {
     this.streams.get(side)?.heard(session, report, line);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { ForkTrouble, Side } from '../anchor/index.js';
 import type { VirtualClock } from '../recorder-pool/virtual-clock.fixture.js';
-import type { SentPackets, WrittenReport } from './failover-packets.fixture.js';
+import type { SentPackets, WrittenLine, WrittenReport } from './failover-packets.fixture.js';
 
 export interface KeptWorld {
   readonly clock: VirtualClock;
@@ -105,7 +105,7 @@ export class KeptStream {
     if (this.#awaits && this.#hasReported && this.#session !== undefined && nowMs - this.#awaitsSinceMs >= reportsWithinMs) this.#tell('no-reports');
   }
 
-  heard(session: string, { highest, lost }: WrittenReport, line: { hasWritten(number: number): boolean }): void {
+  heard(session: string, { highest, lost }: WrittenReport, line: WrittenLine): void {
     if (session !== this.#session) return;
     const first = this.#kept[0];
     const begun = this.#highest ?? (first === undefined || this.#sent === 0 ? undefined : first.number - 1);
@@ -129,7 +129,7 @@ export class KeptStream {
     for (; done < this.#sent; done += 1) {
       const number = this.#kept[done]?.number ?? Infinity;
       if (number > (this.#highest ?? -1)) break;
-      if (!line.hasWritten(number)) this.packets.mark(number, 'unsure');
+      if (!line.hasWritten(number)) this.packets.mark(number, number < line.first ? 'unheard' : 'unsure');
     }
     this.#letGo(done);
   }

@@ -5,15 +5,15 @@
  */
 import { EventEmitter } from 'node:events';
 import { sides, type Side } from '../anchor/index.js';
-import type { SentBySide, SentPackets, WrittenReport } from './failover-packets.fixture.js';
+import type { SentBySide, SentPackets, WrittenLine, WrittenReport } from './failover-packets.fixture.js';
 
-class Line {
+class Line implements WrittenLine {
   /** Those that came, in the order to write them. */
   #pending: { readonly number: number; readonly atMs: number }[] = [];
   readonly #came: Uint8Array;
   readonly #written: Uint8Array;
   readonly #sent: SentPackets;
-  #first = Infinity;
+  first = Infinity;
   #highest = -1;
   #count = 0;
 
@@ -36,7 +36,7 @@ class Line {
       done += 1;
       this.#written[number] = 1;
       this.#sent.mark(number, 'written');
-      this.#first = Math.min(this.#first, number);
+      this.first = Math.min(this.first, number);
       this.#highest = Math.max(this.#highest, number);
       this.#count += 1;
     }
@@ -44,7 +44,7 @@ class Line {
   }
 
   report(): WrittenReport | undefined {
-    return this.#highest < 0 ? undefined : { highest: this.#highest, lost: this.#highest - this.#first + 1 - this.#count };
+    return this.#highest < 0 ? undefined : { highest: this.#highest, lost: this.#highest - this.first + 1 - this.#count };
   }
 
   hasWritten(number: number): boolean {
@@ -54,7 +54,7 @@ class Line {
 
 /** Who gets the reports of a session: the fork whose copies go there. */
 export interface Reported {
-  heard(session: string, side: Side, report: WrittenReport, line: { hasWritten(number: number): boolean }): void;
+  heard(session: string, side: Side, report: WrittenReport, line: WrittenLine): void;
 }
 
 export class RecorderSession {

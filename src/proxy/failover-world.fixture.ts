@@ -22,6 +22,8 @@ export interface ScheduleOutcome {
   readonly packets: number;
   /** Gone as the oldest of more than are kept, for want of a recorder. */
   readonly dropped: number;
+  /** Lost on the way to a recorder before the first that came there: no report can tell. */
+  readonly unheard: number;
   /** Kept when its call ended: there was no recorder, or it failed just then. */
   readonly left: number;
   readonly takenOver: number;
@@ -108,6 +110,7 @@ class World {
       calls: this.#calls.length,
       packets: sum(({ sent: { caller, callee } }) => caller.sent + callee.sent),
       dropped: sum(({ sent: { caller, callee } }) => caller.missing('dropped') + callee.missing('dropped')),
+      unheard: sum(({ sent: { caller, callee } }) => caller.missing('unheard') + callee.missing('unheard')),
       left: sum(({ sent: { caller, callee } }) => caller.missing('left') + callee.missing('left')),
       takenOver: sum(({ takenOver }) => takenOver),
       wrong: this.#wrong,
