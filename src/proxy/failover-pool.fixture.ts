@@ -23,6 +23,7 @@ export function watchedPool(pool: RecorderPool, shortestMs: number, clock: Virtu
       pool.ended(uri);
     },
     failed: (uri, reason, how) => pool.failed(uri, reason, how),
+    suspect: (uri) => pool.suspect(uri),
     watch: (uri, told) => pool.watch(uri, told),
     whenAskable: (members, told) => pool.whenAskable(members, told),
   };
