@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -162,10 +162,13 @@ t.test('a disk that is full fails those who write; when it takes more, others go
   limitFiles(process.pid, undefined);
   await b.write(Buffer.from('after'));
   t.equal(bed.segments().length, 2, 'nothing is written behind what is torn');
-  // As after a kill.
-  await replayJournals(bed.folder);
-  t.strictSame([bed.in('a'), bed.in('b')], ['before', 'after']);
-  t.strictSame(bed.segments(), []);
+  // As after a kill, of a copy: this journal lives, and may be writing the file of the first.
+  const copy = join(home, 'copy');
+  cpSync(bed.folder, copy, { recursive: true });
+  await replayJournals(copy);
+  t.equal(readFileSync(join(copy, 'a')).subarray(0, 6).toString(), 'before');
+  t.equal(readFileSync(join(copy, 'b')).toString(), 'after');
+  t.strictSame(readdirSync(copy).sort(), ['a', 'b']);
   await Promise.all([a.close(), b.close()]);
   await bed.journal.close();
 });
@@ -185,6 +188,25 @@ t.test('what was acknowledged and the disk does not take into its file goes ther
   await b.close();
   await bed.journal.close();
   t.strictSame(bed.segments(), [], 'nobody needs it any more');
+});
+
+t.test('a capture that the disk still refuses holds up no other, and is not forgotten for it', async (t) => {
+  const rescued: string[] = [];
+  const bed = openJournal(t, { settleMs: never, rescueEveryMs: 10, onRescued: (name: string) => rescued.push(name) });
+  t.teardown(() => limitFiles(process.pid, undefined));
+  const [long, short] = [await bed.journal.createFile(bed.path('long')), await bed.journal.createFile(bed.path('short'))];
+  await long.write(Buffer.alloc(200, 'x'));
+  await short.write(Buffer.alloc(100, 'y'));
+  limitFiles(process.pid, 60);
+  for (const file of [long, short]) await t.rejects(file.close(), { code: 'EFBIG' });
+  limitFiles(process.pid, 150);
+  await until(() => rescued.length > 0);
+  t.strictSame([rescued, bed.in('short')], [['short'], 'y'.repeat(100)]);
+  limitFiles(process.pid, undefined);
+  await until(() => rescued.length > 1);
+  t.strictSame([rescued, bed.in('long')], [['short', 'long'], 'x'.repeat(200)]);
+  await bed.journal.close();
+  t.strictSame(bed.segments(), []);
 });
 
 t.test('what the disk has not taken when the process ends is put there by the next one, which tells whose it was', async (t) => {

@@ -238,12 +238,14 @@ export class CaptureJournal implements FileJournal {
       try {
         await file.rescue();
       } catch {
-        // While the disk takes nothing the others need not be tried.
-        return;
+        // It is tried again; the others may be taken.
+        continue;
       }
       this.#stranded.delete(file);
       this.#options.onRescued(file.name);
     }
+    // Others may have come meanwhile.
+    if (this.#stranded.size > 0) return;
     clearInterval(this.#rescueTimer);
     this.#rescueTimer = undefined;
   }

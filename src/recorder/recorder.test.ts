@@ -5,7 +5,7 @@ import { readdir } from 'node:fs/promises';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { limitFiles } from '../capture/full-disk.fixture.js';
-import type { CaptureRecord } from '../capture/index.js';
+import { diskThread, type CaptureRecord } from '../capture/index.js';
 import { parseCryptoLine, parseRtcp, parseRtp } from '../media/index.js';
 import { askOptions, encodeMetadata, encodeMultipart, hangUp, parseRecorderLoad, recorderLoadHeader, requestInDialog, type SipRequest } from '../sip/index.js';
 import { openSecret } from '../vault/index.js';
@@ -211,6 +211,59 @@ t.test('a recorder that is emptied takes no more, and each session gets a last r
   const answer = await askOptions(bed.client, `sip:127.0.0.1:${bed.port};transport=tcp`, 2_000);
   t.match([answer?.status, parseRecorderLoad(answer?.header(recorderLoadHeader) ?? '')], [503, { sessions: 0, draining: true }]);
   t.strictSame(bed.closed.map(({ end }) => end.state), ['closed', 'closed', 'closed']);
+});
+
+t.test('a disk that hangs keeps no client of a recorder that is emptied from its BYE', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  const left = once(dialog, 'destroy') as Promise<[SipRequest]>;
+  let answer: () => void = () => undefined;
+  const answers = new Promise<void>((resolve) => (answer = resolve));
+  const give = diskThread.give.bind(diskThread);
+  diskThread.give = async (fd, bytes) => {
+    await answers;
+    return give(fd, bytes);
+  };
+  t.teardown(() => {
+    diskThread.give = give;
+    answer();
+  });
+  await send(mediaOf(dialog.remote.sdp)[0]?.port ?? 0, [packet(1)]);
+  await bed.seen(1);
+  const drained = bed.recorder.drain();
+  const [bye] = await left;
+  t.match(bye.get('reason'), /is being emptied/);
+  t.equal(bed.recorder.sessions, 1, 'its capture waits for the disk');
+  answer();
+  await drained;
+  t.strictSame(bed.closed.map(({ end }) => [end.state, end.packets]), [['closed', 1]]);
+});
+
+t.test('a session that is being opened when the recorder is to be emptied is ended, too', async (t) => {
+  const bed = await openBed(t);
+  let open: () => void = () => undefined;
+  const opens = new Promise<void>((resolve) => (open = resolve));
+  let begin: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const give = diskThread.give.bind(diskThread);
+  diskThread.give = async (fd, bytes) => {
+    begin();
+    await opens;
+    return give(fd, bytes);
+  };
+  t.teardown(() => {
+    diskThread.give = give;
+    open();
+  });
+  const opened = bed.open();
+  await begun;
+  const drained = bed.recorder.drain();
+  open();
+  const left = once(await opened, 'destroy');
+  await drained;
+  await left;
+  t.equal(bed.recorder.sessions, 0);
+  t.strictSame(bed.closed.map(({ end }) => end.state), ['closed']);
 });
 
 t.test('what the client says of the recording stands in the first record, and each change in the file before it is answered', async (t) => {

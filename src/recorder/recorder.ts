@@ -77,6 +77,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
   const allowed = new SourceSet(settings.sources);
   const names = settings.tlsIdentities?.map((name) => name.toLowerCase());
   const running = new Map<RecordingSession, SessionDialog>();
+  /** Sessions that are being opened, and run once they are. */
+  const opening = new Set<Promise<unknown>>();
   const capacity = new Capacity({
     folder: options.captureDir,
     leastFreeBytes: settings.minFreeMb * 1_000_000,
@@ -160,8 +162,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       return;
     }
     if (draining) {
-      metrics.sipRejected('draining');
-      refuseForNow(response);
+      refuseDraining(response);
       return;
     }
     const { refusal } = capacity;
@@ -172,13 +173,22 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     }
     const { metadata, bridge, parts } = offer;
     const sessionId = await settledId(sessionIdsOf({ request: read, parts, metadata, bridge, configuredHeader: settings.sessionIdHeader }));
+    // It may have begun while the ledger was asked.
+    if (isDraining()) {
+      refuseDraining(response);
+      return;
+    }
     let opened: Awaited<ReturnType<typeof RecordingSession.open>>;
+    const attempt = RecordingSession.open(context, sessionId, offer);
+    opening.add(attempt);
     try {
-      opened = await RecordingSession.open(context, sessionId, offer);
+      opened = await attempt;
     } catch (error) {
       metrics.recorderRefused(capacity.failed(error));
       refuseForNow(response);
       return;
+    } finally {
+      opening.delete(attempt);
     }
     if (typeof opened === 'string') {
       refuse(request, response, opened);
@@ -194,7 +204,18 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     await dialog.answer(reply);
   }
 
+  /** For where an await may have changed it unseen by the compiler. */
+  function isDraining(): boolean {
+    return draining;
+  }
+
+  function refuseDraining(response: SipResponse): void {
+    metrics.sipRejected('draining');
+    refuseForNow(response);
+  }
+
   async function endAll(reason: string): Promise<void> {
+    while (opening.size > 0) await Promise.allSettled(opening);
     const left = [...running.keys()];
     const endSome = async (): Promise<void> => {
       for (let session = left.pop(); session !== undefined; session = left.pop()) await session.leave(reason);
@@ -208,8 +229,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     },
     async drain() {
       draining = true;
-      // One that was being opened when this began has come meanwhile.
-      while (running.size > 0) await endAll('the recorder is being emptied');
+      // One whose opening had begun runs by then.
+      while (running.size > 0 || opening.size > 0) await endAll('the recorder is being emptied');
     },
     get sessions() {
       return running.size;

@@ -23,6 +23,8 @@ import { SessionLines, type TakenLine } from './session-lines.js';
 
 /** The last packets of a call may come after the BYE, which takes another way. */
 const lastPacketsMs = 200;
+/** A disk that hangs may not keep a client from learning that it is to go elsewhere. */
+const lastFlushMs = 2_000;
 
 /** What is to be sent back: an answer, an offer where one was asked for, or nothing. */
 export interface SessionReply {
@@ -182,9 +184,9 @@ export class RecordingSession {
     this.#lines.report(atMs);
   }
 
-  /** Ends a session that its client wants to go on: what has come is written and reported before, so that the next recorder need not get it again. */
+  /** Ends a session that its client wants to go on: what has come is written and reported before, so that the next recorder need not get it again. A disk that hangs is waited for two seconds. */
   async leave(reason: string): Promise<void> {
-    await this.#writer.flush();
+    await Promise.race([this.#writer.flush(), delay(lastFlushMs, undefined, { ref: false })]);
     this.mark();
     this.report(nowMs());
     await this.end(reason);
@@ -220,6 +222,8 @@ export class RecordingSession {
   /** Nothing more is written: the client is told, which may have another recorder, or a call that must not go on without. */
   #fail(failure: Failure): void {
     this.#failed = `the recorder could not write it to its end (${String(failure.facts['errno'] ?? 'the disk failed')})`;
+    // What was confirmed before; a new mark would count what was taken and is lost.
+    this.report(nowMs());
     void this.end('the recording cannot be written');
   }
 
