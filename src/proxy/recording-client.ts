@@ -66,7 +66,8 @@ const lastWordMs = 2_000;
  */
 const replayMs = 1_600;
 const firstRetryMs = 1_000;
-const longestRetryMs = 30_000;
+/** Less than the anchor keeps. */
+const longestRetryMs = 4_000;
 /** A session that ran for so long was well. */
 const wellAfterMs = 10_000;
 
