@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util';
 import { UsageError, type Bench, type BenchOutcome, type Table } from './bench.js';
 import { edge } from './edge/edge-bench.js';
+import { failover } from './failover/failover-bench.js';
 import { describeMachine } from './machine.js';
 import { record } from './record/record-bench.js';
 import { relay } from './relay/relay-bench.js';
@@ -16,7 +17,7 @@ import { stitchBench } from './stitch/stitch-bench.js';
 /** A machine with nothing else to do stays below. */
 const quietLoad = 0.5;
 
-const benches: readonly Bench[] = [edge, relay, srtp, record, stitchBench];
+const benches: readonly Bench[] = [edge, relay, srtp, record, stitchBench, failover];
 
 function printTable({ title, columns, rows }: Table): void {
   const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)));

@@ -1,0 +1,92 @@
+/**
+ * `npm run bench -- failover`: a recorder goes while SIPp's calls run through a proxy and two recorders, again and again;
+ * what is missing in their recordings, sample by sample, and how long it took until another had the calls.
+ */
+import { withoutPostgres, startPostgres } from '../../src/ledger/postgres-server.fixture.js';
+import { placeRound } from '../../sip-tests/failover/calls-in-fault.js';
+import { areBack, faults, hasAll, type FaultName } from '../../sip-tests/failover/faults.js';
+import { openFleet } from '../../sip-tests/failover/fleet.js';
+import { sippIsInstalled } from '../../sip-tests/support/sipp.js';
+import { median, UsageError, type Bench, type Table } from '../bench.js';
+
+const seconds = 7;
+const upperMs = [50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000];
+
+export const failover: Bench = {
+  name: 'failover',
+  summary: 'a recorder goes while calls run: what is missing in their recordings, and how soon another has the calls',
+  options: {
+    'failover-fault': { type: 'string' },
+    'failover-calls': { type: 'string' },
+    'failover-rounds': { type: 'string' },
+  },
+  help: [
+    `--failover-fault NAME   ${Object.keys(faults).join(', ')} (kill)`,
+    '--failover-calls N      calls at once, 1 to 100 (100)',
+    '--failover-rounds N     how often (20)',
+  ],
+  async run(options, { progress, signal }) {
+    const name = options['failover-fault'] ?? 'kill';
+    if (typeof name !== 'string' || !isFault(name)) throw new UsageError(`--failover-fault is one of ${Object.keys(faults).join(', ')}`);
+    const [calls, rounds] = [countOf(options['failover-calls'], 100, 100), countOf(options['failover-rounds'], 20, 1_000)];
+    if (!sippIsInstalled()) throw new UsageError('SIPp is not installed (Debian: sip-tester)');
+    if (withoutPostgres !== false) throw new UsageError(withoutPostgres);
+    const fault = faults[name];
+    const postgres = await startPostgres();
+    try {
+      const fleet = await openFleet({ postgres, database: 'bench', isCuttable: 'isOfNetwork' in fault, ports: { relay: [20_000, 29_999], recorders: [[30_000, 37_999], [38_000, 45_999]] } });
+      try {
+        await areBack(fleet);
+        const [missing, noticed, takenOver, wrong]: [number[], number[], number[], string[]] = [[], [], [], []];
+        for (let round = 1; round <= rounds; round += 1) {
+          signal.throwIfAborted();
+          const result = await placeRound(fleet, { calls, seconds, round, ready: () => hasAll(fleet, calls), inject: () => fault.inject(fleet), undo: () => fault.undo(fleet) });
+          missing.push(...result.missingMs);
+          noticed.push(...result.noticedMs);
+          takenOver.push(...result.takenOverMs);
+          wrong.push(...result.faults);
+          progress(`round ${round} of ${rounds}: ${result.missingMs.reduce((sum, ms) => sum + ms, 0)} ms missing in ${calls} recordings, all taken over after ${Math.round(Math.max(...result.takenOverMs))} ms`);
+          await areBack(fleet);
+        }
+        const missingMs = missing.reduce((sum, ms) => sum + ms, 0);
+        return {
+          figures: {
+            fault: name, calls, rounds, recordings: missing.length, missingMs,
+            noticedMs: { median: Math.round(median(noticed)), most: Math.round(Math.max(...noticed)) },
+            takenOverMs: { median: Math.round(median(takenOver)), most: Math.round(Math.max(...takenOver)) },
+          },
+          ratios: {},
+          versions: {},
+          tables: [histogram(`${rounds} times ${calls} calls whose recorder goes (${fault.what}): from then on, calls`, { 'it is noticed': noticed, 'another recorder has it': takenOver })],
+          notes: [`${missing.length} recordings, ${missingMs} ms missing in all of them together`, ...wrong],
+          failures: missingMs === 0 && wrong.length === 0 ? [] : [`${missingMs} ms are missing`],
+        };
+      } finally {
+        await fleet.close();
+      }
+    } finally {
+      await postgres.close();
+    }
+  },
+};
+
+const isFault = (name: string): name is FaultName => Object.hasOwn(faults, name);
+
+function countOf(said: unknown, otherwise: number, most: number): number {
+  if (said === undefined) return otherwise;
+  const count = Number(said);
+  if (!Number.isInteger(count) || count < 1 || count > most) throw new UsageError(`a count is a whole number from 1 to ${most}`);
+  return count;
+}
+
+function histogram(title: string, columns: Readonly<Record<string, readonly number[]>>): Table {
+  const bounds = [...upperMs, Number.POSITIVE_INFINITY];
+  return {
+    title,
+    columns: ['until', ...Object.keys(columns)],
+    rows: bounds.map((upper, n) => [
+      Number.isFinite(upper) ? `${upper} ms` : 'later',
+      ...Object.values(columns).map((values) => String(values.filter((ms) => ms <= upper && ms > (bounds[n - 1] ?? Number.NEGATIVE_INFINITY)).length)),
+    ]),
+  };
+}
