@@ -48,3 +48,13 @@ export async function openNetwork(): Promise<Network> {
     },
   };
 }
+
+/** Why there can be no such network here; undefined when there can. */
+export const whyNoNetwork = async (): Promise<string | undefined> => {
+  try {
+    await (await openNetwork()).close();
+    return undefined;
+  } catch (error) {
+    return `no network of its own can be had here: ${error instanceof Error ? error.message : String(error)}`;
+  }
+};
