@@ -55,9 +55,11 @@ t.test('two copies, one of each side, and none for a while', { skip: withoutPost
     await areBack(fleet);
   });
 
-  await t.test('both dead: the calls go on, and the ledger says that their recordings are lost, and by whose fault', async (t) => {
+  await t.test('one dead, one hangs: the calls go on, and the ledger says that their recordings are lost, and by whose fault', async (t) => {
     await redundancy('primary-backup');
-    await Promise.all([first.product.kill(), second.product.kill()]);
+    await first.product.kill();
+    second.product.signal('SIGSTOP');
+    for (const { uri } of fleet.recorders) await until(async () => (await metric(fleet.proxy, `twintrack_recorder_up{recorder="${uri}"}`)) === 0, `${uri} is missed`);
     const result = await placeRound(fleet, { calls, seconds: 2, round: 2, ready: () => Promise.resolve(), inject: () => Promise.resolve(), undo: () => Promise.resolve() });
     t.strictSame([...new Set(result.recordings.map(({ state }) => state))], ['lost']);
     t.ok(result.recordings.every(({ reason }) => fleet.recorders.every(({ uri }) => reason.includes(uri))), result.recordings[0]?.reason ?? '');
@@ -71,7 +73,7 @@ t.test('two copies, one of each side, and none for a while', { skip: withoutPost
       ready: () => Promise.resolve(),
       inject: async () => {
         await until(() => Promise.resolve(fleet.log().split('the call goes on without its recording').length > 2 * calls), 'all are lost for now');
-        await second.start();
+        second.product.signal('SIGCONT');
       },
       undo: () => first.start(),
     });
