@@ -18,7 +18,7 @@ import { runSipp } from '../support/sipp.js';
 import { openWorkspace, type Workspace, type WorkspaceOptions } from '../support/workspace.js';
 
 export const calls = 50;
-const callsPerSecond = 40;
+const callsPerSecond = 25;
 /** Of 20 ms: all calls run for five seconds, or less where the machine is slow to set them up. */
 const packets = 325;
 /** SIPp's voice may lag behind its clock on a busy machine. */

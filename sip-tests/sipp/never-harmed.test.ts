@@ -88,6 +88,11 @@ t.test('calls go on, whatever happens to their recording', { timeout: 290_000 },
     limitFiles(injured.product.pid, undefined);
   });
 
+  await t.test('when the disk has room again: what was written until then is kept, and the ledger says why it ends there', async (t) => {
+    const listed = await diskBack('partial', 'complete');
+    t.strictSame(listed.filter(({ state, reason }) => state === 'partial' && !/could not write .*EFBIG|did not arrive|ended early/u.test(reason)), []);
+  });
+
   await t.test('a recorder that refuses, for one reason or another', async (t) => {
     // Those that are about the session: after a 5xx the recorder is left alone for a while.
     const refusals = [403, 488, 603];
@@ -108,11 +113,6 @@ t.test('calls go on, whatever happens to their recording', { timeout: 290_000 },
     const lost = listed.filter(({ state }) => state === 'lost');
     t.ok(lost.length > 0 && lost.length < calls, `${lost.length} of them found none`);
     t.ok(lost.every(({ reason }) => /port/u.test(reason)), 'the ledger says why');
-  });
-
-  await t.test('when the disk has room again: what was written until then is kept, and the ledger says why it ends there', async (t) => {
-    const listed = await diskBack('partial', 'complete');
-    t.strictSame(listed.filter(({ state, reason }) => state === 'partial' && !/could not write .*EFBIG|did not arrive|ended early/u.test(reason)), []);
   });
 
   await t.test('a recorder that says nothing', async (t) => {
