@@ -28,5 +28,5 @@ export default tseslint.config(
       'max-lines': 'off',
     },
   },
-  { files: ['src/cli/**', 'sip-tests/**', 'bench/**', 'fuzz/**'], rules: { 'no-console': 'off' } },
+  { files: ['src/cli/**', 'sip-tests/**', 'test-runner/**', 'bench/**', 'fuzz/**'], rules: { 'no-console': 'off' } },
 );

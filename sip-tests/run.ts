@@ -10,18 +10,16 @@
  * Most of them wait most of the time, for calls to be heard out: those run two at a time (support/ports.ts keeps them
  * apart). Those of `alone` measure, or fill the machine by themselves.
  */
-import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rtpengineIsInstalled } from '../src/anchor/rtpengine/daemon.fixture.js';
+import { runFiles } from '../test-runner/run-files.js';
 import { whyNotRunnable } from './drachtio-srf/runnable.js';
 import { baresipIsInstalled } from './support/baresip.js';
 import { sippIsInstalled } from './support/sipp.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Programs that are the far ends of the tests in these folders, and the Debian packages they come in. */
 const peers = [
@@ -57,12 +55,10 @@ const leftOut = lacking === undefined ? [] : wanted.filter((test) => test.folder
 let status = 0;
 const runnable = wanted.filter((test) => !skipped.includes(test) && !leftOut.includes(test));
 if (runnable.length > 0) {
-  const tap = createRequire(import.meta.url).resolve('tap/package.json').replace(/package\.json$/, 'dist/esm/run.mjs');
   const beside = runnable.filter(({ name }) => !alone.includes(name)).sort((one, other) => place(one.name) - place(other.name));
   for (const [jobs, tests] of [[2, beside], [1, runnable.filter((test) => !beside.includes(test))]] as const) {
-    if (tests.length === 0) continue;
-    const args = [tap, 'run', '--disable-coverage', '--allow-empty-coverage', `--jobs=${jobs}`, '--timeout=300', ...tests.map((test) => relative(root, test.file))];
-    status ||= spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
+    const files = tests.map(({ file }) => file);
+    if (files.length > 0 && !(await runFiles({ files, jobs, timeoutSeconds: 300 }))) status = 1;
   }
 }
 if (leftOut.length > 0) console.error(`\nLEFT OUT: drachtio-srf, the suite that drachtio-srf ships: ${lacking ?? ''}.`);

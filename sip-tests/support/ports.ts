@@ -1,6 +1,6 @@
 /**
- * Port ranges and addresses that tests which run beside each other do not share: tap numbers those that run at once, and each
- * number has ranges of its own, of which every workspace of a test takes the next part.
+ * Port ranges and addresses that tests which run beside each other do not share: those that run at once are numbered
+ * (TAP_JOB_ID), and each number has ranges of its own, of which every workspace of a test takes the next part.
  */
 export type PortRange = readonly [first: number, last: number];
 

@@ -55,7 +55,7 @@ export const definitions = {
   },
   twintrack_relay_dropped_total: {
     kind: 'counter',
-    help: 'Datagrams that the relay passed on neither to the other side nor to a recorder, by reason.',
+    help: 'Datagrams that the relay passed on neither to the other side nor to a recorder, by reason. `queue-full`: copies that nobody had taken when there was no room for more; `send-failed`: what the system refused, also because nobody listens at the recorder\'s port.',
     label: { name: 'reason', values: ['no-target', 'unknown-source', 'queue-full', 'send-failed'] },
   },
   twintrack_recorder_packets_received_total: { kind: 'counter', help: 'Media packets that recorders took in.' },
