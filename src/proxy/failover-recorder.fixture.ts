@@ -150,10 +150,9 @@ export class FakeRecorder {
           else if (this.#mood === 'refusing' && this.#dice.chance(0.5)) tell(this.#refusal === 'unusable' ? 488 : this.#refusal, '');
           else tell(200, id);
         }, () => undefined),
-      bye: (done) => {
+      bye: (tell) => {
         session.isLeft = true;
-        done();
-        this.#arrives(() => this.#end(session), () => undefined);
+        this.#arrives(() => tell(this.#end(session) ? 200 : 481), () => undefined);
       },
     });
     const session = new RecorderSession(id, invite.copy, invite.sent, invite.reported, dialog, this.#clock.now());
@@ -162,8 +161,10 @@ export class FakeRecorder {
   }
 
   /** What came is written before. */
-  #end(session: RecorderSession): void {
-    if (this.sessions.delete(session.id)) session.write(Infinity);
+  #end(session: RecorderSession): boolean {
+    if (!this.sessions.delete(session.id)) return false;
+    session.write(Infinity);
+    return true;
   }
 
   #leave(session: RecorderSession): void {

@@ -39,10 +39,12 @@ export function planOf(dice: Dice): Plan {
   });
   const calls = Array.from({ length: dice.between(1, 4) }, () => {
     const from = beginMs + dice.between(0, Math.floor(wellAtMs * 0.7));
+    // Right after a recorder has failed, that is before anybody has seen it.
+    const fault = dice.chance(0.3) ? dice.pick(faults as [Fault, ...Fault[]]) : undefined;
     return {
       redundancy: dice.pick(['single', 'primary-backup', 'primary-backup', 'dual', 'split'] as const),
       beginMs: from,
-      endMs: dice.chance(0.4) ? wellAtMs + dice.between(1, 60) * 1_000 : from + dice.between(500, 60_000),
+      endMs: fault !== undefined && fault.atMs > from + 500 ? fault.atMs + dice.between(0, 2_000) : dice.chance(0.4) ? wellAtMs + dice.between(1, 60) * 1_000 : from + dice.between(500, 60_000),
       packetMs: dice.pick([50, 100, 100, 100]),
     };
   });

@@ -94,7 +94,7 @@ export class RecorderSession {
 
 interface Asked {
   readonly reinvite: (answer: (status: number, body: string) => void) => void;
-  readonly bye: (done: () => void) => void;
+  readonly bye: (answer: (status: number) => void) => void;
 }
 
 /** What stands for drachtio-srf's Dialog. */
@@ -102,6 +102,7 @@ export class ClientDialog extends EventEmitter {
   readonly remote: { readonly sdp: string };
   readonly req = {};
   readonly #asked: Asked;
+  #isEnded = false;
 
   constructor(sdp: string, asked: Asked) {
     super();
@@ -110,14 +111,23 @@ export class ClientDialog extends EventEmitter {
   }
 
   readonly srf = {
-    request: (_options: object, sent: (error: null, request: EventEmitter) => void): void => {
+    request: ({ method }: { readonly method: string }, sent: (error: null, request: EventEmitter) => void): void => {
       const outgoing = new EventEmitter();
-      this.#asked.reinvite((status, body) => void outgoing.emit('response', { status, reason: 'said so', body, has: () => false }, () => undefined));
+      const answer = (status: number, body = ''): void => void outgoing.emit('response', { status, reason: 'said so', body, has: () => false }, () => undefined);
+      if (method === 'BYE') this.#bye(answer);
+      else this.#asked.reinvite(answer);
       sent(null, outgoing);
     },
   };
 
   destroy(_options: object, done: () => void): void {
-    this.#asked.bye(done);
+    this.#bye(() => undefined);
+    done();
+  }
+
+  #bye(answer: (status: number) => void): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#asked.bye(answer);
   }
 }

@@ -62,6 +62,8 @@ class World {
   readonly #trace: ((line: string) => void) | undefined;
   /** Copies whose recorder has been well for long, as of the end of their calls. */
   readonly #wellRecorded = new Set<FakeFork>();
+  /** Copies that no other recorder could have taken over, at some time since the end of their calls. */
+  readonly #hadNone = new Set<FakeFork>();
   readonly #recorderOf = new Map<string, FakeRecorder>();
   #ticks = 0;
   #wrong: string | undefined;
@@ -143,12 +145,26 @@ class World {
     failing.mood = mood;
   }
 
-  /** What is kept at the end may be left only if a recorder failed shortly before, or in that moment, or there was none. */
+  /** What is kept at the end may be left only if there was no recorder that was well, and known to be. */
   #watchEnd(call: SimulatedCall, nowMs: number): void {
+    const isWell = (recorder: FakeRecorder): boolean => nowMs - recorder.unwellAtMs > longUnseenMs;
     for (const copy of call.copies) {
-      if (copy.session !== undefined && nowMs - this.#recorderWith(copy.session).unwellAtMs > longUnseenMs) this.#wellRecorded.add(copy);
+      const recorder = copy.session === undefined ? undefined : this.#recorderWith(copy.session);
+      const isRecorded = recorder !== undefined && isWell(recorder);
+      const others = call.copies.flatMap((other) => (other === copy ? [] : (other.session?.split(' ')[0] ?? [])));
+      const askable = this.#recorders.filter(({ uri }) => (call.plan.redundancy !== 'dual' || !others.includes(uri)) && this.#stateOf(uri) === 'up' && uri !== recorder?.uri);
+      // One that is thought to be well and says nothing may take all the time that there is.
+      const mayTakeOver = call.plan.redundancy !== 'single' && askable.length > 0 && askable.every(({ mood }) => mood === 'well');
+      // What was lost on the way to one that has the session still is not asked after at the end.
+      if (!mayTakeOver || (recorder?.isReached === true && recorder.sessions.has(copy.session ?? ''))) this.#hadNone.add(copy);
+      else if (call.state === 'talks') this.#hadNone.delete(copy);
+      if (isRecorded || !this.#hadNone.has(copy)) this.#wellRecorded.add(copy);
       else this.#wellRecorded.delete(copy);
     }
+  }
+
+  #stateOf(uri: string): string | undefined {
+    return this.#pool.list().find((one) => one.uri === uri)?.state;
   }
 
   #isRecordedAgain(call: SimulatedCall): void {
@@ -168,8 +184,7 @@ class World {
       if (call === undefined || copy === undefined) throw new Error(`no call asks by the name ${name}`);
       const nowMs = this.#clock.now();
       this.#trace?.(`${this.#at()} ${name} asks ${uri}`);
-      const { state } = this.#pool.list().find((one) => one.uri === uri) ?? {};
-      if (state === 'ejected') this.#say(`${name} asks ${uri}, which is ejected`);
+      if (this.#stateOf(uri) === 'ejected') this.#say(`${name} asks ${uri}, which is ejected`);
       if (nowMs - copy.noneSinceMs < 1_000) this.#say(`${name} asks ${uri} ${nowMs - copy.noneSinceMs} ms after a search without a result`);
       let cancelled = false;
       let over = false;

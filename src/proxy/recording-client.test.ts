@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import t from 'tap';
 import { sides, type CallFork, type ForkTrouble, type RecordingOffer } from '../anchor/index.js';
-import { systemClock } from '../recorder-pool/index.js';
+import { systemClock, type Clock } from '../recorder-pool/index.js';
 import { parseMetadata, readBody, senderOf, type RecordingControl, type SipConnection, type SipDialog } from '../sip/index.js';
 import { RecordingBodies } from './recording-body.js';
 import { RecordingClient, type RecordingClientOptions } from './recording-client.js';
@@ -24,19 +24,25 @@ class FakeDialog extends EventEmitter {
   readonly req = {};
   readonly reinvites: { body: string; answer: (status: number) => void }[] = [];
   byes = 0;
+  /** What it answers a BYE; undefined: nothing. */
+  answersBye: number | undefined = 200;
 
   readonly srf = {
-    request: (options: { body: string }, sent: (error: null, request: EventEmitter) => void): void => {
+    request: (options: { method: string; body: string }, sent: (error: null, request: EventEmitter) => void): void => {
       const outgoing = new EventEmitter();
       const answer = (status: number): void =>
         void outgoing.emit('response', { status, reason: 'said so', body: `answer ${this.reinvites.length}` }, () => undefined);
-      this.reinvites.push({ body: options.body, answer });
+      if (options.method !== 'BYE') this.reinvites.push({ body: options.body, answer });
       sent(null, outgoing);
+      if (options.method !== 'BYE') return;
+      this.byes += 1;
+      if (this.answersBye !== undefined) answer(this.answersBye);
     },
   };
 
+  /** Of a dialog that has ended it only forgets. */
   destroy(_options: object, done: () => void): void {
-    this.byes += 1;
+    if (this.byes === 0) this.byes = 1;
     done();
   }
 }
@@ -58,7 +64,21 @@ t.afterEach(() => {
 const nothing = { lost: [], failed: [], forks: [], takenOver: [], resumed: 0, stops: 0, detached: 0, cancels: 0 };
 
 /** Waits that are not to be waited for here: for another search, for a last word, for what was kept to be sent. */
-const shortened = (ms: number): number => (ms === 1_000 ? 0 : ms === 2_000 ? 30 : ms > 1_000 && ms <= 1_600 ? 5 : ms);
+const shortened = (ms: number): number => (ms > 900 && ms <= 1_000 ? 0 : ms > 1_900 && ms <= 8_000 ? 30 : ms > 1_000 && ms <= 1_600 ? 5 : ms);
+
+/** Goes on by what a wait was shortened. */
+function shortClock(): Clock {
+  let aheadMs = 0;
+  return {
+    ...systemClock,
+    now: () => systemClock.now() + aheadMs,
+    setTimeout: (then, ms) =>
+      systemClock.setTimeout(() => {
+        aheadMs += ms - shortened(ms);
+        then();
+      }, shortened(ms)),
+  };
+}
 
 const alone = 'sip:recorder@127.0.0.1:5080;transport=tcp';
 
@@ -152,7 +172,7 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
     sessionId,
     sipSessionId: session.sipSessionId,
     wishes: () => wished,
-    clock: { ...systemClock, setTimeout: (f, ms) => systemClock.setTimeout(f, shortened(ms)) },
+    clock: shortClock(),
     onRecorderFailed: (reason) => said.failed.push(reason),
     onTakenOver: ({ recorder: by, cause }) => said.takenOver.push(`${by} ${cause}`),
     onLost: (reason) => said.lost.push(reason),
@@ -322,6 +342,37 @@ t.test('the end of a call ends the session with one BYE', async (t) => {
   await settled();
   t.equal(dialog.byes, 1);
   t.strictSame(said.lost, []);
+});
+
+for (const [how, status] of [['answers nothing', undefined], ['knows of no session', 481]] as const) {
+  t.test(`a recorder that ${how} at the end of a call has died unseen: another gets what it may not have written`, async (t) => {
+    const { client, invites, said, pooled } = open({ recorders: ['sip:one@127.0.0.1', 'sip:two@127.0.0.1'] });
+    void client.changed();
+    await until(() => invites.length === 1);
+    const dialog = invites[0]!.accept();
+    await until(() => said.forks.length === 1);
+    dialog.answersBye = status;
+    const ended = client.end();
+    await until(() => invites.length === 2);
+    t.equal(invites[1]!.uri, 'sip:two@127.0.0.1');
+    t.equal(said.detached, 1, 'what was not confirmed is for the next one');
+    t.strictSame(pooled.failed, ['sip:one@127.0.0.1']);
+    const second = invites[1]!.accept();
+    await ended;
+    t.equal(said.forks.length, 2);
+    t.equal(dialog.byes, 1);
+    t.equal(second.byes, 1, 'the one that took over has its BYE');
+    t.strictSame(said.takenOver.map((recorder) => recorder.split(' ')[0]), ['sip:two@127.0.0.1']);
+    t.strictSame(said.lost, []);
+    t.strictSame(pooled.sessions, []);
+  });
+}
+
+t.test('where nobody takes the rest of a call whose recorder died at its end, it is told, and the end comes', async (t) => {
+  const { client, dialog, said } = await live();
+  dialog.answersBye = undefined;
+  await client.end();
+  t.match(said.lost, [/did not answer the end|was left a moment ago/u]);
 });
 
 t.test('a recorder that refuses for what the session is is told once, and is not asked again', async (t) => {

@@ -15,7 +15,7 @@
  * Invariants
  * 1. Of two changes the second waits for the answer to the first (RFC 3261 §14.1).
  * 2. A recorder that was left is not asked in the search that follows, and after a search without a result nobody is
- *    before the back-off is over.
+ *    before the back-off is over; of a call that is over, a second.
  */
 import type { CallFork, ForkTrouble, Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
@@ -58,8 +58,10 @@ export interface RecordingClientOptions {
   readonly onResumed: () => void;
 }
 
-/** How long the end waits for the answer to what is being told, or for a recorder that takes over. */
+/** How long the end waits for the answer to what is being told, and for that to the BYE. */
 const lastWordMs = 2_000;
+/** Recorders are asked for the rest of a call for so long after it is over. */
+const endWithinMs = 8_000;
 /**
  * What the anchor has kept goes out in bursts, and what of it is lost on the way once more when the recorder has reported:
  * a session that took over is not ended before.
@@ -115,6 +117,8 @@ export class RecordingClient {
   #left: { readonly recorder: string; readonly cause: TakeoverCause; readonly atMs: number } | undefined;
   #detached: Promise<void> = Promise.resolve();
   #retries = 0;
+  /** When the last search had no result. */
+  #noneAtMs = 0;
   #endWait: () => void = () => undefined;
   /** One change at a time: no second INVITE while one is unanswered (RFC 3261 §14.1). */
   #changes: Promise<void> = Promise.resolve();
@@ -169,7 +173,8 @@ export class RecordingClient {
   /**
    * The call is over: ends the session. What is being told, that somebody asked for the recording perhaps, is told before,
    * and a recorder that has been asked is waited for, since the anchor has kept what it is to get: for as long as that may
-   * take. Resolves when the media is not needed any more.
+   * take. A recorder that does not answer the end has died unseen: another gets what it may not have written. Resolves
+   * when the media is not needed any more.
    */
   end(): Promise<void> {
     this.#ending ??= this.#endInTime();
@@ -178,16 +183,34 @@ export class RecordingClient {
 
   async #endInTime(): Promise<void> {
     const { clock } = this.#options;
-    const searches = this.#state === 'searching';
-    if (searches || (this.#state === 'live' && this.#untold > 0)) {
-      let timer: unknown;
-      await Promise.race([this.#changes, new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, lastWordMs)))]);
-      clock.clearTimeout(timer);
-    }
-    const live = this.#live;
-    const replaysMs = live === undefined || !(live.tookOver || searches) ? 0 : live.sinceMs + replayMs - clock.now();
-    if (replaysMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, replaysMs));
+    const untilMs = clock.now() + endWithinMs;
+    do {
+      // One that is back may be asked for what was kept, although the back-off is not over.
+      if (this.#state === 'waiting') {
+        const waitsMs = this.#noneAtMs + firstRetryMs - clock.now();
+        if (waitsMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, waitsMs));
+        this.#askAgain();
+      }
+      const searches = this.#state === 'searching';
+      if (searches || (this.#state === 'live' && this.#untold > 0)) {
+        let timer: unknown;
+        await Promise.race([this.#changes, new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, searches ? untilMs - clock.now() : lastWordMs)))]);
+        clock.clearTimeout(timer);
+      }
+      const live = this.#live;
+      const replaysMs = live === undefined || !(live.tookOver || searches) ? 0 : live.sinceMs + replayMs - clock.now();
+      if (replaysMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, replaysMs));
+    } while (clock.now() < untilMs && !(await this.#endLive()));
     this.#end();
+  }
+
+  /** Resolves to false while there is no recorder for what none may have written. */
+  async #endLive(): Promise<boolean> {
+    if (this.#state !== 'live') return this.#state !== 'searching' && this.#state !== 'waiting';
+    // From now on its ports may be closed: nothing but its answer shows whether it is there.
+    const live = this.#takeLive();
+    if (live === undefined || (await live.dialog.end(lastWordMs))) return true;
+    return !this.#leave(live, 'no-answer', `the recorder ${live.dialog.recorder} did not answer the end of the recording session`);
   }
 
   #end(): void {
@@ -353,14 +376,20 @@ export class RecordingClient {
 
   /** The recorder of a running session is gone, or has to be left: another takes over what the anchor has kept. */
   #gone(live: Live | undefined, cause: TakeoverCause, why: string, error?: unknown): void {
-    if (live === undefined || this.#live !== live || !this.#step('recorder-gone')) return;
-    const { clock, media, pool, onRecorderFailed } = this.#options;
+    if (live === undefined || this.#live !== live) return;
     const { recorder } = live.dialog;
     const reason = why.includes(recorder) ? why : `the recorder ${recorder} was left: ${why}`;
-    this.#takeLive();
-    this.#detached = media.detachFork();
+    if (!this.#leave(live, cause, reason, error)) return;
     live.tellGone(new Failure('SIP_TIMEOUT', reason));
     if (cause !== 'left') live.dialog.bye();
+  }
+
+  #leave(live: Live, cause: TakeoverCause, reason: string, error?: unknown): boolean {
+    if (!this.#step('recorder-gone')) return false;
+    const { clock, media, pool, onRecorderFailed } = this.#options;
+    const { recorder } = live.dialog;
+    this.#takeLive();
+    this.#detached = media.detachFork();
     if (cause === 'port-unreachable' || cause === 'no-reports' || cause === 'no-answer' || sparesRecorder(error)) pool.failed(recorder, reason, { fatal: false });
     const nowMs = clock.now();
     if (nowMs - live.sinceMs >= wellAfterMs) this.#retries = 0;
@@ -368,6 +397,7 @@ export class RecordingClient {
     this.#offered = '';
     onRecorderFailed(reason);
     void this.changed();
+    return true;
   }
 
   #takeLive(): Live | undefined {
@@ -400,19 +430,23 @@ export class RecordingClient {
     if (this.#state !== 'waiting') return;
     const ms = Math.min(firstRetryMs * 2 ** this.#retries, longestRetryMs);
     this.#retries += 1;
+    this.#noneAtMs = clock.now();
     let endAsking: () => void = () => undefined;
     const timer = clock.setTimeout(() => {
-      endAsking = pool.whenAskable(this.#free(), () => {
-        if (!this.#step('askable')) return;
-        this.#offered = '';
-        this.#left = undefined;
-        void this.changed();
-      });
+      endAsking = pool.whenAskable(this.#free(), () => this.#askAgain());
     }, ms);
     this.#endWait = () => {
       clock.clearTimeout(timer);
       endAsking();
     };
+  }
+
+  #askAgain(): void {
+    if (!this.#step('askable')) return;
+    this.#endWait();
+    this.#offered = '';
+    this.#left = undefined;
+    void this.changed();
   }
 
   /** One that has the other copy is there, and of no use to this one: to be told of it would be another search in vain. */

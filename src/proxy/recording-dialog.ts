@@ -104,6 +104,16 @@ export class RecordingDialog {
     return response.body;
   }
 
+  /**
+   * Ends the session. Resolves to whether the recorder has said in time that it is over: one that says anything else has
+   * lost the session before (RFC 3261 §12.2.2), and one that says nothing is gone.
+   */
+  async end(withinMs: number): Promise<boolean> {
+    const isOver = await requestInDialog(this.#dialog, { method: 'BYE', timeoutMs: withinMs, clock: this.#clock }).then(({ status }) => status < 300, () => false);
+    this.bye();
+    return isOver;
+  }
+
   /** Answered or not, the session is over for us; the edge repeats the BYE as RFC 3261 §17.1.2 says. */
   bye(): void {
     void hangUp(this.#dialog);
