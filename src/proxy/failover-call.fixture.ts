@@ -69,6 +69,10 @@ export class SimulatedCall {
     return this.state === 'talks' && this.#media !== undefined;
   }
 
+  get hasMedia(): boolean {
+    return this.#media !== undefined;
+  }
+
   get copies(): readonly FakeFork[] {
     return this.plan.redundancy === 'split' ? this.forks.slice(1) : this.forks;
   }
