@@ -39,12 +39,13 @@ export interface RoundResult {
 
 const ratePerSecond = 50;
 /** SIPp's voice may lag behind its clock on a busy machine. */
-const lagMs = 500;
+const lagMs = 1_500;
 const settledWithinMs = 120_000;
 const healedWithinMs = 15_000;
 
 /** @throws Error when a call fails, or a recording is not made. */
 export async function placeRound({ proxy, sipHost, log }: Fleet, { calls, seconds, ready, inject, undo, round }: RoundOptions): Promise<RoundResult> {
+  const relayedBefore = await relayed(proxy);
   const before = new Set((await listed(proxy)).map(({ sessionId }) => sessionId));
   const voices = await Promise.all((['caller', 'callee'] as const).map(async (side) => {
     const file = join(proxy.dir, `${side}.pcap`);
@@ -83,27 +84,41 @@ export async function placeRound({ proxy, sipHost, log }: Fleet, { calls, second
   await settled((state) => state === 'complete', healedWithinMs).catch(() => undefined);
 
   const faults: string[] = [];
+  const sent = calls * seconds * 50 * 2;
+  const passedOn = (await relayed(proxy)) - relayedBefore;
+  if (passedOn < sent) faults.push(`of ${sent} packets that SIPp has, ${sent - passedOn} did not come to the relay`);
   const missingMs: number[] = [];
   for (const { sessionId, state, reason } of recordings) {
     if (state !== 'complete') faults.push(`${sessionId} is ${state}: ${reason}`);
     const missing = await missingOf(proxy, sessionId, voices.map(({ audio }) => audio));
-    missingMs.push(missing);
-    if (missing > 0) faults.push(`${sessionId} lacks ${missing} ms`);
+    missingMs.push(missing.ms);
+    if (missing.ms > 0) faults.push(`${sessionId} lacks ${missing.ms} ms: ${missing.where.join(', ')}`);
   }
   const lines = log().slice(logFrom).split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as { time: string | number; message: string; sessionId?: string }] : []));
   const timesOf = (what: string): number[] => lines.filter(({ message }) => message.startsWith(what)).map(({ time }) => new Date(time).getTime() - faultAtMs);
   return { recordings, missingMs, noticedMs: timesOf('a recorder failed'), takenOverMs: timesOf('another recorder has taken over'), faults };
 }
 
-async function missingOf(proxy: Fleet['proxy'], sessionId: string, voices: readonly Int16Array[]): Promise<number> {
+/** Packets of media that both parties have sent. */
+const relayed = async (proxy: Fleet['proxy']): Promise<number> =>
+  (await Promise.all(['caller-to-callee', 'callee-to-caller'].map((direction) => metric(proxy, `twintrack_relay_packets_total{direction="${direction}"}`)))).reduce((sum, packets) => sum + packets, 0);
+
+async function missingOf(proxy: Fleet['proxy'], sessionId: string, voices: readonly Int16Array[]): Promise<{ readonly ms: number; readonly where: readonly string[] }> {
   const { report } = (await (await askApi(proxy, `/v1/recordings/${sessionId}`)).json()) as Found;
   const response = await askApi(proxy, `/v1/recordings/${sessionId}/audio`);
   const wav = join(proxy.dir, 'recording.wav');
   await writeFile(wav, Buffer.from(await response.arrayBuffer()));
   const channels = response.ok ? await channelsOf(wav) : [];
-  return voices.reduce((missing, voice, n) => {
+  let ms = 0;
+  const where: string[] = [];
+  for (const [n, voice] of voices.entries()) {
     const channel = channels[n] ?? new Int16Array(0);
-    const { identical } = compare(channel, Math.round((report?.channels[n]?.offsetMs ?? 0) * 8), voice);
-    return missing + (voice.length - identical) / 8;
-  }, 0);
+    const from = Math.round((report?.channels[n]?.offsetMs ?? 0) * 8);
+    const { identical } = compare(channel, from, voice);
+    if (identical === voice.length) continue;
+    ms += (voice.length - identical) / 8;
+    const differs = (sample: number, at: number): boolean => channel[from + at] !== sample;
+    where.push(`${n === 0 ? 'caller' : 'callee'} from ${voice.findIndex(differs) / 8} to ${(voice.findLastIndex(differs) + 1) / 8} of ${voice.length / 8}`);
+  }
+  return { ms, where };
 }
