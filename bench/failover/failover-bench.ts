@@ -45,6 +45,7 @@ export const failover: Bench = {
           noticed.push(...result.noticedMs);
           takenOver.push(...result.takenOverMs);
           wrong.push(...result.faults);
+          for (const fault of result.faults.slice(0, 5)) progress(fault);
           progress(`round ${round} of ${rounds}: ${result.missingMs.reduce((sum, ms) => sum + ms, 0)} ms missing in ${calls} recordings, all taken over after ${Math.round(Math.max(...result.takenOverMs))} ms`);
           await areBack(fleet);
         }
