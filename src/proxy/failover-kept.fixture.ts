@@ -42,8 +42,23 @@ export class KeptStream {
   #highest: number | undefined;
   #lost = 0;
   #repeats = 0;
+  #reportsAtEnd: number | undefined;
 
   constructor(readonly side: Side, readonly packets: SentPackets, readonly world: KeptWorld, readonly told: (trouble: ForkTrouble) => void) {}
+
+  get isConfirmed(): boolean {
+    return this.#kept.length === 0;
+  }
+
+  /** Whether this recorder has. */
+  get reports(): boolean {
+    return this.#session !== undefined && this.#hasReported;
+  }
+
+  /** Somebody waits until all is confirmed. */
+  ends(): void {
+    this.#reportsAtEnd = 0;
+  }
 
   get count(): number {
     return this.#kept.length;
@@ -77,7 +92,7 @@ export class KeptStream {
   }
 
   detach(): void {
-    this.#session = undefined;
+    this.#session = this.#reportsAtEnd = undefined;
     this.#sent = 0;
   }
 
@@ -132,6 +147,9 @@ export class KeptStream {
       if (!line.hasWritten(number)) this.packets.mark(number, number < line.first ? 'unheard' : 'unsure');
     }
     this.#letGo(done);
+    if (this.#reportsAtEnd === undefined) return;
+    this.#reportsAtEnd += 1;
+    if (this.#reportsAtEnd >= 2) for (const one of this.#kept.slice(0, this.#sent)) this.#send(one.number);
   }
 
   #drop(count: number): void {
