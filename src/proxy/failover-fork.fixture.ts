@@ -62,6 +62,11 @@ export class FakeFork implements CallFork, Reported {
     return this.#order(() => this.#each((stream) => stream.detach()));
   }
 
+  /** Whether the recorder that has it has reported of each of its sides. */
+  get reports(): boolean {
+    return [...this.streams.values()].every(({ reports }) => reports);
+  }
+
   forkConfirmed(withinMs: number): Promise<boolean> {
     const { clock } = this.#world;
     const untilMs = clock.now() + withinMs;
