@@ -107,11 +107,7 @@ const relayed = async (proxy: Fleet['proxy']): Promise<number> =>
   (await Promise.all(['caller-to-callee', 'callee-to-caller'].map((direction) => metric(proxy, `twintrack_relay_packets_total{direction="${direction}"}`)))).reduce((sum, packets) => sum + packets, 0);
 
 async function missingOf(proxy: Fleet['proxy'], sessionId: string, voices: readonly Int16Array[]): Promise<{ readonly ms: number; readonly where: readonly string[] }> {
-  const { report } = (await (await askApi(proxy, `/v1/recordings/${sessionId}`)).json()) as Found;
-  const response = await askApi(proxy, `/v1/recordings/${sessionId}/audio`);
-  const wav = join(proxy.dir, 'recording.wav');
-  await writeFile(wav, Buffer.from(await response.arrayBuffer()));
-  const channels = response.ok ? await channelsOf(wav) : [];
+  const { report, channels } = await recordingOf(proxy, sessionId);
   let ms = 0;
   const where: string[] = [];
   for (const [n, voice] of voices.entries()) {
@@ -124,4 +120,18 @@ async function missingOf(proxy: Fleet['proxy'], sessionId: string, voices: reado
     where.push(`${n === 0 ? 'caller' : 'callee'} from ${voice.findIndex(differs) / 8} to ${(voice.findLastIndex(differs) + 1) / 8} of ${voice.length / 8}`);
   }
   return { ms, where };
+}
+
+/** Another may take its place while it is fetched, which has in it what a recorder has given meanwhile. */
+async function recordingOf(proxy: Fleet['proxy'], sessionId: string): Promise<{ readonly report: Found['report']; readonly channels: readonly Int16Array[] }> {
+  const found = async (): Promise<Found> => (await (await askApi(proxy, `/v1/recordings/${sessionId}`)).json()) as Found;
+  const wav = join(proxy.dir, 'recording.wav');
+  for (let before = await found(); ; ) {
+    const response = await askApi(proxy, `/v1/recordings/${sessionId}/audio`);
+    await writeFile(wav, Buffer.from(await response.arrayBuffer()));
+    const channels = response.ok ? await channelsOf(wav) : [];
+    const after = await found();
+    if (JSON.stringify(after) === JSON.stringify(before)) return { report: after.report, channels };
+    before = after;
+  }
 }
