@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { readCapture } from '../../src/capture/index.js';
 import type { Listed, Report } from '../../src/ledger/index.js';
-import { parseRtp } from '../../src/media/index.js';
+import { decodePcmu, parseRtp } from '../../src/media/index.js';
 import { placeTestCall, tune, type EndResult, type TestCallResult } from '../../src/testcall/index.js';
 import { loadOrCreateKeys } from '../../src/vault/index.js';
 import { askApi, metric, startProduct, tokenOf, twintrack, twintrackJson, until, type RunningProduct } from '../support/product.js';
@@ -83,15 +83,26 @@ function holds(t: Test, who: string, channel: Int16Array, offsetMs: number, sent
 const capturesIn = async ({ dir }: Workspace): Promise<string[]> => (await readdir(join(dir, 'data', 'captures'), { recursive: true })).filter((name) => name.endsWith('.capture'));
 const vaultFilesIn = async ({ dir }: Workspace): Promise<string[]> => (await readdir(join(dir, 'data', 'vault'), { recursive: true })).filter((name) => name.endsWith('.wav'));
 
-/** When the packets of a capture arrived, by stream. */
-async function arrivalsIn({ dir }: Workspace, sessionId: string): Promise<number[]> {
+/** When the packets of a capture were said, unix ms: by their numbers, for they may have waited on their way. */
+async function saidTimesIn({ dir }: Workspace, sessionId: string, ends: readonly EndResult[]): Promise<number[]> {
   const name = (await readdir(join(dir, 'data', 'captures'), { recursive: true })).find((one) => one.includes(Buffer.from(sessionId).toString('base64url'))) ?? '';
   const keys = await loadOrCreateKeys(join(dir, 'data', 'keys'));
-  const arrivals: number[] = [];
+  const firstOf = new Map<number, { readonly number: number; readonly saidMs: number }>();
+  const said: number[] = [];
   for await (const record of readCapture(join(dir, 'data', 'captures', name), keys)) {
-    if (record.kind === 'packet' && typeof parseRtp(record.bytes) !== 'string') arrivals.push(record.arrivedAtMs);
+    const packet = record.kind === 'packet' && !record.rtcp ? parseRtp(record.bytes) : 'no packet';
+    if (typeof packet === 'string') continue;
+    const { ssrc, sequenceNumber, payload } = packet;
+    if (!firstOf.has(ssrc)) {
+      const samples = new Int16Array(payload.length);
+      decodePcmu(payload, samples, 0);
+      const from = ends.find(({ sent }) => samples.every((sample, at) => sample === sent[at]));
+      firstOf.set(ssrc, { number: sequenceNumber, saidMs: from?.startedAtMs ?? NaN });
+    }
+    const { number, saidMs } = firstOf.get(ssrc)!;
+    said.push(saidMs + ((sequenceNumber - number) & 0xffff) * 20);
   }
-  return arrivals;
+  return said;
 }
 
 t.test('a recording that is paused and resumed by HTTP', { timeout: 120_000 }, async (t) => {
@@ -124,8 +135,10 @@ t.test('a recording that is paused and resumed by HTTP', { timeout: 120_000 }, a
   }
   t.strictSame(report.channels.map(({ maskedKeys }) => maskedKeys), [[], []], 'that keys are masked was told all the way');
   t.match(report, { retention: { class: 'standard' }, tags: { ticket: 'A 7' }, control: [{ command: 'pause', by: 'api' }, { command: 'resume', by: 'api' }, { command: 'tag', by: 'api' }] });
-  const during = (await arrivalsIn(workspace, call.sessionId)).filter((atMs) => atMs > paused[0]![0] + edgeMs && atMs < paused[0]![1] - edgeMs);
-  t.strictSame(during, [], 'nothing that was said meanwhile is in the capture');
+  const said = await saidTimesIn(workspace, call.sessionId, [call.caller, call.callee]);
+  t.ok(said.length > 200 && !said.some(Number.isNaN), 'the capture has what was said before and after');
+  const during = said.filter((atMs) => atMs > paused[0]![0] + edgeMs && atMs < paused[0]![1] - edgeMs);
+  t.strictSame(during, [], 'nothing that was said meanwhile');
   t.equal(await metric(workspace, 'twintrack_recording_commands_total{source="api"}'), 4);
   t.equal(await metric(workspace, 'twintrack_recording_commands_refused_total{source="api"}'), 1);
   t.equal((await twintrack(workspace, 'verify', call.sessionId)).status, 0);

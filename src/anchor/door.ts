@@ -40,6 +40,12 @@ export interface CallFork {
    * for the next startFork, within a bound of which the oldest go first. Never rejects.
    */
   detachFork(): Promise<void>;
+  /**
+   * The call is over: resolves once the recorder has reported that it has written all that it was sent, which meanwhile is
+   * sent again as need be; to false when that takes longer, or nobody reports. Never rejects. Not there where the anchor
+   * keeps nothing.
+   */
+  forkConfirmed?(withinMs: number): Promise<boolean>;
   /** No more copies; those kept are dropped. The call, and other forks, go on. Never rejects. */
   stopFork(): Promise<void>;
   /**

@@ -62,6 +62,26 @@ export class FakeFork implements CallFork, Reported {
     return this.#order(() => this.#each((stream) => stream.detach()));
   }
 
+  /** Whether the recorder that has it has reported of each of its sides. */
+  get reports(): boolean {
+    return [...this.streams.values()].every(({ reports }) => reports);
+  }
+
+  forkConfirmed(withinMs: number): Promise<boolean> {
+    const { clock } = this.#world;
+    const untilMs = clock.now() + withinMs;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const streams = [...this.streams.values()];
+        if (streams.every((stream) => stream.isConfirmed)) resolve(true);
+        else if (!this.#isStarted || clock.now() >= untilMs || streams.some((stream) => !stream.isConfirmed && !stream.reports)) resolve(false);
+        else clock.setTimeout(look, onTheWayMs * 20);
+      };
+      this.#each((stream) => stream.ends());
+      look();
+    });
+  }
+
   stopFork(): Promise<void> {
     this.isStopped = true;
     this.#isStarted = false;

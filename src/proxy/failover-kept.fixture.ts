@@ -42,8 +42,24 @@ export class KeptStream {
   #highest: number | undefined;
   #lost = 0;
   #repeats = 0;
+  #mark = { to: -1, lost: 0 };
+  #reportsAtEnd: number | undefined;
 
   constructor(readonly side: Side, readonly packets: SentPackets, readonly world: KeptWorld, readonly told: (trouble: ForkTrouble) => void) {}
+
+  get isConfirmed(): boolean {
+    return this.#kept.length === 0;
+  }
+
+  /** Whether this recorder has. */
+  get reports(): boolean {
+    return this.#session !== undefined && this.#hasReported;
+  }
+
+  /** Somebody waits until all is confirmed. */
+  ends(): void {
+    this.#reportsAtEnd = 0;
+  }
 
   get count(): number {
     return this.#kept.length;
@@ -77,7 +93,7 @@ export class KeptStream {
   }
 
   detach(): void {
-    this.#session = undefined;
+    this.#session = this.#reportsAtEnd = undefined;
     this.#sent = 0;
   }
 
@@ -112,12 +128,18 @@ export class KeptStream {
     if (begun !== undefined && highest > this.#extended) {
       this.#highest = begun;
       this.#extended = highest;
-      const sent = this.#kept.slice(0, this.#sent).filter(({ number }) => number > begun && number <= highest);
-      if (lost > this.#lost && this.#repeats < mostRepeats && lost - this.#lost > highest - begun - sent.length) {
+      if (this.#repeats > 0) this.#mark.lost = Math.min(this.#mark.lost, lost);
+      if (this.#repeats === mostRepeats && this.#lacks(highest, lost)) {
+        this.#highest = this.#mark.to;
+        this.#lost = this.#mark.lost;
+        this.#repeats = 0;
+      }
+      if (this.#lacks(highest, lost)) {
+        if (this.#repeats === 0) this.#mark = { to: highest, lost };
         this.#repeats += 1;
-        for (const { number } of sent) this.#send(number);
+        for (const { number } of this.#sentTo(highest)) this.#send(number);
       } else {
-        this.#highest = Math.max(begun, highest);
+        this.#highest = Math.max(this.#highest, highest);
         this.#lost = lost;
         this.#repeats = 0;
       }
@@ -132,6 +154,18 @@ export class KeptStream {
       if (!line.hasWritten(number)) this.packets.mark(number, number < line.first ? 'unheard' : 'unsure');
     }
     this.#letGo(done);
+    if (this.#reportsAtEnd === undefined) return;
+    this.#reportsAtEnd += 1;
+    if (this.#reportsAtEnd >= 2) for (const one of this.#kept.slice(0, this.#sent)) this.#send(one.number);
+  }
+
+  /** Of those sent, what no report has confirmed. */
+  #sentTo(highest: number): readonly Kept[] {
+    return this.#kept.slice(0, this.#sent).filter(({ number }) => number > (this.#highest ?? -1) && number <= highest);
+  }
+
+  #lacks(highest: number, lost: number): boolean {
+    return lost > this.#lost && lost - this.#lost > highest - (this.#highest ?? -1) - this.#sentTo(highest).length;
   }
 
   #drop(count: number): void {

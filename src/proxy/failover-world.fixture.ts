@@ -155,9 +155,8 @@ class World {
       const askable = this.#recorders.filter(({ uri }) => (call.plan.redundancy !== 'dual' || !others.includes(uri)) && this.#stateOf(uri) === 'up' && uri !== recorder?.uri);
       // One that is thought to be well and says nothing may take all the time that there is.
       const mayTakeOver = call.plan.redundancy !== 'single' && askable.length > 0 && askable.every(({ mood }) => mood === 'well');
-      // Nobody is asked before there is media; what was lost on the way to one that has the session still is not asked after
-      // at the end.
-      if (!call.hasMedia || !mayTakeOver || (recorder?.isReached === true && recorder.sessions.has(copy.session ?? ''))) this.#hadNone.add(copy);
+      // Nobody is asked before there is media; and one that was cut off before its first report may answer the end.
+      if (!call.hasMedia || !mayTakeOver || (recorder !== undefined && !isWell(recorder) && !copy.reports)) this.#hadNone.add(copy);
       else if (call.state === 'talks') this.#hadNone.delete(copy);
       if (isRecorded || !this.#hadNone.has(copy)) this.#wellRecorded.add(copy);
       else this.#wellRecorded.delete(copy);

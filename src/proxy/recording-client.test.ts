@@ -338,6 +338,7 @@ t.test('the end of a call ends the session with one BYE', async (t) => {
   const { client, dialog, said } = await live();
   client.end();
   client.end();
+  await settled();
   dialog.emit('destroy');
   await settled();
   t.equal(dialog.byes, 1);

@@ -62,9 +62,11 @@ export interface RecordingClientOptions {
 const lastWordMs = 2_000;
 /** Recorders are asked for the rest of a call for so long after it is over. */
 const endWithinMs = 8_000;
+/** A recorder reports each second, and of what is sent to it again with the next report. */
+const confirmedWithinMs = 4_000;
 /**
- * What the anchor has kept goes out in bursts, and what of it is lost on the way once more when the recorder has reported:
- * a session that took over is not ended before.
+ * What the anchor has kept goes out in bursts: a session that took over, at a recorder that does not report, is not ended
+ * before.
  */
 const replayMs = 1_600;
 const firstRetryMs = 1_000;
@@ -197,11 +199,18 @@ export class RecordingClient {
         await Promise.race([this.#changes, new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, searches ? untilMs - clock.now() : lastWordMs)))]);
         clock.clearTimeout(timer);
       }
-      const live = this.#live;
-      const replaysMs = live === undefined || !(live.tookOver || searches) ? 0 : live.sinceMs + replayMs - clock.now();
-      if (replaysMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, replaysMs));
+      await this.#allIsWritten(searches);
     } while (clock.now() < untilMs && !(await this.#endLive()));
     this.#end();
+  }
+
+  /** Or will not be, as far as can be told. */
+  async #allIsWritten(searched: boolean): Promise<void> {
+    const { clock, media } = this.#options;
+    const live = this.#live;
+    if (live === undefined || (await media.forkConfirmed?.(confirmedWithinMs)) === true || this.#live !== live) return;
+    const replaysMs = live.tookOver || searched ? live.sinceMs + replayMs - clock.now() : 0;
+    if (replaysMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, replaysMs));
   }
 
   /** Resolves to false while there is no recorder for what none may have written. */

@@ -11,7 +11,7 @@ import type { ReportBlock } from '../../media/index.js';
 import type { KeptPackets } from './kept-packets.js';
 
 const mostSources = 8;
-/** The third report that still lacks something is believed: whatever it lacks will not come. */
+/** What still lacks after so many repeats will not come. */
 const mostRepeats = 3;
 
 interface Source {
@@ -25,6 +25,8 @@ interface Source {
   /** To which it has come, with something lacking below; as `highest` when nothing is. */
   heardTo: number;
   repeats: number;
+  /** While it is repeated: to which number all has been, each time, and the least that was lost since. */
+  mark: { readonly to: number; lost: number };
 }
 
 /** From 0 to 65,535. */
@@ -45,7 +47,15 @@ export class Confirmed {
     if (source === undefined || (source.extended !== undefined && ((extendedHighest - source.extended) | 0) <= 0)) return 'confirmed';
     source.extended = extendedHighest;
     source.heardTo = extendedHighest & 0xffff;
-    if (cumulativeLost > source.lost && source.repeats < mostRepeats && cumulativeLost - source.lost > leftOut(source, kept)) {
+    if (source.repeats > 0) source.mark.lost = Math.min(source.mark.lost, cumulativeLost);
+    // What came after the first repeat may have been lost after the last one.
+    if (source.repeats === mostRepeats && isLacking(source, cumulativeLost, kept)) {
+      source.highest = source.mark.to;
+      source.lost = source.mark.lost;
+      source.repeats = 0;
+    }
+    if (isLacking(source, cumulativeLost, kept)) {
+      if (source.repeats === 0) source.mark = { to: source.heardTo, lost: cumulativeLost };
       source.repeats += 1;
       return 'lost-on-the-way';
     }
@@ -77,12 +87,14 @@ export class Confirmed {
     });
     if (first === undefined) return undefined;
     const before = (first - 1) & 0xffff;
-    const source: Source = { ssrc, extended: undefined, highest: before, lost: 0, heardTo: before, repeats: 0 };
+    const source: Source = { ssrc, extended: undefined, highest: before, lost: 0, heardTo: before, repeats: 0, mark: { to: before, lost: 0 } };
     if (this.#sources.length >= mostSources) this.#sources.shift();
     this.#sources.push(source);
     return source;
   }
 }
+
+const isLacking = (source: Source, lost: number, kept: KeptPackets): boolean => lost > source.lost && lost - source.lost > leftOut(source, kept);
 
 /** How many of the numbers since the last report were never sent: the source itself lacked them. */
 function leftOut({ ssrc, highest, heardTo }: Source, kept: KeptPackets): number {

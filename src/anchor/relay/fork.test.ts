@@ -129,7 +129,7 @@ t.test('what was lost on the way is sent again before it is let go of, three tim
     hopeless.copy(10 * n, 10 * n + 1, 10 * n + 2);
     hopeless.wire.take();
     hopeless.reports(report(10 * n + 2, 40 * n));
-    t.equal(hopeless.wire.take().length, n < 4 ? 3 * n : n === 4 ? 0 : 3, `report ${n}`);
+    t.equal(hopeless.wire.take().length, n < 4 ? 3 * n : 3 * (n - 1), `report ${n}: the first three are given up with the fourth, not those that came later`);
   }
 });
 
@@ -255,4 +255,36 @@ t.test('what comes during a pause is not kept; what came before it is', async (t
   bed.fork.resume();
   bed.copy(3);
   t.strictSame(await leftFor(bed), ['1', '3']);
+});
+
+t.test('at the end it is waited for the reports of all that was sent; what was lost on the way is sent again, the last packets too', async (t) => {
+  const bed = open();
+  bed.fork.start({ ...targetOf(recorder), reports: true });
+  bed.copy(1, 2, 3, 4, 5);
+  bed.wire.take();
+  let confirmed: boolean | undefined;
+  const told = bed.fork.confirmed(60_000).then((is) => (confirmed = is));
+  bed.reports(report(3));
+  t.strictSame(bed.wire.take(), [], 'the last may have been on their way');
+  bed.reports(report(3));
+  t.strictSame(bed.wire.take(), ['4000 4', '4000 5']);
+  t.equal(confirmed, undefined);
+  bed.reports(report(5));
+  await told;
+  t.equal(confirmed, true);
+  t.equal(await bed.fork.confirmed(60_000), true, 'at once, where all is written already');
+  bed.copy(6);
+  t.equal(await bed.fork.confirmed(1), false, 'no longer than it was said');
+  const left = bed.fork.confirmed(60_000);
+  bed.fork.detach();
+  t.equal(await left, false, 'nor for a recorder that is gone');
+  bed.fork.stop();
+});
+
+t.test('where nobody reports, nothing is waited for at the end', async (t) => {
+  const bed = open();
+  bed.fork.start(targetOf(recorder));
+  bed.copy(1);
+  t.equal(await bed.fork.confirmed(60_000), false);
+  bed.fork.stop();
 });

@@ -56,6 +56,12 @@ export interface ForkOptions {
   readonly now: () => number;
 }
 
+interface Waiting {
+  /** That have come since. */
+  reports: number;
+  readonly end: (confirmed: boolean) => void;
+}
+
 export class Fork {
   readonly #sockets: MediaSockets;
   readonly #observer: PacketObserver;
@@ -79,6 +85,8 @@ export class Fork {
   #awaitsSinceMs = 0;
   #firstRefusedMs: number | undefined;
   readonly #isTold = new Set<ForkTrouble>();
+  /** Somebody waits until all is confirmed. */
+  #waiting: Waiting | undefined;
 
   constructor({ sockets, observer, shelf, told, now }: ForkOptions) {
     this.#sockets = sockets;
@@ -115,8 +123,28 @@ export class Fork {
     if (this.#nextBurst === undefined) this.#sendKept();
   }
 
+  /**
+   * No more packets come: resolves to whether the recorder has reported all of them as written, at the latest after so
+   * long; at once to false where nobody reports.
+   */
+  confirmed(withinMs: number): Promise<boolean> {
+    this.#waiting?.end(false);
+    if (!this.#holdsRtp()) return Promise.resolve(true);
+    if (this.#target === undefined || !this.#hasReported) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#waiting?.end(false), withinMs);
+      const end = (confirmed: boolean): void => {
+        clearTimeout(timer);
+        this.#waiting = undefined;
+        resolve(confirmed);
+      };
+      this.#waiting = { reports: 0, end };
+    });
+  }
+
   /** The recorder has left. What it has not confirmed is for the next one. */
   detach(): void {
+    this.#waiting?.end(false);
     this.#target = undefined;
     this.#endBurst();
     this.#kept.rewind();
@@ -132,6 +160,7 @@ export class Fork {
   }
 
   stop(): void {
+    this.#waiting?.end(false);
     this.#stopped = true;
     this.#target = undefined;
     this.#kept.clear();
@@ -197,6 +226,30 @@ export class Fork {
     this.#awaits = false;
     this.#firstRefusedMs = undefined;
     this.#kept.letGo((memory, at, rtcp) => rtcp || this.#confirmed.has(memory, at));
+    if (this.#waiting !== undefined) this.#reportedAtEnd(this.#waiting);
+  }
+
+  /** A report shows what was lost before what came; the last packets have none behind them. */
+  #reportedAtEnd(waiting: Waiting): void {
+    if (!this.#holdsRtp()) {
+      waiting.end(true);
+      return;
+    }
+    waiting.reports += 1;
+    // The first may have been made before they had come.
+    if (waiting.reports < 2) return;
+    this.#kept.eachSent((memory, at, end, rtcp) => {
+      if (!rtcp) this.#send(memory.subarray(at, end), false);
+    });
+  }
+
+  /** Whether anything is kept that a recorder is to confirm. */
+  #holdsRtp(): boolean {
+    let holds = this.#kept.unsent > 0;
+    this.#kept.eachSent((_memory, _at, _end, rtcp) => {
+      holds ||= !rtcp;
+    });
+    return holds;
   }
 
   #sendAgain(ssrc: number): void {

@@ -16,7 +16,7 @@ import { EventPackets } from './event-packets.js';
 import { Face } from './face.js';
 import { Fork } from './fork.js';
 import type { BlockShelf } from './kept-packets.js';
-import type { Order } from './orders.js';
+import { notConfirmed, type Order } from './orders.js';
 import { OwnStream } from './own-stream.js';
 import type { PacketObserver } from './packet-counts.js';
 import { playedCodecs } from './played-codecs.js';
@@ -119,6 +119,11 @@ export class MediaCall {
       case 'stop-copies':
         for (const side of sides) this.#forkOf(order.fork)[side]?.stop();
         return;
+      case 'await-confirmed': {
+        const confirmed = await Promise.all(sides.map((side) => this.#forkOf(order.fork)[side]?.confirmed(order.withinMs) ?? Promise.resolve(true)));
+        if (confirmed.includes(false)) throw Object.assign(new Error('the recorder has not reported all of it'), { code: notConfirmed });
+        return;
+      }
       case 'play':
         { this.#play(order.play, { sound: this.#options.soundOf(order.sound), to: order.to, over: order.over, ...(order.meanwhile === undefined ? {} : { meanwhile: order.meanwhile }) }); return; }
       case 'stop-play':

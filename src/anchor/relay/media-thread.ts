@@ -85,6 +85,7 @@ function subjectOf(order: Order): string | undefined {
     case 'gate':
       return order.kind;
     case 'unbind':
+    case 'await-confirmed':
     case 'play':
     case 'stop-play':
     case 'close':

@@ -29,9 +29,14 @@ export type Order =
   /** The recorder has left: what it has not confirmed is kept for the next. */
   | { readonly kind: 'detach-copies'; readonly fork: number }
   | { readonly kind: 'stop-copies'; readonly fork: number }
+  /** Refused with notConfirmed when that does not come in time. */
+  | { readonly kind: 'await-confirmed'; readonly fork: number; readonly withinMs: number }
   | ({ readonly kind: 'play'; readonly play: number; readonly sound: SharedSound } & Omit<Play, 'sound'>)
   | { readonly kind: 'stop-play'; readonly play: number }
   | { readonly kind: 'close' };
+
+/** The code of that refusal. */
+export const notConfirmed = 'NOT_CONFIRMED';
 
 export interface ToThread {
   readonly call: number;

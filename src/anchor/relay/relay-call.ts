@@ -128,6 +128,10 @@ export class RelayCall implements AnchoredCall, CallListener {
     return this.#detach(this.#own);
   }
 
+  forkConfirmed(withinMs: number): Promise<boolean> {
+    return this.#isConfirmed(this.#own, withinMs);
+  }
+
   stopFork(): Promise<void> {
     return this.#stop(this.#own);
   }
@@ -142,6 +146,7 @@ export class RelayCall implements AnchoredCall, CallListener {
       recordingOffer: () => this.#offer(fork),
       startFork: (answer) => this.#start(fork, answer),
       detachFork: () => this.#detach(fork),
+      forkConfirmed: (withinMs) => this.#isConfirmed(fork, withinMs),
       stopFork: () => this.#stop(fork),
       watchFork: (told) => {
         fork.watcher = told;
@@ -262,6 +267,11 @@ export class RelayCall implements AnchoredCall, CallListener {
   #detach(fork: RelayFork): Promise<void> {
     fork.isStarted = false;
     return this.#order({ kind: 'detach-copies', fork: fork.number });
+  }
+
+  #isConfirmed(fork: RelayFork, withinMs: number): Promise<boolean> {
+    const { thread, number } = this.#options;
+    return thread.order(number, { kind: 'await-confirmed', fork: fork.number, withinMs }).then(() => true, () => false);
   }
 
   #stop(fork: RelayFork): Promise<void> {
