@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { startPostgres, withoutPostgres } from '../../src/ledger/postgres-server.fixture.js';
 import { listed, metric, until } from '../support/product.js';
 import { relayPortsAt } from '../support/ports.js';
+import { reportOf } from '../support/recordings.js';
 import { placeRound, type RoundResult } from './calls-in-fault.js';
 import { areBack, hasAll } from './faults.js';
 import { openFleet } from './fleet.js';
@@ -81,5 +82,33 @@ t.test('two copies, one of each side, and none for a while', { skip: withoutPost
     t.equal(await metric(fleet.proxy, 'twintrack_calls_active'), 0);
     t.equal((await listed(fleet.proxy, 'lost')).length, calls, 'those of before stay lost');
     t.match(fleet.log(), /the call is recorded again/u);
+    await areBack(fleet);
+  });
+
+  await t.test('the only one that is left dies and comes back too late: what is missing is a gap in the report, with the reason', async (t) => {
+    second.product.signal('SIGSTOP');
+    await until(async () => (await metric(fleet.proxy, `twintrack_recorder_up{recorder="${second.uri}"}`)) === 0, 'the second is missed');
+    const [few, longer] = [3, 4];
+    const result = await placeRound(fleet, {
+      calls: few, seconds: longer, round: 4,
+      beyondHealing: true,
+      ready: () => hasAll(fleet, few, 0),
+      inject: () => first.product.kill(),
+      undo: async () => {
+        second.product.signal('SIGCONT');
+        await first.start();
+      },
+    });
+    t.strictSame(result.recordings.map(({ state }) => state), ['partial', 'partial', 'partial']);
+    for (const { sessionId, reason } of result.recordings) {
+      t.match(reason, /s of the caller are missing because no recorder had the call; .* s of the callee are missing because no recorder had the call; .*/u);
+      t.ok(fleet.recorders.every(({ uri }) => reason.includes(uri)), reason);
+      const report = await reportOf(fleet.proxy, sessionId);
+      for (const { gaps, offsetMs = 0 } of report?.channels ?? []) {
+        const last = gaps.at(-1);
+        t.match(last, { cause: 'failover' });
+        t.ok((last?.atMs ?? 0) + (last?.ms ?? 0) - offsetMs >= longer * 1_000, 'to the end of the call');
+      }
+    }
   });
 });

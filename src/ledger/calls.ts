@@ -4,8 +4,8 @@
  * Each is safe to repeat: a caller that got no answer may ask again.
  */
 import { Failure } from '../errors/index.js';
-import type { CallEnd, CallEntry, NewCall } from './entries.js';
-import { numberOf, oneOf, optionalNumberOf, optionalTextOf, retentionFrom, storableJson, tagsFrom, textOf } from './rows.js';
+import type { CallEnd, CallEntry, NewCall, Unrecorded } from './entries.js';
+import { numberOf, oneOf, optionalNumberOf, optionalTextOf, retentionFrom, storableJson, tagsFrom, textOf, unrecordedFrom } from './rows.js';
 import { changing, listedStates } from './sessions.js';
 import type { Row, Sql } from './sql.js';
 
@@ -33,11 +33,23 @@ export const callFrom = (row: Row): CallEntry => {
     node: textOf(row, 'node'),
     ...retentionFrom(row),
     ...tagsFrom(row),
+    ...unrecordedFrom(row),
   };
 };
 
 export const callsOf = async (sql: Sql, sessionId: string): Promise<CallEntry[]> =>
   (await sql.query('select * from calls where session_id = $1 order by started_at_ms, call_id', [sessionId])).map(callFrom);
+
+/** Of all calls of each session, in the order of time. */
+export const unrecordedOf = async (sql: Sql, sessionIds: readonly string[]): Promise<ReadonlyMap<string, readonly Unrecorded[]>> => {
+  const found = new Map<string, readonly Unrecorded[]>();
+  for (const sessionId of sessionIds) {
+    const rows = await sql.query(`select unrecorded from calls where session_id = $1 and unrecorded <> '[]'`, [sessionId]);
+    const stretches = rows.flatMap((row) => unrecordedFrom(row).unrecorded ?? []);
+    if (stretches.length > 0) found.set(sessionId, stretches.sort((a, b) => a.fromMs - b.fromMs));
+  }
+  return found;
+};
 
 export const callBegan = async (sql: Sql, call: NewCall): Promise<void> => {
   await changing(sql, 'session', [call.sessionId], [
@@ -67,9 +79,15 @@ export const callEnded = async (sql: Sql, callId: string, end: CallEnd): Promise
       text: `update calls set ended_at_ms = $2, outcome = $3, sip_status = $4, tags = $7::jsonb,
           recording = case when ${recorded} then recording else coalesce($5::text, recording) end,
           reason = case when ${recorded} then reason when $5::text is not null or recording = 'pending' then $6::text else reason end,
-          announced = $8
+          announced = $8, unrecorded = $9::jsonb
         where call_id = $1 returning call_id`,
-      params: [callId, end.atMs, end.outcome, end.sipStatus ?? null, end.recording ?? null, end.reason, storableJson(end.tags ?? {}), end.announced ?? null],
+      params: [callId, end.atMs, end.outcome, end.sipStatus ?? null, end.recording ?? null, end.reason, storableJson(end.tags ?? {}), end.announced ?? null, storableJson(end.unrecorded ?? [])],
+    },
+    // The stitcher may have been faster, and has called whole what is not.
+    {
+      text: `update captures set stitched = false where state <> 'open'
+          and session_id in (select session_id from calls where call_id = $1 and unrecorded <> '[]')`,
+      params: [callId],
     },
   ]);
   requireCall(found, callId);

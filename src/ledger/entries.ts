@@ -39,6 +39,17 @@ export interface CallEntry {
   readonly retention?: Retention;
   /** What was noted on the call while it ran; told at its end. */
   readonly tags?: Tags;
+  /** In the order of time; told at its end. Absent when there was none. */
+  readonly unrecorded?: readonly Unrecorded[];
+}
+
+/** A stretch of a call in which it had no recorder, or a new one took over: what of it is missing, is missing for this reason. */
+export interface Unrecorded {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** False: it lasted to the end of the call. */
+  readonly resumed: boolean;
+  readonly reason: string;
 }
 
 /** A class of the configuration; without `untilMs` it is kept without an end. */
@@ -64,6 +75,7 @@ export interface CallEnd {
   readonly reason: string;
   readonly tags?: Tags;
   readonly announced?: string | undefined;
+  readonly unrecorded?: readonly Unrecorded[];
 }
 
 /** What one recorder took in of one call. */
@@ -136,6 +148,8 @@ export interface RecordingEntry {
    * those that had closed by `stitchedAtMs`.
    */
   readonly takenIn?: readonly Pick<CaptureEntry, 'captureId' | 'closedAtMs'>[];
+  /** How many stretches without a recorder were known to it; one that is told later asks for another stitch. */
+  readonly unrecorded?: number;
   /**
    * The captures that it was made of are discarded: the ledger forgets them. Their files are removed afterwards, so
    * that a kill in between leaves files that the next start finds, and no entries without a file.
@@ -149,6 +163,8 @@ export interface StitchJob {
   readonly captures: readonly CaptureEntry[];
   /** SRTP keys that came for it by themselves, sealed, oldest first. */
   readonly sealedKeys: readonly Uint8Array[];
+  /** Of all its calls. */
+  readonly unrecorded: readonly Unrecorded[];
 }
 
 export interface ListFilter {

@@ -22,6 +22,7 @@ export type {
   Retention,
   StitchJob,
   Tags,
+  Unrecorded,
 } from './entries.js';
 export { listedStates } from './sessions.js';
 export type { GapCause, RecordingState, Report, ReportCapture, ReportChannel, ReportGap } from './report.js';

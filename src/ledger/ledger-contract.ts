@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import type { NewCall } from './entries.js';
+import type { NewCall, StitchJob } from './entries.js';
 import { newCall, newCapture, newRecording } from './entries.fixture.js';
 import type { Ledger } from './ledger.js';
 import { listContract } from './list-contract.js';
@@ -82,6 +82,30 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     await ledger.putRecording(newRecording(call.sessionId));
     await ledger.callEnded(call.callId, { atMs: 5_000, outcome: 'answered', recording: 'lost', reason: 'the recorder was unreachable' });
     t.same(await recordingOf(call), { outcome: 'answered', recording: 'complete', reason: 'everything was captured' });
+  });
+
+  await t.test('stretches without a recorder are told at the end of the call, to the stitcher too; it stitches again when it was faster', async (t) => {
+    const [one, other] = [{ fromMs: 3_000, toMs: 4_000, resumed: true, reason: 'é "died"' }, { fromMs: 1_000, toMs: 2_000, resumed: false, reason: 'none is left' }];
+    const call = newCall();
+    await ledger.callBegan(call);
+    const capture = newCapture(call.sessionId);
+    await ledger.captureOpened(capture);
+    await ledger.captureClosed(capture.captureId, { state: 'closed', atMs: 2_000, packets: 1, bytes: 1 });
+    const jobOf = async (): Promise<StitchJob | undefined> => (await ledger.sessionsToStitch(100)).find((job) => job.sessionId === call.sessionId);
+    t.strictSame((await jobOf())?.unrecorded, []);
+    await ledger.callEnded(call.callId, { atMs: 5_000, outcome: 'answered', reason: 'hung up', unrecorded: [one] });
+    t.strictSame((await ledger.find(call.sessionId))?.calls[0]?.unrecorded, [one]);
+    const takenIn = [{ captureId: capture.captureId, closedAtMs: 2_000 }];
+    await ledger.putRecording(newRecording(call.sessionId, { takenIn, unrecorded: 0 }));
+    t.strictSame((await jobOf())?.unrecorded, [one], 'told while it was stitched');
+    await ledger.putRecording(newRecording(call.sessionId, { takenIn, unrecorded: 1 }));
+    t.equal(await jobOf(), undefined);
+    const transferred = newCall({ sessionId: call.sessionId });
+    await ledger.callBegan(transferred);
+    await ledger.callEnded(transferred.callId, { atMs: 6_000, outcome: 'answered', reason: 'hung up', unrecorded: [other] });
+    t.strictSame((await jobOf())?.unrecorded, [other, one], 'told after it was stitched');
+    await ledger.putRecording(newRecording(call.sessionId, { takenIn, unrecorded: 2 }));
+    t.equal(await jobOf(), undefined);
   });
 
   await t.test('at start a node interrupts its own calls in progress and no others', async (t) => {

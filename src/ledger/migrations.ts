@@ -132,6 +132,7 @@ const migrations: readonly Migration[] = [
       'create index if not exists captures_copied on captures (recorder) where own_path is not null',
     ],
   },
+  { id: '0007-unrecorded', statements: [`alter table calls add column if not exists unrecorded jsonb not null default '[]'`] },
 ];
 
 /** Two who make the first table at once would fail, "if not exists" or not; one waits for the other. */

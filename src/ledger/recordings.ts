@@ -48,8 +48,9 @@ export const putRecording = async (sql: Sql, entry: RecordingEntry): Promise<voi
           and case when $3::jsonb is null then closed_at_ms <= $2::double precision else exists (
             select 1 from jsonb_to_recordset($3::jsonb) as t("captureId" text, "closedAtMs" double precision)
             where t."captureId" = capture_id and t."closedAtMs" = closed_at_ms) end
-          ${entry.capturesDiscarded === true ? '' : 'and not exists (select 1 from session_keys where session_id = $1 and came_at_ms > $2::double precision)'}`,
-      params: [entry.sessionId, entry.stitchedAtMs, entry.takenIn === undefined ? null : JSON.stringify(entry.takenIn)],
+          ${entry.capturesDiscarded === true ? '' : `and not exists (select 1 from session_keys where session_id = $1 and came_at_ms > $2::double precision)
+          and (select coalesce(sum(jsonb_array_length(unrecorded)), 0) from calls where session_id = $1) = $4::integer`}`,
+      params: [entry.sessionId, entry.stitchedAtMs, entry.takenIn === undefined ? null : JSON.stringify(entry.takenIn), ...(entry.capturesDiscarded === true ? [] : [entry.unrecorded ?? 0])],
     },
     { text: 'delete from stitch_tries where session_id = $1', params: [entry.sessionId] },
     release(entry.sessionId),

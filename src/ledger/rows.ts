@@ -4,7 +4,7 @@
  * A column that is not what the schema says is a bug of ours, hence an assertion.
  */
 import assert from 'node:assert/strict';
-import type { Retention, Tags } from './entries.js';
+import type { Retention, Tags, Unrecorded } from './entries.js';
 import type { Row } from './sql.js';
 
 export const textOf = (row: Row, column: string): string => {
@@ -42,6 +42,12 @@ export const retentionFrom = (row: Row): { readonly retention?: Retention } => {
 export const tagsFrom = (row: Row): { readonly tags?: Tags } => {
   const tags = row['tags'] as Tags;
   return Object.keys(tags).length === 0 ? {} : { tags };
+};
+
+/** `unrecorded`, which nothing else is ever written to; nothing for a row that has none. */
+export const unrecordedFrom = (row: Row): { readonly unrecorded?: readonly Unrecorded[] } => {
+  const unrecorded = row['unrecorded'] as readonly Unrecorded[];
+  return unrecorded.length === 0 ? {} : { unrecorded };
 };
 
 /** One out of a closed union, as the schema's check constraint holds it. */

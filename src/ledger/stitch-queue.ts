@@ -6,6 +6,7 @@
  *
  * Invariant 1  a session is given to one claimant at a time: the row that says so is written by the statement that gives it.
  */
+import { unrecordedOf } from './calls.js';
 import { captureFrom } from './captures.js';
 import type { CaptureEntry, StitchJob } from './entries.js';
 import { keysOf } from './session-keys.js';
@@ -41,8 +42,9 @@ export const sessionsToStitch = async (sql: Sql, limit: number, nowMs: number, c
     if (captures === undefined) jobs.set(capture.sessionId, [capture]);
     else captures.push(capture);
   }
-  const keys = await keysOf(sql, [...jobs.keys()]);
-  return [...jobs].map(([sessionId, captures]) => ({ sessionId, captures, sealedKeys: keys.get(sessionId) ?? [] }));
+  const ids = [...jobs.keys()];
+  const [keys, unrecorded] = [await keysOf(sql, ids), await unrecordedOf(sql, ids)];
+  return [...jobs].map(([sessionId, captures]) => ({ sessionId, captures, sealedKeys: keys.get(sessionId) ?? [], unrecorded: unrecorded.get(sessionId) ?? [] }));
 };
 
 export const stitchFailed = async (sql: Sql, sessionId: string, reason: string, atMs: number): Promise<void> => {

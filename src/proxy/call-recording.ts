@@ -9,7 +9,7 @@ import { sides, type AnchoredCall, type Side } from '../anchor/index.js';
 import type { Clock } from '../recorder-pool/index.js';
 import type { RecordingControl, SipConnection } from '../sip/index.js';
 import { RecordingBodies, type RecordedSession } from './recording-body.js';
-import { RecordingClient, type RecordingClientOptions, type TakeoverCause } from './recording-client.js';
+import { RecordingClient, type RecordingClientOptions, type TakenOver } from './recording-client.js';
 import type { RecordingTerms } from './recording-terms.js';
 
 export interface CallRecordingOptions {
@@ -22,11 +22,11 @@ export interface CallRecordingOptions {
   readonly wishes: () => RecordingControl | undefined;
   readonly clock: Clock;
   readonly onRecorderFailed: (reason: string) => void;
-  readonly onTakenOver: (taken: { readonly recorder: string; readonly cause: TakeoverCause; readonly ms: number }) => void;
+  readonly onTakenOver: (taken: TakenOver) => void;
   /** Of a second copy, while the first runs. */
   readonly onCopyLost: (reason: string) => void;
-  /** There will be no recording, or not all of it, unless onResumed follows. */
-  readonly onLost: (reason: string) => void;
+  /** There will be no recording, or not all of it, unless onResumed follows; it has no recorder for so long already. */
+  readonly onLost: (reason: string, forMs: number) => void;
   readonly onResumed: () => void;
 }
 
@@ -65,7 +65,7 @@ export class CallRecording {
         clock: options.clock,
         onRecorderFailed: options.onRecorderFailed,
         onTakenOver: options.onTakenOver,
-        onLost: (reason) => this.#copyLost(copy, reason),
+        onLost: (reason, forMs) => this.#copyLost(copy, reason, forMs),
         onResumed: () => this.#copyResumed(copy),
       });
       copies.push(copy);
@@ -101,12 +101,12 @@ export class CallRecording {
     await Promise.all(this.#copies.map((copy) => copy.end()));
   }
 
-  #copyLost(copy: RecordingClient, reason: string): void {
+  #copyLost(copy: RecordingClient, reason: string, forMs: number): void {
     this.#lost.set(copy, reason);
     if (!this.#misses()) this.#options.onCopyLost(reason);
     else if (!this.#isLost) {
       this.#isLost = true;
-      this.#options.onLost([...new Set(this.#lost.values())].join('; '));
+      this.#options.onLost([...new Set(this.#lost.values())].join('; '), forMs);
     }
   }
 

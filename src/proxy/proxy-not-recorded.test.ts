@@ -14,7 +14,7 @@ t.test('a recorder that refuses costs the recording, not the call', async (t) =>
   (await info)[1].send(200);
   t.equal((await asked).status, 200, 'the call is alive');
   await hangUp(ours);
-  t.match(await bed.ended(), { outcome: 'answered', recording: 'lost', reason: /refused with 503/ });
+  t.match(await bed.ended(), { outcome: 'answered', recording: 'lost', reason: /refused with 503/, unrecorded: [{ resumed: false, reason: /refused with 503/ }] });
 });
 
 t.test('a call that a rule excludes is proxied with Record-Route, its media untouched, and the ledger names the rule', async (t) => {

@@ -22,6 +22,7 @@ import type { NextHop } from './next-hops.js';
 import { Notices } from './notices.js';
 import { backToBackInvite } from './outgoing-invite.js';
 import { passThrough } from './pass-through.js';
+import type { TakenOver } from './recording-client.js';
 import { wishesOn, type RecordingTerms } from './recording-terms.js';
 import { commandHeaders } from './sip-commands.js';
 import { SipControl } from './sip-control.js';
@@ -45,10 +46,12 @@ export interface RecordedCallOptions {
   readonly terms: RecordingTerms;
   /** Whether the call is being ended by the proxy. */
   readonly closing: () => boolean;
-  /** There will be no recording, or not all of it; may be told more than once. */
-  readonly onLost: (reason: string) => void;
+  /** There will be no recording, or not all of it; it has no recorder for so long already. May be told more than once. */
+  readonly onLost: (reason: string, forMs: number) => void;
   /** There is one again. */
   readonly onResumed: () => void;
+  /** Another recorder has it. */
+  readonly onTakenOver: (taken: TakenOver) => void;
   /** The parties send no media any more, and neither is on hold. */
   readonly onSilent: () => void;
   /** A party hung up; the other is being told. */
@@ -123,12 +126,14 @@ export class RecordedCall {
       wishes: () => wishesOn(terms, this.control.wishes),
       clock: systemClock,
       onRecorderFailed: (reason) => log.warn({ sessionId, reason }, 'a recorder failed, another of its group is asked'),
-      onTakenOver: ({ recorder, cause, ms }) => {
+      onTakenOver: (taken) => {
+        const { recorder, cause, ms } = taken;
         metrics.recorderTakenOver(cause, ms / 1_000);
         log.info({ sessionId, recorder, cause, ms: Math.round(ms) }, 'another recorder has taken over');
+        options.onTakenOver(taken);
       },
       onCopyLost: (reason) => log.warn({ sessionId, reason }, 'the call is recorded once, not twice'),
-      onLost: (reason) => this.#lost(reason),
+      onLost: (reason, forMs) => this.#lost(reason, forMs),
       onResumed: () => {
         this.notices.resume();
         options.onResumed();
@@ -264,9 +269,9 @@ export class RecordedCall {
     void offerAnswered(dialogs.caller).then(() => this.notices.connected());
   }
 
-  #lost(reason: string): void {
+  #lost(reason: string, forMs: number): void {
     this.notices.suspend();
-    this.options.onLost(reason);
+    this.options.onLost(reason, forMs);
   }
 
   /** An SDP of the answer or of a delayed offer: the call goes on even when the anchor cannot take it. */
@@ -279,7 +284,7 @@ export class RecordedCall {
       return passed;
     } catch (error) {
       this.#pastAnchor = true;
-      this.#lost(messageOf(error));
+      this.#lost(messageOf(error), 0);
       return sdp;
     }
   }

@@ -2,8 +2,8 @@
  * The copy of a call at one recorder, from the client's side (SRC, RFC 7866 §6): which recorder has it, and which one
  * takes over when that is gone.
  *
- * Owns       the search for a recorder, and what shows that it is gone; one recording session at a time.
- * Leaves to  recording-dialog.ts the session's SIP; recorder-pool/ who is to be asked; the anchor the media, of which it
+ * Owns       when a recorder is looked for, and what shows that it is gone; one recording session at a time.
+ * Leaves to  recorder-search.ts who is asked; recording-dialog.ts the session's SIP; the anchor the media, of which it
  *            keeps what no recorder has confirmed; the call, which never waits for anything here.
  *
  * Where no recorder takes the call the recording is lost, and told so; it is taken up again, in the same call, as soon
@@ -19,26 +19,32 @@
  */
 import type { CallFork, ForkTrouble, Side } from '../anchor/index.js';
 import { Failure, messageOf } from '../errors/index.js';
-import type { Clock, Member, RecorderPool } from '../recorder-pool/index.js';
+import type { Clock, RecorderPool } from '../recorder-pool/index.js';
 import type { RecordingControl, SipConnection } from '../sip/index.js';
-import { tryInTurn } from './failover.js';
 import { checkKeysMayTravel, type RecordingBodies, type RecordingBody } from './recording-body.js';
 import { RecordingDialog } from './recording-dialog.js';
-import { retryAfterOf, sparesRecorder } from './recorder-faults.js';
+import { sparesRecorder } from './recorder-faults.js';
+import { membersToAwait, searchRecorder, type RecorderSearch } from './recorder-search.js';
 import type { ProxySettings } from './settings.js';
 
 /** Why a recorder was left in the middle of a call. */
 export const takeoverCauses = [...(['port-unreachable', 'no-reports'] as const satisfies readonly ForkTrouble[]), 'left', 'refused', 'no-answer', 'dead'] as const;
 export type TakeoverCause = (typeof takeoverCauses)[number];
 
+/** Another recorder has the call, so long after the one before was found to be gone, and why that was. */
+export interface TakenOver {
+  readonly recorder: string;
+  readonly cause: TakeoverCause;
+  readonly reason: string;
+  readonly ms: number;
+}
+
 export interface RecordingClientOptions {
   readonly sip: SipConnection;
   readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'keys' | 'keysInClear'>;
-  /** At least one. */
-  readonly members: readonly Member[];
+  readonly members: RecorderSearch['members'];
   readonly pool: Pick<RecorderPool, 'choose' | 'began' | 'ended' | 'failed' | 'suspect' | 'watch' | 'whenAskable'>;
-  /** Recorders that have this call already, by another fork: asked last, or not at all. */
-  readonly elsewhere?: { readonly uris: () => readonly string[]; readonly asked: 'last' | 'never' };
+  readonly elsewhere?: RecorderSearch['elsewhere'];
   readonly media: CallFork;
   /** Whose streams the fork copies. */
   readonly of: readonly Side[];
@@ -50,10 +56,9 @@ export interface RecordingClientOptions {
   readonly clock: Clock;
   /** A recorder did not take the session, or left it, and another is asked. */
   readonly onRecorderFailed: (reason: string) => void;
-  /** Another recorder has the call, so long after the one before was found to be gone. */
-  readonly onTakenOver: (taken: { readonly recorder: string; readonly cause: TakeoverCause; readonly ms: number }) => void;
-  /** The recording ended although the call goes on. */
-  readonly onLost: (reason: string) => void;
+  readonly onTakenOver: (taken: TakenOver) => void;
+  /** The call has no recorder, for so long already, and goes on; or it ended before one had the rest of it. */
+  readonly onLost: (reason: string, forMs: number) => void;
   /** It goes on, after onLost. */
   readonly onResumed: () => void;
 }
@@ -116,7 +121,7 @@ export class RecordingClient {
   #accepted = false;
   #isLost = false;
   /** Who was left last, and when: until another has taken over. */
-  #left: { readonly recorder: string; readonly cause: TakeoverCause; readonly atMs: number } | undefined;
+  #left: { readonly recorder: string; readonly cause: TakeoverCause; readonly reason: string; readonly atMs: number } | undefined;
   #detached: Promise<void> = Promise.resolve();
   #retries = 0;
   /** When the last search had no result. */
@@ -223,10 +228,16 @@ export class RecordingClient {
   }
 
   #end(): void {
+    const untaken = this.#state === 'searching' && !this.#isLost ? this.#left : undefined;
     if (!this.#step('ended')) return;
     this.#searchEnds.abort();
     this.#endWait();
     this.#takeLive()?.dialog.bye();
+    if (untaken !== undefined) this.#options.onLost(`${untaken.reason}; no other had taken over when the call was over`, this.#leftForMs);
+  }
+
+  get #leftForMs(): number {
+    return this.#left === undefined ? 0 : this.#options.clock.now() - this.#left.atMs;
   }
 
   async #change(): Promise<void> {
@@ -255,7 +266,7 @@ export class RecordingClient {
     this.#tellBegun();
     this.#takeLive()?.dialog.bye();
     void this.#options.media.stopFork();
-    this.#options.onLost(reason);
+    this.#options.onLost(reason, this.#leftForMs);
   }
 
   #step(event: Event): boolean {
@@ -264,66 +275,14 @@ export class RecordingClient {
     return next !== undefined;
   }
 
-  /** One recorder after the other, whatever it has against the session: another may not have it. */
   async #search(body: RecordingBody): Promise<void> {
-    const { settings, clock, onRecorderFailed, pool, members, sessionId } = this.#options;
+    const { settings, clock, onRecorderFailed, pool, members, elsewhere, sessionId } = this.#options;
     this.#asked = true;
     this.#searchEnds = new AbortController();
-    const { ask, spared } = pool.choose(members, sessionId);
-    const hops = this.#inOrder(ask);
-    const reasons = [...(this.#left === undefined ? [] : [this.#left.recorder]).filter((uri) => ask.includes(uri)).map((uri) => `the recorder ${uri} was left a moment ago`), ...spared.map(({ reason }) => reason)];
-    let mayMend = reasons.length > 0 || hops.length < ask.length;
-    const failed = (recorder: string, error: unknown): void => {
-      const reason = messageOf(error);
-      reasons.push(reason);
-      if (!sparesRecorder(error)) return;
-      mayMend = true;
-      pool.failed(recorder, reason, { fatal: false, ...retryAfterOf(error) });
-    };
-    let last = '';
-    try {
-      if (hops.length === 0) throw new Failure('SIP_REFUSED', 'no recorder is to be asked');
-      await tryInTurn(
-        {
-          hops,
-          withinMs: settings.withinMs,
-          now: () => clock.now(),
-          over: () => this.#state !== 'searching',
-          onFailed: (recorder, error) => {
-            failed(recorder, error);
-            onRecorderFailed(messageOf(error));
-          },
-        },
-        (recorder) => {
-          last = recorder;
-          const objection = this.#objectionTo(recorder);
-          if (objection === undefined) return this.#ask(recorder, body);
-          mayMend = true;
-          throw new Failure('SIP_REFUSED', objection);
-        },
-      );
-    } catch (error) {
-      if (this.#state !== 'searching') return;
-      if (last !== '') failed(last, error);
-      this.#none(reasons.length === 0 ? messageOf(error) : reasons.join('; '), mayMend);
-    } finally {
-      this.#asking = '';
-    }
-  }
-
-  #inOrder(ask: readonly string[]): readonly string[] {
-    const { elsewhere } = this.#options;
-    const taken = elsewhere?.uris() ?? [];
-    const free = ask.filter((uri) => uri !== this.#left?.recorder);
-    const first = free.filter((uri) => !taken.includes(uri));
-    return elsewhere?.asked === 'last' ? [...first, ...free.filter((uri) => taken.includes(uri))] : first;
-  }
-
-  /** The search has taken its time: meanwhile it may have failed others, or have got the other copy. */
-  #objectionTo(recorder: string): string | undefined {
-    const { pool, sessionId, elsewhere } = this.#options;
-    if (elsewhere?.asked === 'never' && elsewhere.uris().includes(recorder)) return `the recorder ${recorder} has the other copy of the call`;
-    return pool.choose([{ uri: recorder, priority: 1 }], sessionId).spared[0]?.reason;
+    const search = { members, pool, elsewhere, sessionId, withinMs: settings.withinMs, clock, onRecorderFailed };
+    const vain = await searchRecorder(search, this.#left, () => this.#state !== 'searching', (recorder) => this.#ask(recorder, body));
+    this.#asking = '';
+    if (vain !== undefined) this.#none(vain.reason, vain.mayMend);
   }
 
   async #ask(recorder: string, body: RecordingBody): Promise<void> {
@@ -363,7 +322,7 @@ export class RecordingClient {
     const { clock, onTakenOver, onResumed } = this.#options;
     const left = this.#left;
     this.#left = undefined;
-    if (left !== undefined) onTakenOver({ recorder, cause: left.cause, ms: clock.now() - left.atMs });
+    if (left !== undefined) onTakenOver({ recorder, cause: left.cause, reason: left.reason, ms: clock.now() - left.atMs });
     if (!this.#isLost) return;
     this.#isLost = false;
     onResumed();
@@ -402,7 +361,7 @@ export class RecordingClient {
     if (cause === 'port-unreachable' || cause === 'no-reports' || cause === 'no-answer' || sparesRecorder(error)) pool.failed(recorder, reason, { fatal: false });
     const nowMs = clock.now();
     if (nowMs - live.sinceMs >= wellAfterMs) this.#retries = 0;
-    this.#left = { recorder, cause, atMs: nowMs };
+    this.#left = { recorder, cause, reason, atMs: nowMs };
     this.#offered = '';
     onRecorderFailed(reason);
     void this.changed();
@@ -428,7 +387,7 @@ export class RecordingClient {
     this.#detached = this.#options.media.detachFork();
     if (!this.#isLost) {
       this.#isLost = true;
-      this.#options.onLost(reason);
+      this.#options.onLost(reason, this.#leftForMs);
     }
     this.#lookAgainLater();
   }
@@ -442,7 +401,7 @@ export class RecordingClient {
     this.#noneAtMs = clock.now();
     let endAsking: () => void = () => undefined;
     const timer = clock.setTimeout(() => {
-      endAsking = pool.whenAskable(this.#free(), () => this.#askAgain());
+      endAsking = pool.whenAskable(membersToAwait(this.#options), () => this.#askAgain());
     }, ms);
     this.#endWait = () => {
       clock.clearTimeout(timer);
@@ -456,14 +415,6 @@ export class RecordingClient {
     this.#offered = '';
     this.#left = undefined;
     void this.changed();
-  }
-
-  /** One that has the other copy is there, and of no use to this one: to be told of it would be another search in vain. */
-  #free(): readonly Member[] {
-    const { members, elsewhere } = this.#options;
-    if (elsewhere?.asked !== 'never') return members;
-    const free = members.filter(({ uri }) => !elsewhere.uris().includes(uri));
-    return free.length === 0 ? members : free;
   }
 
   /** Offer and metadata in one body; undefined when there is nothing to record yet or nothing new to tell. */

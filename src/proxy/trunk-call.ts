@@ -24,6 +24,7 @@ import type { Destination } from './routes.js';
 import type { Controlled } from './running-calls.js';
 import { forkingHeader } from './switch-forks.js';
 import type { Trunk } from './trunks.js';
+import { UnrecordedStretches } from './unrecorded.js';
 
 /** Why the proxy ends a call by itself. */
 interface Closing {
@@ -60,6 +61,7 @@ export class TrunkCall {
   /** Of a call that is proxied, and answered: its end, which is awaited. */
   #proxied: AwaitedEnd | undefined;
   #lostReason: string | undefined;
+  readonly #unrecorded = new UnrecordedStretches();
   /** Why the proxy ends the call, once it does. */
   #closing: Closing | undefined;
   #ended = false;
@@ -105,8 +107,9 @@ export class TrunkCall {
       terms: this.#terms,
       hops: this.#destination.hops,
       closing: () => this.#closing !== undefined,
-      onLost: (reason) => this.#lost(reason),
+      onLost: (reason, forMs) => this.#lost(reason, forMs),
       onResumed: () => this.#resumed(),
+      onTakenOver: ({ reason, ms }) => this.#unrecorded.takenOver(reason, Date.now(), ms),
       onSilent: () => this.#silent(),
       onHungUp: (side) => void this.#end({ outcome: 'answered', sipStatus: 200, reason: `hung up by the ${side}` }),
     });
@@ -120,8 +123,9 @@ export class TrunkCall {
     void this.#close({ outcome: 'interrupted', sipStatus: 408, told: 'no media', reason });
   }
 
-  #lost(reason: string): void {
+  #lost(reason: string, forMs: number): void {
     this.#lostReason = reason;
+    this.#unrecorded.lost(reason, Date.now(), forMs);
     const { log } = this.#context;
     if (this.#decision.mandatory && !this.#ended) {
       log.warn({ sessionId: this.sessionId, reason, decidedBy: this.#decision.decidedBy }, 'the call is ended: it must not go on without its recording');
@@ -129,11 +133,12 @@ export class TrunkCall {
         outcome: this.#recorded?.answered === true ? 'interrupted' : 'refused', sipStatus: this.#decision.refuseWith, told: 'the call cannot be recorded',
         reason: `its recording is mandatory (${this.#decision.decidedBy}) and was lost: ${reason}`,
       });
-    } else log.warn({ sessionId: this.sessionId, reason }, 'the call goes on without its recording');
+    } else log.warn({ sessionId: this.sessionId, reason }, this.#ended ? 'the end of the call may be missing from its recording' : 'the call goes on without its recording');
   }
 
   #resumed(): void {
     this.#lostReason = undefined;
+    this.#unrecorded.resumed(Date.now());
     this.#context.log.info({ sessionId: this.sessionId }, 'the call is recorded again');
   }
 
@@ -258,7 +263,8 @@ export class TrunkCall {
     // What has a capture is counted by the stitcher.
     if (recording.recording !== undefined) metrics.recordingEnded(recording.recording);
     log.info({ sessionId: this.sessionId, outcome: end.outcome, sipStatus: end.sipStatus, reason: end.reason }, 'call ended');
-    const told = { announced: this.#recorded?.notices.told, ...(Object.keys(tags).length === 0 ? {} : { tags }) };
+    const unrecorded = this.#unrecorded.until(atMs);
+    const told = { announced: this.#recorded?.notices.told, ...(Object.keys(tags).length === 0 ? {} : { tags }), ...(unrecorded.length === 0 ? {} : { unrecorded }) };
     this.#note(ledger.callEnded(this.callId, { ...end, ...recording, ...told, atMs }));
     this.#tellOver();
   }

@@ -5,6 +5,7 @@ import { Channel } from './channel.js';
 import { gapsOf, type GapMap } from './gaps.js';
 import { planRecording } from './plan.js';
 import type { Pause } from './wishes.js';
+import type { Unrecorded } from '../ledger/index.js';
 
 const [pcmu, events] = streamOf(0).codecs;
 const give = (channel: Channel, speaker: Speaker, numbers: readonly number[], { delayMs = 0, codec = pcmu } = {}): void => {
@@ -14,8 +15,8 @@ const give = (channel: Channel, speaker: Speaker, numbers: readonly number[], { 
   }
 };
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
-const mapOf = (channel: Channel, undecryptable: boolean, others: readonly Channel[], pauses: readonly Pause[]): GapMap =>
-  gapsOf(channel, planRecording([channel, ...others], 8_000)!, undecryptable, pauses);
+const mapOf = (channel: Channel, undecryptable: boolean, others: readonly Channel[], pauses: readonly Pause[], unrecorded: readonly Unrecorded[] = []): GapMap =>
+  gapsOf(channel, planRecording([channel, ...others], 8_000)!, { undecryptable, pauses, unrecorded });
 const gaps = (channel: Channel, undecryptable = false, others: readonly Channel[] = []): readonly object[] => mapOf(channel, undecryptable, others, []).gaps;
 const pause = (fromMs: number, toMs = Number.POSITIVE_INFINITY): Pause => ({ fromMs: beginMs + fromMs, toMs: beginMs + toMs });
 
@@ -162,5 +163,30 @@ t.test('a pause so long that the sequence numbers went round costs no packets', 
   const { gaps: found, packetsPaused } = mapOf(channel, false, [], [pause(1_000, 1_400_000)]);
   t.strictSame(found, [{ atMs: 1_000, ms: 1_399_000, cause: 'paused' }]);
   t.equal(channel.tracks.get(1)!.lost - packetsPaused, 0);
+  t.end();
+});
+
+t.test('what is missing while there was no recorder, or another took over, is of that cause; nothing else is', (t) => {
+  const channel = new Channel('caller');
+  const speaker = new Speaker(1);
+  give(channel, speaker, [...range(0, 50), ...range(60, 100), ...range(110, 150)]);
+  speaker.sequence -= 25;
+  give(channel, speaker, range(175, 200));
+  const without = (fromMs: number, toMs: number, resumed = true): Unrecorded => ({ fromMs: beginMs + fromMs, toMs: beginMs + toMs, resumed, reason: 'it died' });
+  const causes = (...unrecorded: readonly Unrecorded[]): readonly object[] => mapOf(channel, false, [], [], unrecorded).gaps.map(({ atMs, cause }) => [atMs, cause]);
+  t.strictSame(causes(without(900, 1_100)), [[1_000, 'failover'], [2_000, 'loss'], [3_000, 'dtx']]);
+  t.strictSame(causes(without(900, 3_300)), [[1_000, 'failover'], [2_000, 'failover'], [3_000, 'dtx']], 'where no number is missing nothing is');
+  t.strictSame(causes(without(3_900, 9_000)), causes(), 'who is silent after a takeover has nothing missing');
+  t.end();
+});
+
+t.test('where the call ended without a recorder the rest is missing: from the last sample on, or from when there was none', (t) => {
+  const [channel, silent] = [new Channel('caller'), new Channel('callee')];
+  give(channel, new Speaker(1), range(0, 100));
+  const without: Unrecorded = { fromMs: beginMs + 1_500, toMs: beginMs + 5_000, resumed: false, reason: 'it died' };
+  t.strictSame(mapOf(channel, false, [], [], [without]).gaps, [{ atMs: 2_000, ms: 3_000, cause: 'failover' }]);
+  t.strictSame(mapOf(channel, false, [], [], [{ ...without, fromMs: beginMs + 3_000 }]).gaps, [{ atMs: 3_000, ms: 2_000, cause: 'failover' }]);
+  t.strictSame(mapOf(silent, false, [channel], [], [without]).gaps, [{ atMs: 1_500, ms: 3_500, cause: 'failover' }]);
+  t.strictSame(mapOf(channel, false, [], [], [{ ...without, toMs: beginMs + 2_300 }]).gaps, [], 'nobody sends until the very end');
   t.end();
 });

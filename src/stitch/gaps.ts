@@ -1,7 +1,7 @@
 /**
  * The gap map of a channel: where it holds silence that is not sound, and why. Pure.
  */
-import type { GapCause, ReportGap } from '../ledger/index.js';
+import type { GapCause, ReportGap, Unrecorded } from '../ledger/index.js';
 import type { Channel } from './channel.js';
 import type { Plan } from './plan.js';
 import type { Pause } from './wishes.js';
@@ -13,6 +13,8 @@ const shortestGapMs = 1;
  * delay. What is left of a gap at the edge of a pause, shorter than this, is the pause's.
  */
 const pauseEdgeMs = 200;
+/** A party need not send until the end of its call, nor does the end come with its last packet. */
+const endEdgeMs = 500;
 
 interface Stretch {
   readonly start: number;
@@ -28,12 +30,18 @@ export interface GapMap {
   readonly packetsPaused: number;
 }
 
+export interface GapReasons {
+  /** Packets came that no key opened: then what is missing is theirs. */
+  readonly undecryptable: boolean;
+  readonly pauses: readonly Pause[];
+  readonly unrecorded: readonly Unrecorded[];
+}
+
 /**
- * A pause wins over whatever else a gap may be; what of a gap lies outside of it keeps its own cause.
- *
- * @param undecryptable true when packets came that no key opened: then what is missing is theirs
+ * A pause wins over whatever else a gap may be; what of a gap lies outside of it keeps its own cause. Where the
+ * call ended without a recorder the last gap lies behind the recording's last sample.
  */
-export function gapsOf(channel: Channel, plan: Plan, undecryptable: boolean, pauses: readonly Pause[]): GapMap {
+export function gapsOf(channel: Channel, plan: Plan, { undecryptable, pauses, unrecorded }: GapReasons): GapMap {
   const stretches = stretchesOf(channel, plan);
   const ms = (frames: number): number => (frames * 1000) / plan.sampleRate;
   const gaps: ReportGap[] = [];
@@ -44,7 +52,7 @@ export function gapsOf(channel: Channel, plan: Plan, undecryptable: boolean, pau
     const missing = ms(stretch.start - end);
     // Before its first packet a party has not spoken yet: nothing is missing there.
     if (before !== undefined && missing >= shortestGapMs) {
-      const cause = causeOf(channel, plan, before, stretch, undecryptable);
+      const cause = causeOf(channel, plan, before, stretch, undecryptable, unrecorded);
       const pieces = dividedByPauses({ atMs: ms(end), ms: missing, cause }, plan.originMs, pauses);
       const pausedMs = pieces.reduce((sum, piece) => sum + (piece.cause === 'paused' ? piece.ms : 0), 0);
       if (pausedMs > 0) packetsPaused += Math.round((missingBetween(channel, before, stretch) * pausedMs) / missing);
@@ -54,6 +62,12 @@ export function gapsOf(channel: Channel, plan: Plan, undecryptable: boolean, pau
     end = Math.max(end, stretch.end);
   }
   if (stretches.length === 0 && undecryptable) gaps.push({ atMs: 0, ms: ms(plan.frames), cause: 'undecryptable' });
+  const last = unrecorded.find(({ resumed }) => !resumed);
+  if (last !== undefined) {
+    const atMs = Math.max(ms(end), last.fromMs - plan.originMs);
+    const missingMs = last.toMs - plan.originMs - atMs;
+    if (missingMs >= endEdgeMs && !isOnHold(channel, plan.originMs + atMs + missingMs / 2)) gaps.push({ atMs, ms: missingMs, cause: 'failover' });
+  }
   return { gaps, packetsPaused };
 }
 
@@ -91,10 +105,13 @@ function missingBetween(channel: Channel, before: Stretch, after: Stretch): numb
   return track === undefined ? 0 : track.missingBetween(before.lastSequence, after.firstSequence);
 }
 
-function causeOf(channel: Channel, plan: Plan, before: Stretch, after: Stretch, undecryptable: boolean): GapCause {
-  const middleMs = plan.originMs + (((before.end + after.start) / 2) * 1000) / plan.sampleRate;
-  if (channel.holdsUntil(Number.POSITIVE_INFINITY).some(({ fromMs, toMs }) => fromMs <= middleMs && middleMs < toMs)) return 'hold';
+const isOnHold = (channel: Channel, atMs: number): boolean => channel.holdsUntil(Number.POSITIVE_INFINITY).some(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs);
+
+function causeOf(channel: Channel, plan: Plan, before: Stretch, after: Stretch, undecryptable: boolean, unrecorded: readonly Unrecorded[]): GapCause {
+  const unixMs = (frame: number): number => plan.originMs + (frame * 1000) / plan.sampleRate;
+  if (isOnHold(channel, unixMs((before.end + after.start) / 2))) return 'hold';
   const track = before.track === after.track ? channel.tracks.get(before.track) : undefined;
+  if (track?.cameWhole(before.lastSequence, after.firstSequence) !== true && unrecorded.some(({ fromMs, toMs }) => fromMs < unixMs(after.start) && toMs > unixMs(before.end))) return 'failover';
   // Nothing is missing where every packet came: events and comfort noise have numbers too, but no sound.
   if (track === undefined || track.cameWhole(before.lastSequence, after.firstSequence)) return 'dtx';
   return undecryptable ? 'undecryptable' : 'loss';

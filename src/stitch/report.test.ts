@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Report } from '../ledger/index.js';
+import type { Report, Unrecorded } from '../ledger/index.js';
 import { parseRtp } from '../media/index.js';
 import { beginMs, packetMs, Speaker, streamOf } from './call.fixture.js';
 import { Channel } from './channel.js';
@@ -24,10 +24,10 @@ function channelOf(name: string, numbers: Iterable<number>, codec = streamOf(0).
 }
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
 
-function reportOf(channels: readonly Channel[], { captures = [closed], counts = {} }: { captures?: readonly CaptureFacts[]; counts?: Record<string, Partial<ClearCounts>> } = {}): Report {
+function reportOf(channels: readonly Channel[], { captures = [closed], counts = {}, unrecorded }: { captures?: readonly CaptureFacts[]; counts?: Record<string, Partial<ClearCounts>>; unrecorded?: readonly Unrecorded[] } = {}): Report {
   const plan = planRecording(channels, 8_000);
   const countsOf = (name: string): ClearCounts => ({ ...none, ...counts[name] });
-  return makeReport({ recordingId: 'r', sessionId: 's', channels, countsOf, captures, wishes: wishesOf(captures), plan });
+  return makeReport({ recordingId: 'r', sessionId: 's', channels, countsOf, captures, wishes: wishesOf(captures), unrecorded, plan });
 }
 const bothWhole = (): Channel[] => [channelOf('caller', range(0, 100)), channelOf('callee', range(5, 100))];
 
@@ -50,6 +50,17 @@ t.test('each fault makes it partial, and is named', (t) => {
   const g729 = channelOf('callee', range(0, 9), { payloadType: 0, name: 'G729', clockRate: 8_000, channels: 1 });
   t.match(reportOf([channelOf('caller', range(0, 9)), g729]), { state: 'partial', reason: 'the codec of the callee (G729) cannot be decoded here', channels: [{}, { codec: 'G729', packetsReceived: 9 }] });
   t.match(reportOf(holed(), { counts: { callee: { keyless: 1 } } }).reason, /; /);
+  t.end();
+});
+
+t.test('what no recorder had makes it partial, with the reasons; a takeover that cost nothing is not spoken of', (t) => {
+  const without: Unrecorded = { fromMs: beginMs + 1_500, toMs: beginMs + 5_000, resumed: false, reason: 'the recorder r1 was left: it died' };
+  const taken: Unrecorded = { fromMs: beginMs + 100, toMs: beginMs + 900, resumed: true, reason: 'the recorder r0 was left: it died' };
+  t.match(reportOf(bothWhole(), { unrecorded: [without] }), {
+    state: 'partial', reason: '3.0 s of the caller are missing because no recorder had the call; 3.0 s of the callee are missing because no recorder had the call; the recorder r1 was left: it died',
+    channels: [{ gaps: [{ atMs: 2_000, ms: 3_000, cause: 'failover' }] }, {}],
+  });
+  t.match(reportOf(bothWhole(), { unrecorded: [taken] }), { state: 'complete' });
   t.end();
 });
 

@@ -1,7 +1,7 @@
 /**
  * The report of a recording, out of what the first reading of its captures has found: pure.
  */
-import type { RecordingState, Report, ReportChannel } from '../ledger/index.js';
+import type { RecordingState, Report, ReportChannel, Unrecorded } from '../ledger/index.js';
 import type { Channel } from './channel.js';
 import type { ClearCounts } from './clear-stream.js';
 import { gapsOf } from './gaps.js';
@@ -21,6 +21,8 @@ export interface ReportInput {
   readonly countsOf: (channel: string) => ClearCounts;
   readonly captures: readonly CaptureFacts[];
   readonly wishes: Wishes;
+  /** As its calls tell. */
+  readonly unrecorded?: readonly Unrecorded[] | undefined;
   /** By channel, of a recording in which keys are masked. */
   readonly masks?: ReadonlyMap<string, KeyMask>;
   /** Undefined when no sample arrived. */
@@ -58,7 +60,7 @@ export function makeReport(input: ReportInput): Report {
   };
 }
 
-function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undefined, { wishes, masks }: ReportInput): ReportChannel {
+function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undefined, { wishes, masks, unrecorded = [] }: ReportInput): ReportChannel {
   const tracks = [...channel.tracks.values()];
   const sum = (pick: (track: Track) => number): number => tracks.reduce((total, one) => total + pick(one), 0);
   const segments = plan === undefined ? [] : segmentsOf(channel);
@@ -66,7 +68,7 @@ function channelReport(channel: Channel, counts: ClearCounts, plan: Plan | undef
   const ends = segments.map((segment) => plan?.frameOf(segment, segment.endTicks) ?? 0);
   const firstFrame = starts.length === 0 ? 0 : Math.min(...starts);
   const lastFrame = ends.length === 0 ? 0 : Math.max(...ends);
-  const { gaps, packetsPaused } = plan === undefined ? { gaps: [], packetsPaused: 0 } : gapsOf(channel, plan, counts.keyless + counts.authFailures > 0, wishes.pauses);
+  const { gaps, packetsPaused } = plan === undefined ? { gaps: [], packetsPaused: 0 } : gapsOf(channel, plan, { undecryptable: counts.keyless + counts.authFailures > 0, pauses: wishes.pauses, unrecorded });
   const mask = masks?.get(channel.name);
   return {
     label: channel.label,
@@ -96,7 +98,7 @@ function givenBy(channel: Channel, source: number): { readonly label: string; re
 }
 
 /** Not to be kept, whole, partial with its reasons, or lost. */
-function judge({ channels, captures, plan, countsOf, wishes }: ReportInput, reports: readonly ReportChannel[]): { state: RecordingState; reason: string } {
+function judge({ channels, captures, plan, countsOf, wishes, unrecorded = [] }: ReportInput, reports: readonly ReportChannel[]): { state: RecordingState; reason: string } {
   if (!wishes.keep) return { state: 'excluded', reason: nobodyAsked };
   const faults: string[] = [];
   const unreadable = captures.filter((capture) => capture.unreadable).length;
@@ -118,8 +120,11 @@ function judge({ channels, captures, plan, countsOf, wishes }: ReportInput, repo
     if (counts.keyless > 0) faults.push(`${counts.keyless} packets of the ${who} are encrypted and no key is known`);
     if (counts.authFailures > 0) faults.push(`${counts.authFailures} packets of the ${who} could not be decrypted`);
     if (channel.undecodable.size > 0) faults.push(`the codec of the ${who} (${[...channel.undecodable].join(', ')}) cannot be decoded here`);
+    const missedMs = report.gaps.reduce((sum, { ms, cause }) => sum + (cause === 'failover' ? ms : 0), 0);
+    if (missedMs > 0) faults.push(`${(missedMs / 1000).toFixed(1)} s of the ${who} are missing because no recorder had the call`);
     // A party on hold, or one that never spoke, shows in the counts; the recording of the other is whole.
   });
+  if (reports.some(({ gaps }) => gaps.some(({ cause }) => cause === 'failover'))) faults.push(...new Set(unrecorded.map(({ reason }) => reason)));
   if (plan === undefined) return { state: 'lost', reason: faults.length === 0 ? 'no media arrived' : faults.join('; ') };
   return faults.length === 0 ? { state: 'complete', reason: wishes.pauses.length === 0 ? 'every packet that was sent is in it' : 'every packet that was sent is in it, but for those of the pauses that were asked for' } : { state: 'partial', reason: faults.join('; ') };
 }

@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Failure } from '../errors/index.js';
-import type { Report } from '../ledger/index.js';
+import type { Report, Unrecorded } from '../ledger/index.js';
 import { extensionOf, mostChannelsOf, openAudioWriter, parseCryptoLine, rateFor, singleKeyLines, type AudioFormat, type FramedSpeech } from '../media/index.js';
 import { openSessionKey, type ObjectSize, type ObjectStore, type SessionKey, type SessionKeyReject, type VaultKeys } from '../vault/index.js';
 import type { Channel, CanHear } from './channel.js';
@@ -35,6 +35,8 @@ export interface StitchOptions {
   readonly parties?: 'separate' | 'mixed';
   /** What decodes speech that has no decoder of ours; undefined where there is none. Left out: looked for once. */
   readonly program?: SpeechProgram | undefined;
+  /** What its calls tell of stretches without a recorder. */
+  readonly unrecorded?: readonly Unrecorded[];
 }
 
 /** Where the recording goes. */
@@ -107,6 +109,7 @@ async function stitchOnce({ sessionId, store, read, canHear, program, options, k
     countsOf: (channel) => first.counts(channel),
     captures: first.captures,
     wishes,
+    unrecorded: options.unrecorded,
     masks,
     plan,
     keysRefused,

@@ -16,6 +16,7 @@ const silentLog: Log = { debug: () => undefined, info: () => undefined, warn: ()
 const jobOf = (sessionId: string, ...sources: CaptureSource[]): StitchJob => ({
   sessionId,
   sealedKeys: [],
+  unrecorded: [],
   captures: sources.map((source) => ({ openedAtMs: beginMs, ...source, sessionId, recorder: 'r', state: 'closed', reason: '', packets: 0, bytes: 0 })),
 });
 

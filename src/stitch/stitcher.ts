@@ -76,13 +76,13 @@ export function openStitcher(options: StitcherOptions): Stitcher {
   };
 }
 
-async function stitchSession(options: StitcherOptions, { sessionId, captures, sealedKeys }: StitchJob, listedAtMs: number): Promise<void> {
+async function stitchSession(options: StitcherOptions, { sessionId, captures, sealedKeys, unrecorded }: StitchJob, listedAtMs: number): Promise<void> {
   const { ledger, keys, store, log, metrics } = options;
   const startedAtMs = Date.now();
   // Where the ledger does not take it, another may do the same again.
   const atIt = setInterval(() => void ledger.stillStitching(sessionId).catch(() => undefined), stillAtItEveryMs);
   try {
-    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store, sealedKeys, options.recording?.());
+    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store, sealedKeys, { ...options.recording?.(), unrecorded });
     const before = await ledger.find(report.recordingId);
     await ledger.putRecording({
       recordingId: report.recordingId,
@@ -99,6 +99,7 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures, se
       sealedBytes,
       stitchedAtMs: listedAtMs,
       takenIn: captures.map(({ captureId, closedAtMs }) => ({ captureId, ...(closedAtMs === undefined ? {} : { closedAtMs }) })),
+      unrecorded: unrecorded.length,
       capturesDiscarded: discarded,
     });
     if (discarded) await Promise.all(captures.map(({ path }) => rm(path, { force: true })));
