@@ -6,11 +6,19 @@ import t, { type Test } from 'tap';
 import { lostSessionId, objectName, openSite, recordingId, sessionId, token, wav } from './api.fixture.js';
 import type { Library, Verification } from './library.js';
 import { manifestName } from '../vault/index.js';
+import { localLibrary } from './local-library.js';
 import { remoteLibrary } from './remote-library.js';
+import type { VerifiedStore } from './verify.js';
 
 const site = await openSite();
 const remote = remoteLibrary({ baseUrl: site.baseUrl, token });
 const failedChecks = ({ checks }: Verification): string[] => checks.filter((check) => !check.ok).map((check) => check.name);
+
+async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
 
 const contract = async (t: Test, library: Library): Promise<void> => {
   await t.test('lists, with every filter', async (t) => {
@@ -28,9 +36,7 @@ const contract = async (t: Test, library: Library): Promise<void> => {
   await t.test('gives the audio', async (t) => {
     const { name, bytes } = await library.audio(sessionId);
     t.equal(name, 'recording-1.wav');
-    const pieces: Buffer[] = [];
-    for await (const piece of bytes) pieces.push(piece);
-    t.ok(Buffer.concat(pieces).equals(wav));
+    t.ok((await bytesOf(bytes)).equals(wav));
     await t.rejects(library.audio('nobody'), { code: 'RECORDING_UNKNOWN' });
     await t.rejects(library.audio(lostSessionId), { code: 'RECORDING_UNKNOWN', message: /no recorder answered/ });
   });
@@ -118,6 +124,39 @@ await t.test('over HTTP a wrong token, nobody there, and somebody else there are
   silent.close();
   await once(silent, 'close');
   await t.rejects(impatient.find('x'), { code: 'API_UNREACHABLE', message: /ECONNREFUSED/ });
+});
+
+await t.test('a recording that is made anew while it is asked for is read, and verified, where it lies now', async (t) => {
+  const other = objectName.replace('recording-1', 'recording-1-2');
+  let lies = objectName;
+  let whenAsked = (): Promise<void> => Promise.resolve();
+  const makeAnew = async (): Promise<void> => {
+    whenAsked = () => Promise.resolve();
+    const before = lies;
+    lies = before === objectName ? other : objectName;
+    const { digest, sealedBytes } = await site.store.put(lies, [wav]);
+    await site.store.putDocument(manifestName(lies), { recordingId, sessionId, digest, sealedBytes, report: site.entry.report });
+    await site.ledger.putRecording({ ...site.entry, objectName: lies, digest, sealedBytes });
+    for (const name of [before, manifestName(before)]) await site.store.remove(name);
+  };
+  const store: VerifiedStore = {
+    digest: (name) => site.store.digest(name),
+    async readDocument(name) {
+      await whenAsked();
+      return site.store.readDocument(name);
+    },
+    async *read(name) {
+      await whenAsked();
+      yield* site.store.read(name);
+    },
+  };
+  const library = localLibrary(site.ledger, store, site.keys.public);
+  whenAsked = makeAnew;
+  t.ok((await bytesOf((await library.audio(sessionId)).bytes)).equals(wav));
+  t.equal(lies, other);
+  whenAsked = makeAnew;
+  t.match(await library.verify(sessionId), { ok: true });
+  t.equal(lies, objectName);
 });
 
 await site.close();

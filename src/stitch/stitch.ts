@@ -37,6 +37,8 @@ export interface StitchOptions {
   readonly program?: SpeechProgram | undefined;
   /** What its calls tell of stretches without a recorder. */
   readonly unrecorded?: readonly Unrecorded[];
+  /** The object that is the session's recording now. */
+  readonly standing?: string | undefined;
 }
 
 /** Where the recording goes. */
@@ -52,7 +54,7 @@ export interface Stitched {
   readonly sealedBytes: number;
 }
 
-/** The same session always has the same recording: stitching again replaces it. */
+/** The same session always has the same recording: who stitches again replaces it. */
 export function recordingIdOf(sessionId: string): string {
   const hex = createHash('sha256').update(`twintrack recording ${sessionId}`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
@@ -116,12 +118,15 @@ async function stitchOnce({ sessionId, store, read, canHear, program, options, k
   });
   if (plan === undefined && first.failure !== undefined) throw first.failure;
   if (plan === undefined) return { report, discarded: !wishes.keep, objectName: '', digest: '', sealedBytes: 0 };
-  const name = `recordings/${report.startedAt.slice(0, 10).replaceAll('-', '/')}/${recordingId}`;
+  const name = nameBeside(options.standing, `recordings/${report.startedAt.slice(0, 10).replaceAll('-', '/')}/${recordingId}`);
   const objectName = `${name}.${extensionOf(format)}`;
   const { digest, sealedBytes } = await put(store, objectName, read, { channels, masks, plan }, { format, parties: options.parties ?? 'separate', canHear, program });
   await store.putDocument(`${name}.json`, { recordingId, sessionId, digest, sealedBytes, report });
   return { report, discarded: false, objectName, digest, sealedBytes };
 }
+
+/** What stands is heard, with its own report, until the ledger has the new one: of two names the new one has the other. */
+const nameBeside = (standing: string | undefined, name: string): string => (standing?.startsWith(`${name}.`) === true ? `${name}-2` : name);
 
 /** The recording's rate: the highest of the codecs heard. */
 const rateOf = (channels: ReadonlyMap<string, Channel>): number => Math.max(...[...channels.values()].map(({ sampleRate }) => sampleRate)) || noRate;

@@ -228,6 +228,36 @@ t.test('a recording that moves to another day leaves nothing behind', async (t) 
   t.strictSame(left.sort(), [after!.objectName.replace('.wav', '.json'), after!.objectName]);
 });
 
+t.test('a recording that is made anew goes beside the one before, which is read until the ledger has the new one', async (t) => {
+  const ledger = new FakeLedger();
+  const dir = t.testdir();
+  const [first, second] = [await captured(dir, keys, spoken(new Speaker(1), 0, [0, 5]), { captureId: 'first' }), await captured(dir, keys, spoken(new Speaker(1), 0, [5, 10]), { captureId: 'second' })];
+  const digests: string[] = [];
+  const { putRecording } = ledger.door;
+  Object.assign(ledger.door, {
+    async putRecording(entry) {
+      const standing = ledger.recordings.at(-1);
+      if (standing !== undefined) digests.push(await vault.digest(standing.objectName));
+      await putRecording(entry);
+    },
+  } satisfies Partial<StitcherOptions['ledger']>);
+  ledger.jobs = [jobOf('anew', first)];
+  const { stitcher } = open(ledger);
+  for (const done of [1, 2, 3]) {
+    await ledger.until(() => ledger.recordings.length === done);
+    if (done === 3) break;
+    ledger.jobs = [jobOf('anew', first, second)];
+    stitcher.poke();
+  }
+  await stitcher.close();
+  t.strictSame(digests, ledger.recordings.slice(0, 2).map(({ digest }) => digest), 'when the ledger gets the new one the one before is there as it was');
+  const left: string[] = [];
+  for await (const name of vault.list('recordings/')) if (name.includes(ledger.recordings[0]!.recordingId)) left.push(name);
+  const { objectName } = ledger.recordings[2]!;
+  t.strictSame(left.sort(), [objectName.replace('.wav', '.json'), objectName], 'and nothing else is left');
+  t.match(ledger.recordings.map((entry) => entry.objectName.slice(-10)), [/[0-9a-f]\.wav$/u, /-2\.wav$/u, /[0-9a-f]{5}\.wav$/u]);
+});
+
 t.test('captures that nobody asked for are removed once the ledger has forgotten them, and the session is told excluded', async (t) => {
   const ledger = new FakeLedger();
   const source = await captured(t.testdir(), keys, spoken(new Speaker(1), 0, [0, 5]), { control: { keep: false, pauses: [], said: [], tags: {} } });

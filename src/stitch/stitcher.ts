@@ -10,7 +10,7 @@ import { messageOf } from '../errors/index.js';
 import type { Ledger, StitchJob } from '../ledger/index.js';
 import type { Log, Metrics } from '../ops/index.js';
 import { manifestName, type ObjectStore, type VaultKeys } from '../vault/index.js';
-import { stitch, type StitchOptions } from './stitch.js';
+import { recordingIdOf, stitch, type StitchOptions } from './stitch.js';
 
 export interface StitcherOptions {
   readonly ledger: Pick<Ledger, 'sessionsToStitch' | 'stillStitching' | 'putRecording' | 'stitchFailed' | 'find'>;
@@ -82,8 +82,8 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures, se
   // Where the ledger does not take it, another may do the same again.
   const atIt = setInterval(() => void ledger.stillStitching(sessionId).catch(() => undefined), stillAtItEveryMs);
   try {
-    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store, sealedKeys, { ...options.recording?.(), unrecorded });
-    const before = await ledger.find(report.recordingId);
+    const standing = (await ledger.find(recordingIdOf(sessionId)))?.recording?.objectName;
+    const { report, discarded, objectName, digest, sealedBytes } = await stitch(sessionId, captures, keys, store, sealedKeys, { ...options.recording?.(), unrecorded, standing });
     await ledger.putRecording({
       recordingId: report.recordingId,
       sessionId,
@@ -103,9 +103,8 @@ async function stitchSession(options: StitcherOptions, { sessionId, captures, se
       capturesDiscarded: discarded,
     });
     if (discarded) await Promise.all(captures.map(({ path }) => rm(path, { force: true })));
-    // Only now does nothing point to the one before; an earlier start may have moved it to another day.
-    const stale = before?.recording?.objectName;
-    if (stale !== undefined && stale !== '' && stale !== objectName) await removeRecording(store, stale, objectName);
+    // Only now does nothing point to the one before.
+    if (standing !== undefined && standing !== '' && standing !== objectName) await removeRecording(store, standing, objectName);
     metrics.stitchSeconds((Date.now() - startedAtMs) / 1000);
     metrics.recordingEnded(report.state);
     metrics.recorderPacketsLost(report.channels.reduce((lost, channel) => lost + channel.packetsLost, 0));
