@@ -35,7 +35,7 @@ const tests = folders.flatMap((folder) =>
 );
 
 /** Files that have the machine to themselves. */
-const alone = ['never-harmed', 'calls', 'bench', 'loss', 'transparency', 'takeover', 'redundancy'];
+const alone = ['never-harmed', 'calls', 'bench', 'loss', 'transparency', 'takeover', 'redundancy', 'rtpengine-keeps'];
 /** The longest of the others: begun first, so that none of them is left alone at the end. */
 const longest = ['suite', 'recording-control', 'test-call'];
 const place = (name: string): number => (longest.includes(name) ? longest.indexOf(name) : longest.length);

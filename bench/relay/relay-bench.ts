@@ -2,6 +2,7 @@
  * `npm run bench -- relay`: what a relayed and forked packet costs in CPU and in time, beside rtpengine in userspace that
  * does the same; and what calls that are anchored and recorded take of the machine. docs/bench.md says how to read it.
  */
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -71,7 +72,7 @@ async function measureRtpengine(plan: Plan, context: BenchContext): Promise<Wind
   return withLoad(context.signal, async (load, parties) => {
     const owed: (() => unknown)[] = [];
     const daemon = await startDaemon({ teardown: (close) => owed.push(close) }, daemonPort, rtpenginePorts, ['--num-threads=2', '--log-level=4']);
-    const anchor = await openRtpengine({ settings: { nodes: [{ host: '127.0.0.1', port: daemonPort, weight: 1 }], answerWithinMs: 5_000, pingMs: 5_000, decrypt: false }, onChange: () => undefined });
+    const anchor = await openRtpengine({ settings: { nodes: [{ host: '127.0.0.1', port: daemonPort, weight: 1 }], answerWithinMs: 5_000, pingMs: 5_000, decrypt: false }, onChange: () => undefined, onCrash: assert.ifError });
     try {
       const calls = await setUpCalls(anchor, plan.calls, parties, () => Promise.resolve([parties.recorder ?? 0, parties.recorder ?? 0]));
       return await measure(load, daemon.pid, { calls, seconds: plan.seconds, packetBytes: rtpBytes }, context.signal);

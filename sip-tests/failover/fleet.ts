@@ -29,6 +29,8 @@ export interface Fleet {
   readonly recorders: readonly [FleetRecorder, FleetRecorder];
   /** Of the first recorder. */
   readonly network: Network | undefined;
+  /** Whether the proxy has the parties' packets itself. */
+  readonly relays: boolean;
   /** Where the proxy takes calls. */
   readonly sipHost: string;
   readonly log: () => string;
@@ -43,12 +45,14 @@ export interface FleetOptions {
   readonly policy?: object;
   /** The first recorder is reached by a network of its own, which can be cut. Needs root. */
   readonly isCuttable?: boolean;
+  /** In place of the relay. */
+  readonly anchor?: object;
   readonly ports: { readonly relay: PortRange; readonly recorders: readonly [PortRange, PortRange] };
 }
 
 const roles = { proxy: 'proxy,stitcher,api', recorder: 'recorder' } as const;
 
-export async function openFleet({ postgres, database, policy = {}, isCuttable = false, ports }: FleetOptions): Promise<Fleet> {
+export async function openFleet({ postgres, database, policy = {}, isCuttable = false, anchor, ports }: FleetOptions): Promise<Fleet> {
   const dir = await mkdtemp(join(tmpdir(), 'twintrack-fleet-'));
   const debts: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
@@ -67,7 +71,7 @@ export async function openFleet({ postgres, database, policy = {}, isCuttable = 
     const common = {
       sip: { listen: [`udp:${host}:${sipPort}`, `tcp:${host}:${sipPort}`] },
       trunks: [{ name: 'loopback', sources, nextHop: `sip:127.0.0.1:${nextHopPort}` }],
-      anchor: { relay: { address: host, ports: ports.relay } },
+      anchor: anchor ?? { relay: { address: host, ports: ports.relay } },
       recording: { recorders: { default: { uris } }, pool: { intervalMs: 500, timeoutMs: 500, slowStartMs: 0, longestBackOffMs: 2_000 } },
       ledger,
     };
@@ -118,6 +122,7 @@ export async function openFleet({ postgres, database, policy = {}, isCuttable = 
       proxy,
       recorders: [first, second],
       network,
+      relays: anchor === undefined,
       sipHost: host,
       log: () => running.log(),
       async setPolicy(changed) {

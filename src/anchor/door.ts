@@ -143,7 +143,7 @@ export interface Anchor {
   openCall(sessionId: string, options?: CallOptions): AnchoredCall;
   stats(): AnchorStats;
   /** All that were relayed and dropped since it was opened; absent where somebody else's packets are not counted here. */
-  packets?(): RelayPackets;
+  readonly packets?: () => RelayPackets;
   /** Whether it takes calls, for a person who asks for the health of all. */
   health(): { readonly ok: boolean; readonly detail: string };
   close(): Promise<void>;

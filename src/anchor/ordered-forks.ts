@@ -31,6 +31,11 @@ export abstract class OrderedForks<Fork extends CallFork> {
     return this.#own.detachFork();
   }
 
+  /** False where the fork keeps nothing. */
+  forkConfirmed(withinMs: number): Promise<boolean> {
+    return this.#own.forkConfirmed?.(withinMs) ?? Promise.resolve(false);
+  }
+
   watchFork(told: Parameters<CallFork['watchFork']>[0]): void {
     this.#own.watchFork(told);
   }

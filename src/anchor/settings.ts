@@ -19,6 +19,7 @@ const rtpengineSettings = z.strictObject({
     .describe('the rtpengines; new calls go to one that answers'),
   answerWithinMs: z.int().min(100).max(10_000).default(1_000).describe('how long one may take to answer before the next is asked'),
   pingMs: z.int().min(100).max(600_000).default(5_000).describe('how often each is asked whether it is there'),
+  keep: mediaSettings.optional().describe('where copies come by on their way to the recorder, so that what it has not written is kept for another; left out: they go straight to the recorder, and nothing is kept'),
   decrypt: z.boolean().default(false).describe('true: the copies of SRTP calls go to the recorder decrypted; only where nobody else reads that network'),
 });
 

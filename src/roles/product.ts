@@ -263,14 +263,12 @@ async function openProxyRole(parts: Parts): Promise<ProxyRole> {
 }
 
 async function openAnchor({ config: { anchor: { relay, rtpengine, freeswitch, none } }, counters, log, metrics }: Parts, sip: SipConnection): Promise<Anchor> {
+  const onCrash = (error: Error): void => {
+    metrics.mediaThreadRestarted();
+    log.error({ role: 'proxy', reason: error.message }, 'a media thread crashed and is started anew; its calls go on');
+  };
   if (relay !== undefined) {
-    const opened = await openRelay({
-      settings: relay,
-      onCrash: (error) => {
-        metrics.mediaThreadRestarted();
-        log.error({ role: 'proxy', reason: error.message }, 'a media thread crashed and is started anew; its calls go on');
-      },
-    });
+    const opened = await openRelay({ settings: relay, onCrash });
     counters.watch(() => opened.packets());
     return opened;
   }
@@ -289,10 +287,14 @@ async function openAnchor({ config: { anchor: { relay, rtpengine, freeswitch, no
     });
   }
   assert(rtpengine !== undefined, 'the configuration has one of them');
-  return openRtpengine({
+  const opened = await openRtpengine({
     settings: rtpengine,
     onChange: (name, up, reason) => log[up ? 'info' : 'error']({ role: 'proxy', rtpengine: name, reason }, up ? 'an rtpengine answers again' : 'an rtpengine was lost'),
+    onCrash,
   });
+  const { packets } = opened;
+  if (packets !== undefined) counters.watch(packets);
+  return opened;
 }
 
 async function openSip(parts: Parts, role: string, settings: SipSettings, known: KnownSources, tellTlsIdentity = false): Promise<SipConnection> {

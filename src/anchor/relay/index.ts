@@ -1,13 +1,20 @@
-/** The built-in media anchor: relays datagrams between two sides and forks both directions, in threads of its own. */
+/**
+ * The built-in media anchor: relays datagrams between two sides and forks both directions, in threads of its own. And what
+ * keeps the copies that another anchor makes, in such threads.
+ */
 import { availableParallelism } from 'node:os';
 import { Failure } from '../../errors/index.js';
-import { announcedAddress, PortPool, type MediaPlace } from '../../udp/index.js';
+import { announcedAddress, PortPool, type MediaPlace, type MediaSettings } from '../../udp/index.js';
 import type { Anchor, Play } from '../door.js';
 import type { RelaySettings } from '../settings.js';
 import { MediaThread, type CallSeats } from './media-thread.js';
 import type { SharedSound } from './orders.js';
 import { sumOf } from './packet-counts.js';
-import { RelayCall, type RelayPlace } from './relay-call.js';
+
+export type { KeptCopies } from './kept-copies.js';
+import type { RelayPlace } from './call-seat.js';
+import { KeptCopies, type KeptCopiesOptions } from './kept-copies.js';
+import { RelayCall } from './relay-call.js';
 
 /** More would wait for each other's sockets rather than for a core. */
 const mostThreads = 8;
@@ -56,16 +63,52 @@ export function relayIn(threads: readonly [CallSeats, ...CallSeats[]], settings:
     },
     stats: () => ({ calls: calls.size, freePortPairs: placeOf.free() }),
     packets: () => sumOf(threads.map(({ counts }) => counts)),
-    health: () => {
-      const [exhausted, down] = [placeOf.exhausted(), threads.filter(({ isUp }) => !isUp).length];
-      const carried = `${threads.length} media threads${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'node' ? 'Node' : threads[0].datagrams}, SRTP tried by ${threads[0].srtp}`;
-      return { ok: exhausted === undefined && down === 0, detail: `${exhausted ?? `${placeOf.free()} port pairs are free`}; ${carried}` };
-    },
+    health: () => healthOf(threads, placeOf.free(), placeOf.exhausted()),
     async close() {
       await Promise.all([...calls].map((call) => call.close()));
       await Promise.all(threads.map((thread) => thread.close()));
     },
   };
+}
+
+/** Keeps the copies that another media server makes of its calls, for the recorders of each. */
+export interface CopyKeeper {
+  openCall(options: Pick<KeptCopiesOptions, 'origin' | 'onDigit' | 'dtmfMasked'>): KeptCopies;
+  packets: Relay['packets'];
+  health: Relay['health'];
+  close(): Promise<void>;
+}
+
+/** @throws as openRelay. */
+export async function openCopyKeeper({ settings, onCrash }: { readonly settings: MediaSettings; readonly onCrash: RelayOptions['onCrash'] }): Promise<CopyKeeper> {
+  return copyKeeperIn(await startThreads(threadsFor(availableParallelism()), settings, onCrash), settings);
+}
+
+/** For openCopyKeeper, and for tests with threads of their own. */
+export function copyKeeperIn(threads: readonly [CallSeats, ...CallSeats[]], settings: MediaSettings): CopyKeeper {
+  const { address, ports: [first, last] } = settings;
+  const place = { address, announced: announcedAddress(settings), pool: new PortPool(first, last) };
+  const calls = new Set<KeptCopies>();
+  let number = 0;
+  return {
+    openCall(options) {
+      const call: KeptCopies = new KeptCopies({ ...options, thread: leastBusy(threads), number: ++number, place, onClosed: () => calls.delete(call) });
+      calls.add(call);
+      return call;
+    },
+    packets: () => sumOf(threads.map(({ counts }) => counts)),
+    health: () => healthOf(threads, place.pool.free, place.pool.free === 0 ? `no port pair is free on ${address}` : undefined),
+    async close() {
+      await Promise.all([...calls].map((call) => call.close()));
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
+  };
+}
+
+function healthOf(threads: readonly [CallSeats, ...CallSeats[]], freePairs: number, exhausted: string | undefined): { readonly ok: boolean; readonly detail: string } {
+  const down = threads.filter(({ isUp }) => !isUp).length;
+  const carried = `${threads.length} media threads${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'node' ? 'Node' : threads[0].datagrams}, SRTP tried by ${threads[0].srtp}`;
+  return { ok: exhausted === undefined && down === 0, detail: `${exhausted ?? `${freePairs} port pairs are free`}; ${carried}` };
 }
 
 /** Of those that are there, or of all. */
@@ -74,7 +117,7 @@ function leastBusy(threads: readonly [CallSeats, ...CallSeats[]]): CallSeats {
   return (up.length > 0 ? up : threads).reduce((least, other) => (other.calls < least.calls ? other : least), up[0] ?? threads[0]);
 }
 
-async function startThreads(count: number, settings: RelaySettings, onCrash: (error: Error) => void): Promise<readonly [MediaThread, ...MediaThread[]]> {
+async function startThreads(count: number, settings: Pick<RelaySettings, 'accelerator' | 'dscp'>, onCrash: (error: Error) => void): Promise<readonly [MediaThread, ...MediaThread[]]> {
   const started = await Promise.allSettled(Array.from({ length: count }, () => MediaThread.start(settings.accelerator, onCrash)));
   const threads = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const [first, ...more] = threads;

@@ -3,7 +3,7 @@
  * fork of each direction. It runs in a media thread and does what its orders say.
  *
  * Invariants
- * 1. A packet that came in on one face goes out on the other of the same line, and nowhere else but the forks.
+ * 1. A packet that came in on one face goes out on the other of the same line, where there is one, and nowhere else but the forks.
  * 2. A packet is never changed, but for the payload of one that goes to a side to which something is played; SRTP passes
  *    as it is.
  * 3. What a fork does or fails to do never delays or drops a packet of the call.
@@ -215,9 +215,13 @@ export class MediaCall {
     const [players, forks] = [this.#players, this.#forks];
     return (bytes, onRtcpPort) => {
       const player = fromCaller ? players.callee : players.caller;
-      (fromCaller ? line.callee : line.caller)?.send(player === undefined || onRtcpPort ? bytes : player.through(bytes), onRtcpPort);
+      const to = fromCaller ? line.callee : line.caller;
+      // Copies that another media server sends are for recorders alone: their line has one face.
+      if (to !== undefined) {
+        to.send(player === undefined || onRtcpPort ? bytes : player.through(bytes), onRtcpPort);
+        observer.relayed(from);
+      }
       this.#packets += 1;
-      observer.relayed(from);
       if (!this.#isAudio) return;
       const events = onRtcpPort ? undefined : this.#events;
       const copied = dtmfMasked && events !== undefined ? events.withoutKey(from, bytes) : bytes;

@@ -1,20 +1,24 @@
 /**
- * One call on an rtpengine: what passes is shown to it as offer and answer, and the recorder subscribes to both parties.
+ * One call on an rtpengine: what passes is shown to it as offer and answer, and the recorder subscribes to both parties, or
+ * this process does for it.
  *
  * Leaves to  rtpengine the media; which one it is to the pool. All commands of a call go one after the other.
  *
- * Unlike the relay, rtpengine keeps no packets: copies begin when the recorder has answered, and again after a pause.
+ * rtpengine keeps no packets: straight to the recorder copies begin when that has answered, and again after a pause.
  */
 import { Failure } from '../../errors/index.js';
 import { readSdp, type Sdp } from '../../sip/index.js';
-import { otherSide, sides, type AnchoredCall, type Play, type Playing, type Side } from '../door.js';
+import { otherSide, sides, type AnchoredCall, type CallFork, type Play, type Playing, type Side } from '../door.js';
 import { InTurn } from '../in-turn.js';
 import { OrderedForks } from '../ordered-forks.js';
 import { playsNothing } from '../plays-nothing.js';
+import type { KeptCopies } from '../relay/index.js';
 import type { Seat, ServerPool } from '../server-pool.js';
 import type { NgClient } from './ng-client.js';
 import type { NgAnswer, NgCommand } from './ng-protocol.js';
-import { RtpengineFork, suiteIn } from './rtpengine-fork.js';
+import { KeptSubscriptions } from './kept-subscriptions.js';
+import { RtpengineFork } from './rtpengine-fork.js';
+import { suiteIn, type SubscribedCall } from './subscription.js';
 
 export interface RtpengineCallOptions {
   readonly pool: Pick<ServerPool<NgClient>, 'seat'>;
@@ -24,10 +28,12 @@ export interface RtpengineCallOptions {
   readonly origin: string;
   /** Copies go out decrypted, whatever the parties speak. */
   readonly decrypt: boolean;
+  /** What keeps the copies; undefined where they go straight to the recorder. */
+  readonly copies: KeptCopies | undefined;
   readonly onClosed: () => void;
 }
 
-export class RtpengineCall extends OrderedForks<RtpengineFork> implements AnchoredCall {
+export class RtpengineCall extends OrderedForks<CallFork> implements AnchoredCall {
   readonly #options: RtpengineCallOptions;
   #seat: Seat<NgClient> | undefined;
   /** Whose offer has no answer yet. */
@@ -37,11 +43,26 @@ export class RtpengineCall extends OrderedForks<RtpengineFork> implements Anchor
   /** That the parties have agreed on; undefined where they speak in clear. */
   #suite: string | undefined;
   readonly #turns = new InTurn();
+  readonly #subscribed: SubscribedCall;
+  readonly #kept: KeptSubscriptions | undefined;
+  /** How often the parties' media has changed. */
+  #version = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: RtpengineCallOptions) {
     super();
     this.#options = options;
+    this.#subscribed = {
+      isOpen: () => sides.every((side) => this.#passed[side] !== undefined) && this.#closing === undefined,
+      version: () => this.#version,
+      paused: () => this.paused,
+      suite: () => this.#suite,
+      ask: (command) => this.#ask(command),
+      inTurn: this.#turns.run,
+      origin: options.origin,
+      decrypt: options.decrypt,
+    };
+    this.#kept = options.copies === undefined ? undefined : new KeptSubscriptions(this.#subscribed, options.copies);
     this.openFork(sides);
   }
 
@@ -60,7 +81,9 @@ export class RtpengineCall extends OrderedForks<RtpengineFork> implements Anchor
       this.#offerer = answers ? undefined : from;
       if (answers) this.#suite = suiteOf(read);
       this.#passed[from] = { sdp, went };
-      for (const fork of this.forks) fork.changed();
+      this.#version += 1;
+      // Before the parties know where to send: their first packets are kept. Who asks for an offer learns of a failure.
+      if (this.#subscribed.isOpen()) await this.#kept?.renew().catch(() => undefined);
       return went;
     });
   }
@@ -68,6 +91,17 @@ export class RtpengineCall extends OrderedForks<RtpengineFork> implements Anchor
   /** rtpengine plays beside what the other party says, or keeps that from the copies too: not a way to be had. It is told. */
   play(play: Play): Playing {
     return playsNothing(play);
+  }
+
+  override async pauseFork(): Promise<void> {
+    if (this.#kept === undefined) return super.pauseFork();
+    this.paused = true;
+    return this.#kept.pause();
+  }
+
+  override async resumeFork(): Promise<void> {
+    await super.resumeFork();
+    await this.#options.copies?.resume();
   }
 
   close(): Promise<void> {
@@ -84,24 +118,13 @@ export class RtpengineCall extends OrderedForks<RtpengineFork> implements Anchor
       // One that does not answer forgets the call by itself, when its packets have stopped.
     } finally {
       this.#seat?.leave();
+      await this.#options.copies?.close();
       this.#options.onClosed();
     }
   }
 
-  protected makeFork(of: readonly Side[], number: number): RtpengineFork {
-    return new RtpengineFork(
-      {
-        isOpen: () => sides.every((side) => this.#passed[side] !== undefined) && this.#closing === undefined,
-        paused: () => this.paused,
-        suite: () => this.#suite,
-        ask: (command) => this.#ask(command),
-        inTurn: this.#turns.run,
-        origin: this.#options.origin,
-        decrypt: this.#options.decrypt,
-      },
-      of,
-      number,
-    );
+  protected makeFork(of: readonly Side[], number: number): CallFork {
+    return this.#kept?.openFork(of) ?? new RtpengineFork(this.#subscribed, of, number);
   }
 
   async #ask(command: NgCommand): Promise<NgAnswer> {

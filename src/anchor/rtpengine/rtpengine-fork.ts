@@ -6,60 +6,34 @@
 import { Failure } from '../../errors/index.js';
 import { encodeRecordingOffer, readSdp, sdpOfMedia, type SdpMedia } from '../../sip/index.js';
 import type { CallFork, RecordingOffer, Side } from '../door.js';
-import type { NgAnswer, NgCommand } from './ng-protocol.js';
-
-/** What the fork has of its call. */
-export interface ForkedCall {
-  /** Both parties have said what they speak, and the call has not ended. */
-  readonly isOpen: () => boolean;
-  readonly paused: () => boolean;
-  /** That the parties have agreed on; undefined where they speak in clear. */
-  readonly suite: () => string | undefined;
-  readonly ask: (command: NgCommand) => Promise<NgAnswer>;
-  readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>;
-  /** The numeric origin of the SDPs made here (RFC 8866 §5.2). */
-  readonly origin: string;
-  /** Copies go out decrypted, whatever the parties speak. */
-  readonly decrypt: boolean;
-}
+import { subscribe, suiteIn, type SubscribedCall } from './subscription.js';
 
 const label = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
-
-/** What rtpengine 10 offers, each of which it can be told to leave out. */
-const suites = [
-  'AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_256_GCM', 'AEAD_AES_128_GCM', 'AES_256_CM_HMAC_SHA1_80', 'AES_256_CM_HMAC_SHA1_32', 'AES_192_CM_HMAC_SHA1_80', 'AES_192_CM_HMAC_SHA1_32',
-  'AES_CM_128_HMAC_SHA1_32', 'F8_128_HMAC_SHA1_80', 'F8_128_HMAC_SHA1_32', 'NULL_HMAC_SHA1_80', 'NULL_HMAC_SHA1_32',
-];
 
 type Streams = Readonly<Partial<Record<Side, SdpMedia>>>;
 
 export class RtpengineFork implements CallFork {
-  readonly #call: ForkedCall;
+  readonly #call: SubscribedCall;
   readonly #of: readonly Side[];
   readonly #number: number;
   /** What the recorder is offered, as subscribed. */
   #streams: Streams | undefined;
-  /** There is another subscription to make, with other keys. */
-  #stale = false;
-  #version = 0;
+  /** Of the call's media that they are of; undefined: there is another subscription to make, with other keys. */
+  #version: number | undefined;
+  #sessionVersion = 0;
 
   /** @param number of the fork within its call */
-  constructor(call: ForkedCall, of: readonly Side[], number: number) {
+  constructor(call: SubscribedCall, of: readonly Side[], number: number) {
     this.#call = call;
     this.#of = of;
     this.#number = number;
   }
 
-  /** The parties' media changed. */
-  changed(): void {
-    this.#stale = true;
-  }
-
   async recordingOffer(): Promise<RecordingOffer | undefined> {
-    const { isOpen, paused, inTurn, origin } = this.#call;
+    const { isOpen, version, paused, inTurn, origin } = this.#call;
     if (!isOpen()) return undefined;
     // While paused nothing is subscribed: what was offered last stands, and flows nowhere.
-    if (this.#streams === undefined || (this.#stale && !paused())) this.#streams = await inTurn(() => this.#subscribe());
+    if (this.#streams === undefined || (this.#version !== version() && !paused())) this.#streams = await inTurn(() => this.#subscribe());
     const streams = this.#of.flatMap((side) => {
       const media = this.#streams?.[side];
       return media === undefined ? [] : [{ ...media, label: label[side], direction: paused() ? ('inactive' as const) : ('sendonly' as const) }];
@@ -67,7 +41,7 @@ export class RtpengineFork implements CallFork {
     const [first] = streams;
     if (first === undefined) return undefined;
     return {
-      sdp: encodeRecordingOffer({ address: first.address, origin, sessionVersion: (this.#version += 1), media: streams }),
+      sdp: encodeRecordingOffer({ address: first.address, origin, sessionVersion: (this.#sessionVersion += 1), media: streams }),
       holdsKeys: streams.some(({ crypto }) => crypto.length > 0),
     };
   }
@@ -117,29 +91,19 @@ export class RtpengineFork implements CallFork {
   }
 
   async #subscribe(): Promise<Streams | undefined> {
-    const { suite, decrypt, ask } = this.#call;
-    this.#stale = false;
+    this.#version = this.#call.version();
     const streams: Partial<Record<Side, SdpMedia>> = {};
-    // The parties' own suite alone: of several that are offered rtpengine sends with the first, whichever the recorder
-    // has chosen; and where the only one is another, it gives up the parties' media with the copies.
-    const others = suites.filter((one) => one !== suite());
-    const encryption = decrypt ? { 'transport-protocol': 'RTP/AVP' } : { DTLS: 'off', SDES: others.map((one) => `no-${one}`) };
     for (const side of this.#of) {
-      const { sdp = '' } = await ask({ command: 'subscribe request', 'from-tag': side, 'to-tag': this.#copyOf(side), 'rtcp-mux': ['offer'], ICE: 'remove', ...encryption });
-      const read = readSdp(sdp);
-      const media = typeof read === 'string' ? undefined : read.media.find(({ kind, port, codecs }) => kind === 'audio' && port !== 0 && codecs.length > 0);
-      if (media === undefined) return undefined;
-      streams[side] = { ...media, crypto: media.crypto.slice(0, 1) };
+      const subscription = await subscribe(this.#call, side, this.#copyOf(side));
+      if (subscription === undefined) return undefined;
+      streams[side] = subscription.media;
     }
     return streams;
   }
 
   async #unsubscribe(side: Side): Promise<void> {
     if (this.#streams === undefined) return;
-    this.#stale = true;
+    this.#version = undefined;
     await this.#call.ask({ command: 'unsubscribe', 'to-tag': this.#copyOf(side) });
   }
 }
-
-/** RFC 4568 §9.1: tag, suite, keys. An answer has the one that was chosen. */
-export const suiteIn = (media: SdpMedia | undefined): string | undefined => media?.crypto[0]?.trim().split(/\s+/u)[1]?.toUpperCase();

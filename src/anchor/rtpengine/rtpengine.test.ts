@@ -1,11 +1,13 @@
+import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { encodeCryptoLine, keySaltBytes, parseCryptoLine, SrtpReceiver, SrtpSender, srtpSuites, type CryptoLine, type SrtpSuite } from '../../media/index.js';
+import { encodeCryptoLine, encodeRtp, encodeTelephoneEvent, keySaltBytes, parseCryptoLine, SrtpReceiver, SrtpSender, srtpSuites, type CryptoLine, type SrtpSuite } from '../../media/index.js';
 import { freePort } from '../../udp/free-port.fixture.js';
 import { testAnchorContract } from '../anchor-contract.fixture.js';
 import type { Anchor } from '../door.js';
 import { audioOf, callBetween, mediaPeer, openRecorderPeer, rtp, sdpOf, sequenceOf } from '../media-peer.fixture.js';
+import type { RtpengineSettings } from '../settings.js';
 import { rtpengineIsInstalled, startDaemon } from './daemon.fixture.js';
 import { openRtpengine } from './index.js';
 
@@ -13,11 +15,14 @@ const firstPort = 40_000 + (process.pid % 100) * 100;
 const required = process.env['TWINTRACK_REQUIRE_PEERS'] === '1';
 const skip = rtpengineIsInstalled() || required ? false : 'rtpengine is not installed (Debian: rtpengine-daemon)';
 
-async function open(t: Test, ports: readonly number[], more: { decrypt?: boolean; pingMs?: number } = {}): Promise<{ anchor: Anchor; changes: string[] }> {
+const keep = { address: '127.0.0.1', ports: [firstPort + 5_000, firstPort + 5_099] as [number, number], accelerator: 'auto' as const };
+
+async function open(t: Test, ports: readonly number[], more: Partial<RtpengineSettings> = {}): Promise<{ anchor: Anchor; changes: string[] }> {
   const changes: string[] = [];
   const anchor = await openRtpengine({
     settings: { nodes: ports.map((port) => ({ host: '127.0.0.1', port, weight: 1 })), answerWithinMs: 1_000, pingMs: 60_000, decrypt: false, ...more },
     onChange: (name, up) => changes.push(`${name} ${up ? 'up' : 'down'}`),
+    onCrash: assert.ifError,
   });
   t.teardown(() => anchor.close());
   return { anchor, changes };
@@ -26,6 +31,10 @@ async function open(t: Test, ports: readonly number[], more: { decrypt?: boolean
 t.test('a real rtpengine', { skip }, async (t) => {
   const daemon = await startDaemon(t, await freePort(), [firstPort, firstPort + 49]);
   testAnchorContract(t, { keeps: false, open: async (t) => (await open(t, [daemon.port])).anchor });
+  void t.test('whose copies are kept', (t) => {
+    testAnchorContract(t, { keeps: true, open: async (t) => (await open(t, [daemon.port], { keep })).anchor });
+    t.end();
+  });
 
   const secure = (port: number, suite: SrtpSuite, fill: number): string =>
     sdpOf(port, { more: [`a=crypto:1 ${suite} inline:${Buffer.alloc(keySaltBytes(suite), fill).toString('base64')}`] }).replace('RTP/AVP', 'RTP/SAVP');
@@ -52,6 +61,48 @@ t.test('a real rtpengine', { skip }, async (t) => {
       await call.close();
     });
   }
+
+  t.test('copies that are kept come in the suite of the parties, with their keys', async (t) => {
+    const suite = 'AES_256_CM_HMAC_SHA1_80';
+    const { anchor } = await open(t, [daemon.port], { keep });
+    const call = anchor.openCall('s');
+    const [caller, callee] = [await mediaPeer(t), await mediaPeer(t)];
+    await call.exchange('caller', secure(caller.port, suite, 1));
+    const forCaller = audioOf(await call.exchange('callee', secure(callee.port, suite, 2)));
+    const [protect, unprotect] = [new SrtpSender(keyed(suite, 1)), new SrtpReceiver(keyed(suite, 1))];
+    for (let n = 1; n <= 2; n += 1) caller.send(protect.protectRtp(rtp(n)), forCaller.port);
+    await callee.heard(2);
+    const offer = await call.recordingOffer();
+    t.equal(offer?.holdsKeys, true);
+    t.strictSame(audioOf(offer?.sdp ?? '').crypto.map(parseCryptoLine), [keyed(suite, 1)]);
+    const { streams, answer } = await openRecorderPeer(t, ['a=rtcp-mux', `a=crypto:${encodeCryptoLine(keyed(suite, 3))}`]);
+    await call.startFork(answer.replaceAll('RTP/AVP', 'RTP/SAVP'));
+    caller.send(protect.protectRtp(rtp(3)), forCaller.port);
+    await streams[0].heard(3);
+    t.strictSame(streams[0].came.map(({ bytes }) => unprotect.unprotectRtp(bytes)), [rtp(1), rtp(2), rtp(3)], 'from the first packet on');
+    await call.close();
+  });
+
+  t.test('of copies that are kept the keys that parties press are heard, and masked for the recorder', async (t) => {
+    const { anchor } = await open(t, [daemon.port], { keep });
+    const told: string[] = [];
+    const call = anchor.openCall('s', { dtmfMasked: true, onDigit: (from, key) => told.push(`${from} ${key}`) });
+    const [caller, callee] = [await mediaPeer(t), await mediaPeer(t)];
+    const withEvents = (port: number): string => sdpOf(port, { more: ['a=rtpmap:101 telephone-event/8000'] }).replace('RTP/AVP 0', 'RTP/AVP 0 101');
+    await call.exchange('caller', withEvents(caller.port));
+    const forCaller = audioOf(await call.exchange('callee', withEvents(callee.port)));
+    const pressed = (event: number): Buffer => encodeRtp({ payloadType: 101, sequenceNumber: 1, timestamp: 1, ssrc: 7, payload: encodeTelephoneEvent({ event, end: false, volume: 0, durationTicks: 160 }) });
+    await call.recordingOffer();
+    const { streams, answer } = await openRecorderPeer(t);
+    await call.startFork(answer);
+    caller.send(pressed(7), forCaller.port);
+    await Promise.all([callee.heard(1), streams[0].heard(1)]);
+    t.strictSame(callee.came[0]?.bytes, pressed(7));
+    t.strictSame(streams[0].came[0]?.bytes, pressed(22), 'no key of a telephone');
+    while (told.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    t.strictSame(told, ['caller 7']);
+    await call.close();
+  });
 
   t.test('where it is asked for, copies of SRTP are decrypted', async (t) => {
     for (const [ofAll, ofCall, clear] of [[true, undefined, true], [false, true, true], [true, false, false]] as const) {
