@@ -77,6 +77,37 @@ t.test('a call that the ledger knows by one of the halves of its Session-ID keep
   }
 });
 
+/** Of a client that sends one direction a session, and nothing that names the call. */
+const unnamed = { 'Session-ID': `${'0'.repeat(32)};remote=${'0'.repeat(32)}` };
+const fromPort = (port: number): string => offer({ labels: ['1'] }).replace('m=audio 9 ', `m=audio ${port} `);
+
+t.test('two sessions that nothing names, from neighbouring ports, are of one call, and the capture of the second says how that is known', async (t) => {
+  const bed = await openBed(t);
+  const first = await bed.open(fromPort(40_000), unnamed);
+  const second = await bed.open(fromPort(40_002), unnamed);
+  const third = await bed.open(fromPort(40_004), unnamed);
+  t.strictSame(bed.opened.map(({ sessionId }) => sessionId), [first.sip.callId, first.sip.callId, third.sip.callId]);
+  t.not(first.sip.callId, second.sip.callId);
+  await bed.recorder.close();
+  const [one, other] = await Promise.all(bed.opened.slice(0, 2).map(({ captureId }) => recordsOf(bed, captureId)));
+  t.match(one, [{ event: { type: 'begin', metadata: {} } }, { event: { streams: [{ role: 'caller' }] } }]);
+  t.strictSame(one?.map((record) => record.kind === 'event' && record.event.type === 'begin' && Object.keys(record.event.metadata))[0], [], 'the first does not know of the second');
+  t.match(other, [{ event: { type: 'begin', metadata: { pairedBy: 'media-address' } } }, { event: { streams: [{ role: 'callee' }] } }]);
+});
+
+t.test('a session that has ended, or was refused, takes no other half; nor does any where the settings say so', async (t) => {
+  const bed = await openBed(t);
+  await hangUp(await bed.open(fromPort(40_000), unnamed));
+  const afterAnEnd = await bed.open(fromPort(40_002), unnamed);
+  t.equal(await statusOf(bed.open(fromPort(50_000).replace('RTP/AVP', 'RTP/SAVP'), unnamed)), 488);
+  const afterARefusal = await bed.open(fromPort(50_002), unnamed);
+  t.strictSame(bed.opened.slice(1).map(({ sessionId }) => sessionId), [afterAnEnd.sip.callId, afterARefusal.sip.callId]);
+  const apart = await openBed(t, { more: { pairUnnamed: false } });
+  await apart.open(fromPort(40_000), unnamed);
+  await apart.open(fromPort(40_002), unnamed);
+  t.equal(new Set(apart.opened.map(({ sessionId }) => sessionId)).size, 2);
+});
+
 t.test('a client that wants a session timer and leaves open who refreshes has to itself, if it can (RFC 4028)', async (t) => {
   const bed = await openBed(t);
   for (const [headers, expected] of [

@@ -24,7 +24,13 @@ const longestSessionIdBytes = 128;
  * IDs that the call may be known by, at least one. The first is taken unless a ledger knows the call by another, which
  * is so where it was entered before both halves were known.
  */
-export function sessionIdsOf({ request, parts, metadata, bridge, configuredHeader }: SessionClues): readonly [string, ...string[]] {
+export function sessionIdsOf(clues: SessionClues): readonly [string, ...string[]] {
+  const callId = clues.request.callId.trim();
+  return givenIdsOf(clues) ?? [shortened(callId === '' ? 'unnamed' : callId)];
+}
+
+/** The same, as far as the client names the call: undefined where there is nothing but the Call-ID of the session itself. */
+export function givenIdsOf({ request, parts, metadata, bridge, configuredHeader }: SessionClues): readonly [string, ...string[]] | undefined {
   const { header } = request;
   // Both calls of a built-in bridge have a Session-ID of their own; what pairs them is this.
   if (bridge !== undefined) return [shortened(`${bridge.refci}@${bridge.cluster}`)];
@@ -46,10 +52,9 @@ export function sessionIdsOf({ request, parts, metadata, bridge, configuredHeade
     session?.groupId ?? metadata?.groupId,
     session?.id,
     configuredHeader === undefined ? undefined : header(configuredHeader),
-    request.callId,
   ];
   const id = clues.map((clue) => clue?.trim() ?? '').find((clue) => clue !== '');
-  return [shortened(id ?? 'unnamed')];
+  return id === undefined ? undefined : [shortened(id)];
 }
 
 /** A header that may have several values, with commas between them. */
