@@ -5,7 +5,7 @@ import { readdir, rm } from 'node:fs/promises';
 import t from 'tap';
 import { client as clientCertificate, edge as edgeCertificate } from '../edge/transport/test-certificates.fixture.js';
 import { tlsFiles } from '../edge/transport/tls-files.fixture.js';
-import { encodeMetadata, hangUp, requestInDialog } from '../sip/index.js';
+import { encodeMetadata, hangUp, requestInDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { mediaOf, offer, openBed, packet, packetsIn, recordsOf, send, statusOf, type Bed, type TlsSettings } from './recorder-bed.fixture.js';
 
 t.test('SRTP without a key leaves nothing behind, neither a file nor an entry; where the settings allow it, it is recorded', async (t) => {
@@ -141,6 +141,29 @@ t.test('whatever is asked in the dialog is answered: metadata alone without an S
   await bed.done;
   const parties = (await recordsOf(bed)).flatMap((record) => (record.kind === 'event' && record.event.type === 'streams' ? [record.event.streams[0]?.party] : []));
   t.strictSame(parties, ['', 'sip:ann@a.example', 'sip:eve@a.example', 'sip:eve@a.example', undefined], 'each change stands in the capture once');
+});
+
+t.test('RFC 7866 §9.2: a client that says too little is asked for metadata in an UPDATE without an SDP, and in no other request where it takes none', async (t) => {
+  const bed = await openBed(t);
+  for (const methods of ['INVITE, ACK, BYE, CANCEL, UPDATE', 'INVITE, ACK, BYE, CANCEL']) {
+    const dialog = await bed.open(offer(), { Supported: 'siprec', Allow: methods });
+    const asked = new Set<string>();
+    const isAsked = new Promise<void>((resolve) => {
+      const take = (request: SipRequest, response: SipResponse): void => {
+        asked.add(`${request.method} ${request.get('content-type')}`);
+        response.send(200);
+        resolve();
+      };
+      dialog.on('update', take);
+      dialog.on('modify', take);
+      dialog.on('info', take);
+    });
+    if (methods.includes('UPDATE')) await isAsked;
+    // Whatever an INVITE without metadata made it ask comes before the answer to what the client sends after the ACK.
+    for (const method of ['UPDATE', 'OPTIONS'] as const) t.match(await requestInDialog(dialog, { method }), { status: 200 });
+    t.strictSame([...asked], methods.includes('UPDATE') ? ['UPDATE application/rs-metadata-request'] : [], methods);
+    await hangUp(dialog);
+  }
 });
 
 t.test('a sender that moves to another port is followed once a re-INVITE has said so, and not before', async (t) => {

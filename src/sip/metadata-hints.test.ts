@@ -27,7 +27,7 @@ t.test('Ribbon repeats the From; jambonz, which swaps both numbers, is not liste
   t.end();
 });
 
-t.test('a wish for all metadata says why, escaped (RFC 7866 §8.2)', (t) => {
+t.test('a wish for all metadata says why, escaped (RFC 7866 §9.2)', (t) => {
   const root = readXml(encodeSnapshotRequest('they are <missing>'));
   t.match(root, { name: 'requestsnapshot', namespace: 'urn:ietf:params:xml:ns:recording:1', children: [{ name: 'requestreason', text: 'they are <missing>' }] });
   t.end();
