@@ -5,7 +5,7 @@
  * same. RFC 7989's halves change places with the side that sends them: both orders are one call.
  */
 import { createHash } from 'node:crypto';
-import { ciscoGuidInGtd, nilSessionUuid, parseSessionId, readCiscoGuid, readUcid, type BodyPart, type RecordingMetadata } from '../sip/index.js';
+import { ciscoGuidInGtd, nilSessionUuid, parseSessionId, readCiscoGuid, readGenesysUuid, readUcid, type BodyPart, type RecordingMetadata } from '../sip/index.js';
 import type { BuiltInBridge } from './cisco-bib.js';
 import type { RecordingRequest } from './request.js';
 
@@ -49,6 +49,9 @@ export function givenIdsOf({ request, parts, metadata, bridge, configuredHeader 
     gtd === undefined ? undefined : ciscoGuidInGtd(gtd),
     header('x-audc-call-id'),
     header('ac-session-id'),
+    // After what the SBC calls its session: this one is of the whole call, whose legs an SBC may record each by itself.
+    first(header('x-genesys-calluuid'), readGenesysUuid),
+    metadata?.hints?.genesysUuid,
     session?.groupId ?? metadata?.groupId,
     session?.id,
     configuredHeader === undefined ? undefined : header(configuredHeader),

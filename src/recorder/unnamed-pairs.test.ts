@@ -116,6 +116,7 @@ t.test('whatever names the call, the session is not without a name', (t) => {
     'x-refci': { headers: { from: '<sip:7001@cucm;x-nearend;x-refci=27757093;x-nearendclusterid=c1>;tag=1' } },
     'X-AUDC-CALL-ID': { headers: { 'x-audc-call-id': 'audc-1' } },
     'AC-SESSION-ID': { headers: { 'ac-session-id': 'ac-2' } },
+    'X-Genesys-CallUUID': { headers: { 'x-genesys-calluuid': '4BOKLLA3VH66JF112M1CC9VHKS14F0KP' } },
     'a session of the metadata': { metadata: metadataOf([], 's1') },
     'a group of the metadata': { metadata: '<recording xmlns="urn:ietf:params:xml:ns:recording:1"><datamode>complete</datamode><group group_id="g1"/></recording>' },
     'the configured header': { headers: { 'x-own': 'own-3' }, configuredHeader: 'X-Own' },
