@@ -36,6 +36,15 @@ export async function openPair(t: Test, payloadType: 0 | 8, keys: readonly [stri
   return [await openSpeaker(t, payloadType, keys[0]), await openSpeaker(t, payloadType, keys[1])];
 }
 
+/** Two whose ports are neighbours, as a machine allots them for one call. */
+export async function openNeighbours(t: Test, payloadType: 0 | 8): Promise<readonly [Speaker, Speaker]> {
+  const one = await openSpeaker(t, payloadType);
+  const other = await Speaker.open(payloadType, undefined, one.port + 2).catch(() => undefined);
+  if (other === undefined) return openNeighbours(t, payloadType);
+  t.teardown(() => other.close());
+  return [one, other];
+}
+
 export const portsOf = ([one, other]: readonly [Speaker, Speaker]): readonly [number, number] => [one.port, other.port];
 
 /** The nth second of a tune: no two are the same. */

@@ -39,6 +39,7 @@ export const asked = (method: 'UPDATE' | 'OPTIONS' | 'BYE', status: 200 | 481 = 
 export const bye: Step = { kind: 'bye' };
 
 export interface Flow {
+  readonly callId: string;
   /** The media lines of the nth answer (or offer) of the recorder, once it is there; and its whole text. */
   answer(nth: number): Promise<{ readonly media: readonly SdpMedia[]; readonly text: string }>;
   /** Lets it go on from where it waits. */
@@ -66,6 +67,7 @@ export async function startFlow(workspace: Workspace, name: string, steps: reado
     return text;
   };
   return {
+    callId,
     run,
     log,
     done: run.done,

@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { encodeCryptoLine, parseCryptoLine, parseRtcp, SrtpReceiver } from '../../src/media/index.js';
-import { listed, metric, until } from '../support/product.js';
+import { listed, metric, twintrack, until } from '../support/product.js';
 import { listedOnce, reportOf } from '../support/recordings.js';
-import { afterAPause, isRecorded, openBed, openPair, openSpeaker, packets, portsOf, second, talk, type Bed } from './bed.js';
+import { afterAPause, isRecorded, openBed, openNeighbours, openPair, openSpeaker, packets, portsOf, second, talk, type Bed } from './bed.js';
 import { asked, bye, invite, refusedInvite, startFlow, update, wait } from './flow.js';
 import { rfcMetadata, sdp, siprec, type SdpLine } from './offers.js';
+import type { Speaker } from './voices.js';
 
 t.jobs = 6;
 const staleSeconds = 5;
@@ -95,6 +96,24 @@ t.test('a client that says too little is asked for all metadata in an UPDATE, an
   await flow.go();
   await flow.done;
   await isRecorded(t, await bed, session, [{ party: ann.aor, spoken: [spoken[0]] }, { party: bob.aor, spoken: [spoken[1]] }]);
+});
+
+t.test('one session for each direction and nothing that names the call: neighbouring ports make it one recording, which says so', async (t) => {
+  const { workspace } = await bed;
+  const speakers = await openNeighbours(t, 0);
+  const said = ({ port }: Speaker) => ({ headers: ['Contact: <sip:switch@[local_ip]:[local_port]>'], body: sdp([{ port, formats: '0', attributes: ['rtpmap:0 PCMU/8000'] }]) });
+  // At once, as such a client does; whichever the recorder hears first is the caller's.
+  const flows = await Promise.all([startFlow(workspace, 'oneway', [invite(said(speakers[0])), wait, bye]), startFlow(workspace, 'otherway', [invite(said(speakers[1])), wait, bye])]);
+  const spoken = await talk(speakers, (await Promise.all(flows.map((flow) => flow.answer(1)))).flatMap(({ media }) => media));
+  for (const flow of flows) await flow.go();
+  await Promise.all(flows.map((flow) => flow.done));
+  const known = (await listed(workspace)).map(({ sessionId }) => sessionId);
+  const names = flows.map(({ callId }) => callId).filter((callId) => known.includes(callId));
+  t.equal(names.length, 1, 'both are of one session');
+  const [left, right] = names[0] === flows[0].callId ? spoken : [spoken[1], spoken[0]];
+  const report = await isRecorded(t, await bed, names[0] ?? '', [{ party: '', spoken: [left] }, { party: '', spoken: [right] }]);
+  t.strictSame(report.captures.map(({ pairedBy }) => pairedBy), [undefined, 'media-address'], 'the second is the one that was found by its address');
+  t.match((await twintrack(workspace, 'show', report.sessionId)).stdout, /^capture .* closed\ncapture .* closed, paired by media-address$/mu);
 });
 
 t.test('what is written is reported to its sender, over SRTCP where the media is SRTP, up to the last packet', async (t) => {

@@ -37,11 +37,14 @@ export class Speaker {
     socket.on('message', (bytes) => this.heard.push(bytes));
   }
 
-  /** @param crypto what follows `a=crypto:` in the offer */
-  static async open(payloadType: 0 | 8, crypto?: string): Promise<Speaker> {
+  /**
+   * @param crypto what follows `a=crypto:` in the offer
+   * @param port to be sent from; rejects when somebody has it
+   */
+  static async open(payloadType: 0 | 8, crypto?: string, port?: number): Promise<Speaker> {
     const socket = createSocket('udp4');
     // Not one of the system's choice: those may be what SIPp or the recorder means to have.
-    socket.bind(await freePort(), '127.0.0.1');
+    socket.bind(port ?? (await freePort()), '127.0.0.1');
     await once(socket, 'listening');
     return new Speaker(socket, payloadType, crypto);
   }

@@ -47,6 +47,9 @@ export interface CaptureControl {
   readonly dtmfMasked?: boolean;
 }
 
+/** How a capture came to its session, where its client gave no ID of the call: by where the media of its other half came from. */
+export type PairedBy = 'media-address';
+
 /** The first record of a capture is always a `begin`. */
 export type CaptureEvent =
   | {
@@ -54,6 +57,7 @@ export type CaptureEvent =
       readonly captureId: string;
       readonly sessionId: string;
       readonly recorder: string;
+      /** What the recorder knows of the session beside; names that a reader does not know say nothing to it. */
       readonly metadata: Readonly<Record<string, unknown>>;
       /** In the first record, so that no moment passes in which a kill would leave a capture that seems wanted. */
       readonly control?: CaptureControl;
@@ -70,6 +74,11 @@ const latestMs = 8.64e15;
 export type EventReject = 'event-not-json' | 'event-unknown' | 'event-shape';
 
 export const encodeEvent = (event: CaptureEvent): Buffer => Buffer.from(JSON.stringify(event));
+
+export const encodePairedBy = (pairedBy: PairedBy): Readonly<Record<string, unknown>> => ({ pairedBy });
+
+/** Out of the metadata of a `begin`; undefined for a capture whose client said which call it is of. */
+export const parsePairedBy = ({ pairedBy }: Readonly<Record<string, unknown>>): PairedBy | undefined => (pairedBy === 'media-address' ? pairedBy : undefined);
 
 /** Members that this version does not know are left out. */
 export function parseEvent(bytes: Buffer): CaptureEvent | EventReject {

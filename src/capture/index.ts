@@ -1,4 +1,4 @@
-export type { CaptureCodec, CaptureControl, CaptureEvent, CaptureStream } from './event.js';
+export { encodePairedBy, parsePairedBy, type CaptureCodec, type CaptureControl, type CaptureEvent, type CaptureStream, type PairedBy } from './event.js';
 export { diskThread } from './disk-thread.js';
 export { CaptureJournal, type JournalOptions } from './journal.js';
 export { replayJournals } from './replay-journals.js';

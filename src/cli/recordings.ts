@@ -60,7 +60,7 @@ function textOf(found: Found): string {
     ...Object.entries(found.tags ?? {}).map(([name, value]) => `tag        ${name} = ${value}`),
     ...found.calls.flatMap(({ announced }) => (announced === undefined ? [] : [`told       ${announced}`])),
     ...(report?.keysRefused ?? []).map((why) => `keys       ${why}`),
-    ...(report?.captures ?? []).map((capture) => `capture    ${capture.recorder}, ${capture.from} to ${capture.to}, ${capture.state}`),
+    ...(report?.captures ?? []).map((capture) => `capture    ${capture.recorder}, ${capture.from} to ${capture.to}, ${capture.state}${capture.pairedBy === undefined ? '' : `, paired by ${capture.pairedBy}`}`),
   ];
   if (report !== undefined) {
     lines.push('', table(['CHANNEL', 'CODEC', 'SRTP', 'STARTS', 'LENGTH', 'PACKETS', 'LOST', 'JITTER', 'GAPS'], report.channels.map(channelRow)));

@@ -25,6 +25,8 @@ export interface ReportCapture {
   readonly from: string;
   readonly to: string;
   readonly state: 'open' | 'closed' | 'cut';
+  /** Nobody said that it is of this call: that follows from where its media came from, and when. */
+  readonly pairedBy?: 'media-address';
   /** Of a call that several captures hold: what this one had of each channel, and what of it no other had. */
   readonly gave?: readonly { readonly label: string; readonly packets: number; readonly alone: number }[];
 }

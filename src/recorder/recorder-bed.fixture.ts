@@ -85,6 +85,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       settleMs: 5_000,
       deadAfterSeconds: 15,
       keylessSrtp: 'refuse',
+      pairUnnamed: true,
       staleSeconds: 300,
       minFreeMb: 0,
       ...options.more,
@@ -159,9 +160,10 @@ export async function send(port: number, packets: readonly Buffer[]): Promise<vo
   await once(socket, 'close');
 }
 
-export async function recordsOf(bed: Bed): Promise<CaptureRecord[]> {
+/** @param captureId of several captures; left out: there is one */
+export async function recordsOf(bed: Bed, captureId = ''): Promise<CaptureRecord[]> {
   const copy = await mkdtemp(join(bed.captureDir, '..', 'copy-'));
-  const [name = ''] = await capturesAfterKill(bed.captureDir, copy);
+  const name = (await capturesAfterKill(bed.captureDir, copy)).find((one) => one.startsWith(captureId)) ?? '';
   const records: CaptureRecord[] = [];
   for await (const record of readCapture(join(copy, name), bed.keys)) records.push(record);
   return records;

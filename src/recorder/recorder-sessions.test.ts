@@ -5,7 +5,7 @@ import { readdir, rm } from 'node:fs/promises';
 import t from 'tap';
 import { client as clientCertificate, edge as edgeCertificate } from '../edge/transport/test-certificates.fixture.js';
 import { tlsFiles } from '../edge/transport/tls-files.fixture.js';
-import { encodeMetadata, hangUp, requestInDialog } from '../sip/index.js';
+import { encodeMetadata, hangUp, requestInDialog, type SipRequest, type SipResponse } from '../sip/index.js';
 import { mediaOf, offer, openBed, packet, packetsIn, recordsOf, send, statusOf, type Bed, type TlsSettings } from './recorder-bed.fixture.js';
 
 t.test('SRTP without a key leaves nothing behind, neither a file nor an entry; where the settings allow it, it is recorded', async (t) => {
@@ -77,6 +77,37 @@ t.test('a call that the ledger knows by one of the halves of its Session-ID keep
   }
 });
 
+/** Of a client that sends one direction a session, and nothing that names the call. */
+const unnamed = { 'Session-ID': `${'0'.repeat(32)};remote=${'0'.repeat(32)}` };
+const fromPort = (port: number): string => offer({ labels: ['1'] }).replace('m=audio 9 ', `m=audio ${port} `);
+
+t.test('two sessions that nothing names, from neighbouring ports, are of one call, and the capture of the second says how that is known', async (t) => {
+  const bed = await openBed(t);
+  const first = await bed.open(fromPort(40_000), unnamed);
+  const second = await bed.open(fromPort(40_002), unnamed);
+  const third = await bed.open(fromPort(40_004), unnamed);
+  t.strictSame(bed.opened.map(({ sessionId }) => sessionId), [first.sip.callId, first.sip.callId, third.sip.callId]);
+  t.not(first.sip.callId, second.sip.callId);
+  await bed.recorder.close();
+  const [one, other] = await Promise.all(bed.opened.slice(0, 2).map(({ captureId }) => recordsOf(bed, captureId)));
+  t.match(one, [{ event: { type: 'begin', metadata: {} } }, { event: { streams: [{ role: 'caller' }] } }]);
+  t.strictSame(one?.map((record) => record.kind === 'event' && record.event.type === 'begin' && Object.keys(record.event.metadata))[0], [], 'the first does not know of the second');
+  t.match(other, [{ event: { type: 'begin', metadata: { pairedBy: 'media-address' } } }, { event: { streams: [{ role: 'callee' }] } }]);
+});
+
+t.test('a session that has ended, or was refused, takes no other half; nor does any where the settings say so', async (t) => {
+  const bed = await openBed(t);
+  await hangUp(await bed.open(fromPort(40_000), unnamed));
+  const afterAnEnd = await bed.open(fromPort(40_002), unnamed);
+  t.equal(await statusOf(bed.open(fromPort(50_000).replace('RTP/AVP', 'RTP/SAVP'), unnamed)), 488);
+  const afterARefusal = await bed.open(fromPort(50_002), unnamed);
+  t.strictSame(bed.opened.slice(1).map(({ sessionId }) => sessionId), [afterAnEnd.sip.callId, afterARefusal.sip.callId]);
+  const apart = await openBed(t, { more: { pairUnnamed: false } });
+  await apart.open(fromPort(40_000), unnamed);
+  await apart.open(fromPort(40_002), unnamed);
+  t.equal(new Set(apart.opened.map(({ sessionId }) => sessionId)).size, 2);
+});
+
 t.test('a client that wants a session timer and leaves open who refreshes has to itself, if it can (RFC 4028)', async (t) => {
   const bed = await openBed(t);
   for (const [headers, expected] of [
@@ -110,6 +141,29 @@ t.test('whatever is asked in the dialog is answered: metadata alone without an S
   await bed.done;
   const parties = (await recordsOf(bed)).flatMap((record) => (record.kind === 'event' && record.event.type === 'streams' ? [record.event.streams[0]?.party] : []));
   t.strictSame(parties, ['', 'sip:ann@a.example', 'sip:eve@a.example', 'sip:eve@a.example', undefined], 'each change stands in the capture once');
+});
+
+t.test('RFC 7866 §9.2: a client that says too little is asked for metadata in an UPDATE without an SDP, and in no other request where it takes none', async (t) => {
+  const bed = await openBed(t);
+  for (const methods of ['INVITE, ACK, BYE, CANCEL, UPDATE', 'INVITE, ACK, BYE, CANCEL']) {
+    const dialog = await bed.open(offer(), { Supported: 'siprec', Allow: methods });
+    const asked = new Set<string>();
+    const isAsked = new Promise<void>((resolve) => {
+      const take = (request: SipRequest, response: SipResponse): void => {
+        asked.add(`${request.method} ${request.get('content-type')}`);
+        response.send(200);
+        resolve();
+      };
+      dialog.on('update', take);
+      dialog.on('modify', take);
+      dialog.on('info', take);
+    });
+    if (methods.includes('UPDATE')) await isAsked;
+    // Whatever an INVITE without metadata made it ask comes before the answer to what the client sends after the ACK.
+    for (const method of ['UPDATE', 'OPTIONS'] as const) t.match(await requestInDialog(dialog, { method }), { status: 200 });
+    t.strictSame([...asked], methods.includes('UPDATE') ? ['UPDATE application/rs-metadata-request'] : [], methods);
+    await hangUp(dialog);
+  }
 });
 
 t.test('a sender that moves to another port is followed once a re-INVITE has said so, and not before', async (t) => {

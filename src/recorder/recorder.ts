@@ -22,7 +22,8 @@ import { RecordingSession } from './recording-session.js';
 import { holdsMore } from './recover.js';
 import { recordingRequestOf } from './request.js';
 import { SessionDialog, warningOf } from './session-dialog.js';
-import { sessionIdsOf } from './session-identity.js';
+import { sessionIdsOf, type SessionClues } from './session-identity.js';
+import { UnnamedPairs, unnamedSession } from './unnamed-pairs.js';
 
 export interface Recorder {
   readonly sessions: number;
@@ -77,6 +78,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
   const allowed = new SourceSet(settings.sources);
   const names = settings.tlsIdentities?.map((name) => name.toLowerCase());
   const running = new Map<RecordingSession, SessionDialog>();
+  const unnamed = new UnnamedPairs();
   /** Sessions that are being opened, and run once they are. */
   const opening = new Set<Promise<unknown>>();
   const capacity = new Capacity({
@@ -172,14 +174,17 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       return;
     }
     const { metadata, bridge, parts } = offer;
-    const sessionId = await settledId(sessionIdsOf({ request: read, parts, metadata, bridge, configuredHeader: settings.sessionIdHeader }));
+    const clues: SessionClues = { request: read, parts, metadata, bridge, configuredHeader: settings.sessionIdHeader };
+    const sessionId = await settledId(sessionIdsOf(clues));
     // It may have begun while the ledger was asked.
     if (isDraining()) {
       refuseDraining(response);
       return;
     }
-    let opened: Awaited<ReturnType<typeof RecordingSession.open>>;
-    const attempt = RecordingSession.open(context, sessionId, offer);
+    const half = settings.pairUnnamed ? unnamedSession(clues, offer, { source: address, sessionId }) : undefined;
+    const pairing = half === undefined ? undefined : unnamed.enter(half, performance.now());
+    let opened: Awaited<ReturnType<typeof RecordingSession.open>> | undefined;
+    const attempt = RecordingSession.open(context, pairing?.sessionId ?? sessionId, offer, pairing?.roles);
     opening.add(attempt);
     try {
       opened = await attempt;
@@ -189,6 +194,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       return;
     } finally {
       opening.delete(attempt);
+      if (half !== undefined && (opened === undefined || typeof opened === 'string')) unnamed.leave(half);
     }
     if (typeof opened === 'string') {
       refuse(request, response, opened);
@@ -199,8 +205,10 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     const dialog = new SessionDialog({ context, session, request, response, offer });
     running.set(session, dialog);
     void session.ended.then(() => forget(session));
+    if (half !== undefined) void session.ending.then(() => unnamed.leave(half));
     metrics.capturesOpen(running.size);
-    log.info({ sessionId: session.sessionId, captureId: session.captureId }, 'recording session began');
+    const { captureId } = session;
+    log.info({ sessionId: session.sessionId, captureId, ...(pairing === undefined ? {} : { pairedBy: 'media-address' }) }, 'recording session began');
     await dialog.answer(reply);
   }
 

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openCaptureWriter, type CaptureControl, type CaptureStream, type CaptureWriter } from '../capture/index.js';
+import { encodePairedBy, openCaptureWriter, type CaptureControl, type CaptureStream, type CaptureWriter } from '../capture/index.js';
 import type { Failure } from '../errors/index.js';
 import { lacksBase, mergeMetadata, type RecordingMetadata, type Sdp } from '../sip/index.js';
 import { sealSecret } from '../vault/index.js';
@@ -65,9 +65,10 @@ export class RecordingSession {
   /**
    * Opens sockets and capture for an offer.
    *
+   * @param pairedRoles of its lines, by their place, where it is paired with a session that nothing but media addresses tells to be of its call
    * @throws Failure PORTS_EXHAUSTED, MEDIA_BIND, CAPTURE_WRITE: nothing stays open.
    */
-  static async open(context: RecorderContext, sessionId: string, offer: RecordingOffer): Promise<{ session: RecordingSession; reply: SessionReply } | OfferReject> {
+  static async open(context: RecorderContext, sessionId: string, offer: RecordingOffer, pairedRoles?: ReadonlyMap<number, LineRole>): Promise<{ session: RecordingSession; reply: SessionReply } | OfferReject> {
     const captureId = randomUUID();
     const control = offer.metadata?.control;
     const path = join(context.captureDir, captureFileName(captureId, sessionId));
@@ -78,7 +79,7 @@ export class RecordingSession {
     const writer = await openCaptureWriter(
       path,
       context.sealTo,
-      { captureId, sessionId, recorder: context.settings.name, metadata: {}, ...(control === undefined ? {} : { control }) },
+      { captureId, sessionId, recorder: context.settings.name, metadata: pairedRoles === undefined ? {} : encodePairedBy('media-address'), ...(control === undefined ? {} : { control }) },
       {
         flushMs: context.settings.flushMs,
         syncMs: context.settings.syncMs,
@@ -92,6 +93,7 @@ export class RecordingSession {
     const session = new RecordingSession(context, writer, sessionId, captureId, path);
     failed = (failure) => session.#fail(failure);
     session.#told = JSON.stringify(control);
+    session.#roles = pairedRoles ?? new Map();
     try {
       const reply = await session.change(offer, true);
       if (typeof reply !== 'string') return { session, reply };

@@ -46,7 +46,7 @@ export class SessionDialog {
     this.#options = options;
     const { request, offer } = options;
     const read = recordingRequestOf(request);
-    // RFC 3311 §4: whoever takes an UPDATE says so.
+    // RFC 3311 §4: whoever takes an UPDATE says so. RFC 7866 §9.2: no other request may ask for metadata, a re-INVITE neither.
     this.#maySnapshot = speaksSiprec(read, offer) && /(?:^|[\s,])UPDATE(?:$|[\s,])/iu.test(read.header('allow') ?? '');
   }
 
@@ -164,7 +164,7 @@ export class SessionDialog {
     if (!invites) wish();
   }
 
-  /** RFC 7866 §8.2: metadata that are missing, that cannot be read, or that change what was never told, are asked for. */
+  /** RFC 7866 §9.2: metadata that are missing, that cannot be read, or that change what was never told, are asked for. */
   #wantSnapshot({ metadata, metadataReject }: RecordingOffer): void {
     const { session } = this.#options;
     const useless = metadataReject !== undefined || (metadata?.dataMode === 'partial' && !session.isDescribed);

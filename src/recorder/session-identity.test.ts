@@ -36,10 +36,11 @@ t.test('RFC 7989: both halves name one call, whichever side sends them', (t) => 
 
 t.test('without one, the next trustworthy thing that is there', (t) => {
   const headers: Record<string, string> = {
-    'user-to-user': '00FA0800705D4C5DCAAC41;encoding=hex', 'cisco-guid': '2432917800-1464078823-2314850559-1455670872', 'x-audc-call-id': 'audc-1', 'ac-session-id': 'ac-2', 'x-own': 'own-3',
+    'user-to-user': '00FA0800705D4C5DCAAC41;encoding=hex', 'cisco-guid': '2432917800-1464078823-2314850559-1455670872', 'x-audc-call-id': 'audc-1', 'ac-session-id': 'ac-2',
+    'x-genesys-calluuid': '4BOKLLA3VH66JF112M1CC9VHKS14F0KP', 'x-own': 'own-3',
   };
   const metadata = metadataOf([], 's1', 'g1');
-  const order = [['user-to-user', '00FA0800705D4C5DCAAC41'], ['cisco-guid', '91036128574411e789f9d0ff56c3c658'], ['x-audc-call-id', 'audc-1'], ['ac-session-id', 'ac-2']] as const;
+  const order = [['user-to-user', '00FA0800705D4C5DCAAC41'], ['cisco-guid', '91036128574411e789f9d0ff56c3c658'], ['x-audc-call-id', 'audc-1'], ['ac-session-id', 'ac-2'], ['x-genesys-calluuid', '4BOKLLA3VH66JF112M1CC9VHKS14F0KP']] as const;
   for (const [name, id] of order) {
     t.strictSame(idsOf(metadata, headers, { configuredHeader: 'X-Own' }), [id], name);
     Reflect.deleteProperty(headers, name);
@@ -57,6 +58,16 @@ t.test('a UCID is one wherever it stands, a GUID too', (t) => {
   t.strictSame(idsOf(metadataOf([]).replace('</recording>', '<x:extensiondata xmlns:x="http://acmepacket.com/siprec/extensiondata"><x:ucid>00705D4C5DCAAC41</x:ucid></x:extensiondata></recording>')), [ucid]);
   t.strictSame(idsOf(undefined, {}, { gtd: 'IAM,\r\nGCI,91036128574411e789f9d0ff56c3c658\r\n' }), ['91036128574411e789f9d0ff56c3c658']);
   t.strictSame(idsOf(undefined, { 'user-to-user': 'no;encoding=hex, 04FA0800705D4C5DCAAC41;encoding=hex' }), [ucid], 'the second of two');
+  t.end();
+});
+
+t.test("Genesys' ID of the call is taken out of AudioCodes' metadata as out of the header; what is none is not", (t) => {
+  const uuid = '4BOKLLA3VH66JF112M1CC9VHKS14F0KP';
+  const handedOn = metadataOf([], 's1', 'g1').replace('</recording>', `<ac:GenesysUUID xmlns="urn:ietf:params:xml:ns:Genesys">${uuid}</ac:GenesysUUID></recording>`);
+  t.strictSame(idsOf(handedOn), [uuid]);
+  t.strictSame(idsOf(handedOn, { 'x-audc-call-id': 'audc-1' }), ['audc-1']);
+  t.strictSame(idsOf(undefined, { 'x-genesys-calluuid': uuid }), [uuid], 'the same call, whoever tells it');
+  t.strictSame(idsOf(metadataOf([], 's1'), { 'x-genesys-calluuid': 'none' }), ['s1']);
   t.end();
 });
 

@@ -5,7 +5,7 @@
  * same. RFC 7989's halves change places with the side that sends them: both orders are one call.
  */
 import { createHash } from 'node:crypto';
-import { ciscoGuidInGtd, nilSessionUuid, parseSessionId, readCiscoGuid, readUcid, type BodyPart, type RecordingMetadata } from '../sip/index.js';
+import { ciscoGuidInGtd, nilSessionUuid, parseSessionId, readCiscoGuid, readGenesysUuid, readUcid, type BodyPart, type RecordingMetadata } from '../sip/index.js';
 import type { BuiltInBridge } from './cisco-bib.js';
 import type { RecordingRequest } from './request.js';
 
@@ -24,7 +24,13 @@ const longestSessionIdBytes = 128;
  * IDs that the call may be known by, at least one. The first is taken unless a ledger knows the call by another, which
  * is so where it was entered before both halves were known.
  */
-export function sessionIdsOf({ request, parts, metadata, bridge, configuredHeader }: SessionClues): readonly [string, ...string[]] {
+export function sessionIdsOf(clues: SessionClues): readonly [string, ...string[]] {
+  const callId = clues.request.callId.trim();
+  return givenIdsOf(clues) ?? [shortened(callId === '' ? 'unnamed' : callId)];
+}
+
+/** The same, as far as the client names the call: undefined where there is nothing but the Call-ID of the session itself. */
+export function givenIdsOf({ request, parts, metadata, bridge, configuredHeader }: SessionClues): readonly [string, ...string[]] | undefined {
   const { header } = request;
   // Both calls of a built-in bridge have a Session-ID of their own; what pairs them is this.
   if (bridge !== undefined) return [shortened(`${bridge.refci}@${bridge.cluster}`)];
@@ -43,13 +49,15 @@ export function sessionIdsOf({ request, parts, metadata, bridge, configuredHeade
     gtd === undefined ? undefined : ciscoGuidInGtd(gtd),
     header('x-audc-call-id'),
     header('ac-session-id'),
+    // After what the SBC calls its session: this one is of the whole call, whose legs an SBC may record each by itself.
+    first(header('x-genesys-calluuid'), readGenesysUuid),
+    metadata?.hints?.genesysUuid,
     session?.groupId ?? metadata?.groupId,
     session?.id,
     configuredHeader === undefined ? undefined : header(configuredHeader),
-    request.callId,
   ];
   const id = clues.map((clue) => clue?.trim() ?? '').find((clue) => clue !== '');
-  return [shortened(id ?? 'unnamed')];
+  return id === undefined ? undefined : [shortened(id)];
 }
 
 /** A header that may have several values, with commas between them. */

@@ -42,6 +42,10 @@ export const recorderSchema = z
       .regex(/^[-!%*+'`~.\w]{2,64}$/u, 'write the name of a header, in its long form')
       .optional()
       .describe('a header that names the call, where nothing better does; left out: the Call-ID'),
+    pairUnnamed: z
+      .boolean()
+      .default(true)
+      .describe('whether two recording sessions of one line each, of which nothing but the Call-ID is known, become one recording where media addresses and time say that they are one call'),
     codecs: z
       .array(z.enum(decodableCodecs))
       .min(1)

@@ -16,6 +16,7 @@ export {
   newMetadataId,
   type MetadataTimes,
 } from './encode-metadata.js';
+export { readGenesysUuid } from './genesys-uuid.js';
 export type { MetadataHints } from './metadata-hints.js';
 export { lacksBase, mergeMetadata } from './metadata-merge.js';
 export { encodeSnapshotRequest, snapshotRequestType } from './snapshot-request.js';

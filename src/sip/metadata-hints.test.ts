@@ -21,20 +21,27 @@ t.test('AudioCodes gives the UCID under its own name, BroadWorks the number that
   t.end();
 });
 
+t.test("AudioCodes hands Genesys' ID of the call on, in a prefix that it does not declare", (t) => {
+  const told = (uuid: string): string => `<recording xmlns="urn:ietf:params:xml:ns:recording:1"><ac:GenesysUUID xmlns="urn:ietf:params:xml:ns:Genesys">${uuid}</ac:GenesysUUID></recording>`;
+  t.strictSame(hintsIn(told('4BOKLLA3VH66JF112M1CC9VHKS14F0KP')), { callingParticipants: [], genesysUuid: '4BOKLLA3VH66JF112M1CC9VHKS14F0KP' });
+  t.equal(hintsIn(told('unknown')), undefined);
+  t.end();
+});
+
 t.test('Ribbon repeats the From; jambonz, which swaps both numbers, is not listened to', (t) => {
   t.match(hintsIn('<recording><callData><fromhdr>"Ext" &lt;sip:22@192.0.2.1&gt;;tag=1</fromhdr></callData></recording>'), { callingUri: 'sip:22@192.0.2.1' });
   t.equal(hintsIn('<recording><jb:callingNumber xmlns:jb="j">22</jb:callingNumber><jb:calledNumber xmlns:jb="j">23</jb:calledNumber></recording>'), undefined);
   t.end();
 });
 
-t.test('a wish for all metadata says why, escaped (RFC 7866 §8.2)', (t) => {
+t.test('a wish for all metadata says why, escaped (RFC 7866 §9.2)', (t) => {
   const root = readXml(encodeSnapshotRequest('they are <missing>'));
   t.match(root, { name: 'requestsnapshot', namespace: 'urn:ietf:params:xml:ns:recording:1', children: [{ name: 'requestreason', text: 'they are <missing>' }] });
   t.end();
 });
 
 t.test('no document makes the reader throw', (t) => {
-  fc.assert(fc.property(fc.string(), fc.constantFrom('ucid', 'fromhdr', 'callingParty'), (text, name) => {
+  fc.assert(fc.property(fc.string(), fc.constantFrom('ucid', 'GenesysUUID', 'fromhdr', 'callingParty'), (text, name) => {
     hintsIn(`<recording><participant id="1"><${name}>${text.replace(/[<&]/gu, '')}</${name}></participant></recording>`);
   }));
   t.end();

@@ -1,6 +1,6 @@
 /**
- * A recorder's wish for all metadata of a recording session (RFC 7866 §8.2, §12.2): the body of an UPDATE, which the
- * client answers by sending a complete document in a request of its own.
+ * A recorder's wish for all metadata of a recording session (RFC 7866 §9.2; its form is RFC 7865's): the body of an UPDATE
+ * without an SDP, which the client answers by sending a complete document in a request of its own.
  */
 import { metadataNamespace } from './encode-metadata.js';
 import { element } from './xml-elements.js';

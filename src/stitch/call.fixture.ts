@@ -100,11 +100,11 @@ export async function captured(
   dir: string,
   keys: VaultKeys,
   happenings: Iterable<Happening>,
-  { captureId = 'c1', streams = [streamOf(0), streamOf(1)], cut = false, control = undefined as CaptureControl | undefined } = {},
+  { captureId = 'c1', streams = [streamOf(0), streamOf(1)], cut = false, control = undefined as CaptureControl | undefined, metadata = {} } = {},
 ): Promise<CaptureSource> {
   const path = join(dir, captureId);
   let nowMs = beginMs;
-  const begin = { captureId, sessionId: 's1', recorder: `recorder of ${captureId}`, metadata: {}, ...(control === undefined ? {} : { control }) };
+  const begin = { captureId, sessionId: 's1', recorder: `recorder of ${captureId}`, metadata, ...(control === undefined ? {} : { control }) };
   const writer = await openCaptureWriter(path, keys.public, begin, { flushMs: 1e6, now: () => nowMs });
   writer.event({ type: 'streams', streams });
   let taken = 0;

@@ -28,6 +28,14 @@ t.test('a capture gives its packets in order, with channel, instant and codec', 
   t.match(gathering.captures, [{ captureId: 'c1', recorder: 'recorder of c1', fromMs: beginMs, cut: false, unreadable: false, endReason: 'bye' }]);
 });
 
+t.test('a capture that came to its session by its media address is told from one whose client named the call', async (t) => {
+  const dir = t.testdir();
+  const captures = [{}, { pairedBy: 'media-address' }, { pairedBy: 'a dream' }, { pairedBy: 7 }].map((metadata, n) => captured(dir, keys, [], { captureId: `c${n}`, metadata }));
+  const gathering = gather(await Promise.all(captures), keys);
+  await collect(gathering);
+  t.strictSame(gathering.captures.map(({ pairedBy }) => pairedBy), [undefined, 'media-address', undefined, undefined]);
+});
+
 t.test('two captures come as one run in the order of arrival', async (t) => {
   const speaker = new Speaker(1);
   const dir = t.testdir();

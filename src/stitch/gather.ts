@@ -6,7 +6,7 @@
  * Owns       merging captures by time, on one clock, and opening their keys.
  * Leaves to  the tracks what a packet is worth: two captures of one call bring each packet twice.
  */
-import { readCaptureChunks, type CaptureCodec, type CaptureControl, type CaptureRecord, type CaptureStream } from '../capture/index.js';
+import { parsePairedBy, readCaptureChunks, type CaptureCodec, type CaptureControl, type CaptureRecord, type CaptureStream, type PairedBy } from '../capture/index.js';
 import { Failure } from '../errors/index.js';
 import { staticCodec, type CodecLine, type RtcpPacket, type RtpPacket } from '../media/index.js';
 import { openSecret, type SessionKey, type VaultKeys } from '../vault/index.js';
@@ -36,6 +36,8 @@ export interface CaptureFacts {
   endReason: string;
   /** The last that the client said of the recording; undefined when it said nothing. */
   control: CaptureControl | undefined;
+  /** Where the client did not say which call it is of. */
+  pairedBy?: PairedBy | undefined;
 }
 
 export interface Gathering extends AsyncIterable<readonly Gathered[]> {
@@ -147,6 +149,7 @@ class CaptureReader {
       case 'begin':
         this.facts.recorder = event.recorder;
         this.facts.control = event.control;
+        this.facts.pairedBy = parsePairedBy(event.metadata);
         return undefined;
       case 'control':
         this.facts.control = event.control;

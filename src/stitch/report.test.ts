@@ -42,6 +42,12 @@ t.test('when every packet came the recording is complete, and the report says wh
   t.end();
 });
 
+t.test('a capture that nobody said to be of this call is marked so, and only that one', (t) => {
+  const { captures } = reportOf(bothWhole(), { captures: [closed, { ...closed, captureId: 'c2', pairedBy: 'media-address' }] });
+  t.strictSame(captures.map((capture) => ['pairedBy' in capture, capture.pairedBy]), [[false, undefined], [true, 'media-address']]);
+  t.end();
+});
+
 t.test('each fault makes it partial, and is named', (t) => {
   const holed = (): Channel[] => [channelOf('caller', [...range(0, 50), ...range(52, 100)]), channelOf('callee', range(0, 100))];
   t.match(reportOf(holed()), { state: 'partial', reason: '2 packets of the caller did not arrive', channels: [{ packetsExpected: 100, packetsLost: 2 }, {}] });

@@ -44,12 +44,13 @@ export function makeReport(input: ReportInput): Report {
     sampleRate: plan?.sampleRate ?? 0,
     state,
     reason,
-    captures: captures.map(({ recorder, captureId, fromMs, toMs: lastMs, openedAtMs, cut }, source) => ({
+    captures: captures.map(({ recorder, captureId, fromMs, toMs: lastMs, openedAtMs, cut, pairedBy }, source) => ({
       recorder,
       captureId,
       from: iso(Number.isFinite(fromMs) ? fromMs : openedAtMs),
       to: iso(Math.max(lastMs, openedAtMs)),
       state: cut ? 'cut' : 'closed',
+      ...(pairedBy === undefined ? {} : { pairedBy }),
       ...(captures.length === 1 ? {} : { gave: input.channels.map((channel) => givenBy(channel, source)) }),
     })),
     channels,
