@@ -4,7 +4,7 @@
  * Several keys may be known after a re-key: the newest is tried first, those before it still open what was
  * on its way. A packet that no key opens is counted, never turned into sound.
  */
-import { parseCryptoLine, parseRtcp, parseRtp, singleKeyLines, SrtpReceiver, type RtcpPacket, type RtpPacket } from '../media/index.js';
+import { parseCryptoLine, parseRtcp, RtpView, singleKeyLines, SrtpReceiver, type RtcpPacket, type RtpReject } from '../media/index.js';
 
 /** More than a call re-keys within the time that a packet may be late, and as many again that came by themselves. */
 const keysKept = 40;
@@ -34,15 +34,18 @@ export class ClearStream {
     }
   }
 
-  rtp(bytes: Buffer): RtpPacket | undefined {
-    const clear = this.#encrypted ? this.#open((receiver) => receiver.unprotectRtp(bytes)) : bytes;
-    if (typeof clear === 'string') {
-      this.counts[clear] += 1;
-      return undefined;
-    }
-    const packet = parseRtp(clear);
-    if (typeof packet !== 'string') return packet;
+  /** The packet that lies in `bytes` from one offset to another; in clear it aliases them. */
+  rtp(bytes: Buffer, from = 0, to = bytes.length): RtpView | undefined {
+    const packet = this.#encrypted ? this.#decrypted(bytes.subarray(from, to)) : RtpView.parse(bytes, from, to);
+    if (packet === undefined || typeof packet !== 'string') return packet;
     this.counts.malformed += 1;
+    return undefined;
+  }
+
+  #decrypted(bytes: Buffer): RtpView | RtpReject | undefined {
+    const clear = this.#open((receiver) => receiver.unprotectRtp(bytes));
+    if (typeof clear !== 'string') return RtpView.parse(clear);
+    this.counts[clear] += 1;
     return undefined;
   }
 

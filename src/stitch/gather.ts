@@ -1,14 +1,15 @@
 /**
  * All captures of one session, as one run of clear packets in the order of their arrival.
  *
- * They come by the batch, as their captures hold them: a call of hours has hundreds of thousands.
+ * They come by the batch, as their captures hold them: a call of hours has hundreds of thousands. What a packet carries is
+ * good until the next batch is asked for.
  *
  * Owns       merging captures by time, on one clock, and opening their keys.
  * Leaves to  the tracks what a packet is worth: two captures of one call bring each packet twice.
  */
-import { readCaptureChunks, type CaptureCodec, type CaptureControl, type CaptureRecord, type CaptureStream } from '../capture/index.js';
+import { readCaptureChunks, type CaptureCodec, type CaptureControl, type CaptureEvent, type CaptureStream, type RecordCursor } from '../capture/index.js';
 import { Failure } from '../errors/index.js';
-import { staticCodec, type CodecLine, type RtcpPacket, type RtpPacket } from '../media/index.js';
+import { staticCodec, type CodecLine, type RtcpPacket, type RtpView } from '../media/index.js';
 import { openSecret, type SessionKey, type VaultKeys } from '../vault/index.js';
 import { trueClock, type CaptureClock } from './capture-clocks.js';
 import type { CaptureSource } from './capture-source.js';
@@ -17,7 +18,7 @@ import { unburst } from './late-bursts.js';
 import { channelOf, keyOf, SourceTimes } from './source-times.js';
 
 export type Gathered =
-  | { readonly kind: 'rtp'; readonly channel: string; readonly arrivedAtMs: number; readonly packet: RtpPacket; readonly codec: CodecLine | undefined; readonly source: number }
+  | { readonly kind: 'rtp'; readonly channel: string; readonly arrivedAtMs: number; readonly packet: RtpView; readonly codec: CodecLine | undefined; readonly source: number }
   | { readonly kind: 'rtcp'; readonly channel: string; readonly arrivedAtMs: number; readonly packets: readonly RtcpPacket[] }
   | { readonly kind: 'streams'; readonly atMs: number; readonly streams: readonly CaptureStream[] };
 
@@ -63,7 +64,17 @@ export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateK
 }
 
 /** What is parsed at a time: it is garbage before anybody has to copy it, and enough to save a promise for each. */
-const batchRecords = 64;
+const batchRecords = 256;
+
+/** What a capture says of codecs may come from anybody: the list grows no longer than packets can name. */
+const payloadTypes = 128;
+
+interface GatheredStream {
+  readonly channel: string;
+  readonly clear: ClearStream;
+  /** By payload type, of which there are 128. */
+  readonly codecs: readonly (CaptureCodec | undefined)[];
+}
 
 class CaptureReader {
   readonly facts: CaptureFacts;
@@ -71,7 +82,8 @@ class CaptureReader {
   readonly #path: string;
   readonly #keys: VaultKeys;
   readonly #times = new SourceTimes();
-  readonly #streams = new Map<number, { stream: CaptureStream; channel: string; clear: ClearStream; codecs: ReadonlyMap<number, CaptureCodec> }>();
+  /** By the index that packets name them by. */
+  readonly #streams = new Map<number, GatheredStream>();
 
   constructor(
     { captureId, path, openedAtMs = 0, reason = '' }: CaptureSource,
@@ -86,7 +98,7 @@ class CaptureReader {
   }
 
   countsOf(channel: string): ClearCounts[] {
-    return [...this.#streams.values()].filter(({ stream }) => channelOf(stream) === channel).map(({ clear }) => clear.counts);
+    return [...this.#streams.values()].filter((known) => known.channel === channel).map(({ clear }) => clear.counts);
   }
 
   async *read(): AsyncGenerator<readonly Gathered[], void, undefined> {
@@ -94,9 +106,9 @@ class CaptureReader {
     try {
       for await (const records of reading) {
         let batch: Gathered[] = [];
-        for (const record of records) {
-          this.#touch(record.kind === 'packet' ? record.arrivedAtMs : record.atMs);
-          const gathered = record.kind === 'packet' ? this.#packet(record) : await this.#event(record);
+        while (records.next()) {
+          this.#touch(records.atMs);
+          const gathered = records.event === undefined ? this.#packet(records) : await this.#event(records.event, records.atMs);
           if (gathered !== undefined) batch.push(gathered);
           if (batch.length < batchRecords) continue;
           yield batch;
@@ -120,7 +132,7 @@ class CaptureReader {
     this.facts.toMs = Math.max(this.facts.toMs, atMs);
   }
 
-  #packet(record: CaptureRecord & { kind: 'packet' }): Gathered | undefined {
+  #packet(record: RecordCursor): Gathered | undefined {
     const known = this.#streams.get(record.stream);
     if (known === undefined) return undefined;
     const { channel } = known;
@@ -129,20 +141,19 @@ class CaptureReader {
       const packets = known.clear.rtcp(record.bytes);
       return packets.length === 0 ? undefined : { kind: 'rtcp', channel, arrivedAtMs, packets };
     }
-    const packet = known.clear.rtp(record.bytes);
-    return packet === undefined ? undefined : { kind: 'rtp', channel, arrivedAtMs, packet, codec: known.codecs.get(packet.payloadType) ?? staticCodec(packet.payloadType), source: this.index };
+    const packet = known.clear.rtp(record.chunk, record.from, record.to);
+    return packet === undefined ? undefined : { kind: 'rtp', channel, arrivedAtMs, packet, codec: known.codecs[packet.payloadType] ?? staticCodec(packet.payloadType), source: this.index };
   }
 
   /** On this capture's clock. */
-  #cameAtMs(record: CaptureRecord & { kind: 'packet' }): number {
-    if (this.clock === trueClock) return record.arrivedAtMs;
+  #cameAtMs(record: RecordCursor): number {
+    if (this.clock === trueClock) return record.atMs;
     const source = this.#times.of(record);
     const bursts = source === undefined ? undefined : this.clock.bursts.get(keyOf(source));
-    return source === undefined || bursts === undefined ? record.arrivedAtMs : unburst(bursts, source.atMs, record.arrivedAtMs);
+    return source === undefined || bursts === undefined ? record.atMs : unburst(bursts, source.atMs, record.atMs);
   }
 
-  async #event(record: CaptureRecord & { kind: 'event' }): Promise<Gathered | undefined> {
-    const { event, atMs } = record;
+  async #event(event: CaptureEvent, atMs: number): Promise<Gathered | undefined> {
     switch (event.type) {
       case 'begin':
         this.facts.recorder = event.recorder;
@@ -168,8 +179,9 @@ class CaptureReader {
     const late = this.lateKeys.filter((key) => key.for === undefined || key.for === stream.role).map(({ crypto }) => crypto);
     clear.setKeys(stream.encrypted, [...late, ...lines.filter((line) => line !== undefined)]);
     // A payload type keeps its meaning for packets that were on their way when it was taken back.
-    const codecs = new Map([...(known?.codecs ?? []), ...stream.codecs.map((codec) => [codec.payloadType, codec] as const)]);
-    this.#streams.set(stream.index, { stream, channel: channelOf(stream), clear, codecs });
+    const codecs = [...(known?.codecs ?? [])];
+    for (const codec of stream.codecs) if (codec.payloadType < payloadTypes) codecs[codec.payloadType] = codec;
+    this.#streams.set(stream.index, { channel: channelOf(stream), clear, codecs });
   }
 
   /** One that does not open is no key: its packets are counted as such, those of the others are heard. */
