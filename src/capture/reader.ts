@@ -10,7 +10,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { Failure } from '../errors/index.js';
 import { diskAdvice, errnoOf, openSealed, sealedHeaderBytes, sealOverheadBytes, type Unsealer, type VaultKeys } from '../vault/index.js';
 import { FileBytes } from './file-bytes.js';
-import { chunkLengthBytes, magic, maxSealedChunkBytes } from './file-layout.js';
+import { chunkBytes, chunkLengthBytes, magic, maxSealedChunkBytes } from './file-layout.js';
 import { openRecords, parseRecords, type CaptureRecord, type RecordCursor } from './format.js';
 
 /**
@@ -80,8 +80,9 @@ async function* readChunks(path: string, keys: VaultKeys): AsyncGenerator<Record
   try {
     const bytes = new FileBytes(handle, 'until-next');
     unsealer = await openHead(path, bytes, keys);
+    const room = Buffer.allocUnsafeSlow(chunkBytes);
     for (let wholeBytes = bytes.position, begun = false; ; wholeBytes = bytes.position) {
-      const chunk = await nextChunk(path, bytes, unsealer);
+      const chunk = await nextChunk(path, bytes, unsealer, room);
       if (typeof chunk === 'string') {
         return { state: 'cut', cause: chunk, wholeBytes, droppedBytes: await bytesAfter(path, handle, wholeBytes) };
       }
@@ -114,13 +115,14 @@ async function nextChunk(
   path: string,
   bytes: FileBytes,
   unsealer: Unsealer,
+  room: Buffer,
 ): Promise<{ records: RecordCursor; last: boolean } | CutCause> {
   const length = (await onDisk(path, bytes.take(chunkLengthBytes)))?.readUInt32BE(0);
   if (length === undefined) return 'ended';
   if (length < sealOverheadBytes || length > maxSealedChunkBytes) return 'damaged';
   const sealed = await onDisk(path, bytes.take(length));
   if (sealed === undefined) return 'ended';
-  const opened = unsealer.open(sealed);
+  const opened = unsealer.open(sealed, room);
   if (opened === 'damaged') return 'damaged';
   const records = openRecords(opened.plain);
   return typeof records === 'string' ? 'malformed' : { records, last: opened.last };
