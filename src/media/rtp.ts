@@ -90,27 +90,38 @@ function paddingBytesAt(bytes: Buffer, from: number, headerBytes: number, to: nu
 
 /**
  * What of an RTP packet tells its sound, with the payload where it lies in other bytes: for whoever reads hours of
- * packets, each of which would else have a Buffer of its own.
+ * packets, each of which would else have a Buffer of its own. One view may look at many, one after the other.
  */
 export class RtpView {
-  private constructor(
-    readonly payloadType: number,
-    readonly sequenceNumber: number,
-    readonly timestamp: number,
-    readonly ssrc: number,
-    /** Of many packets. */
-    readonly bytes: Buffer,
-    readonly payloadFrom: number,
-    readonly payloadTo: number,
-  ) {}
+  payloadType = 0;
+  sequenceNumber = 0;
+  timestamp = 0;
+  ssrc = 0;
+  /** Of many packets. */
+  bytes: Buffer = nowhere;
+  payloadFrom = 0;
+  payloadTo = 0;
 
-  /** As parseRtp, of the packet that lies in `bytes` from one offset to another. */
-  static parse(bytes: Buffer, from = 0, to = bytes.length): RtpView | RtpReject {
+  /** As parseRtp, in a view of its own. */
+  static parse(bytes: Buffer): RtpView | RtpReject {
+    const view = new RtpView();
+    return view.look(bytes, 0, bytes.length) ?? view;
+  }
+
+  /** Looks at the packet that lies in `bytes` from one offset to another; or says, as parseRtp, why there is none. */
+  look(bytes: Buffer, from: number, to: number): RtpReject | undefined {
     const headerBytes = headerBytesAt(bytes, from, to);
     if (typeof headerBytes === 'string') return headerBytes;
     const paddingBytes = paddingBytesAt(bytes, from, headerBytes, to);
     if (typeof paddingBytes === 'string') return paddingBytes;
-    return new RtpView((bytes[from + 1] ?? 0) & 0x7f, ((bytes[from + 2] ?? 0) << 8) | (bytes[from + 3] ?? 0), uint32At(bytes, from + 4), uint32At(bytes, from + 8), bytes, from + headerBytes, to - paddingBytes);
+    this.payloadType = (bytes[from + 1] ?? 0) & 0x7f;
+    this.sequenceNumber = ((bytes[from + 2] ?? 0) << 8) | (bytes[from + 3] ?? 0);
+    this.timestamp = uint32At(bytes, from + 4);
+    this.ssrc = uint32At(bytes, from + 8);
+    this.bytes = bytes;
+    this.payloadFrom = from + headerBytes;
+    this.payloadTo = to - paddingBytes;
+    return undefined;
   }
 
   get payloadBytes(): number {
@@ -124,9 +135,11 @@ export class RtpView {
 
   /** One that stays when the bytes around it are used again. */
   kept(): RtpView {
-    return new RtpView(this.payloadType, this.sequenceNumber, this.timestamp, this.ssrc, Buffer.from(this.payload), 0, this.payloadBytes);
+    return Object.assign(new RtpView(), this, { bytes: Buffer.from(this.payload), payloadFrom: 0, payloadTo: this.payloadBytes });
   }
 }
+
+const nowhere = Buffer.alloc(0);
 
 /** Within bounds that are checked already. */
 const uint32At = (bytes: Buffer, at: number): number => (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;

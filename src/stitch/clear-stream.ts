@@ -4,7 +4,7 @@
  * Several keys may be known after a re-key: the newest is tried first, those before it still open what was
  * on its way. A packet that no key opens is counted, never turned into sound.
  */
-import { parseCryptoLine, parseRtcp, RtpView, singleKeyLines, SrtpReceiver, type RtcpPacket, type RtpReject } from '../media/index.js';
+import { parseCryptoLine, parseRtcp, singleKeyLines, SrtpReceiver, type RtcpPacket, type RtpReject, type RtpView } from '../media/index.js';
 
 /** More than a call re-keys within the time that a packet may be late, and as many again that came by themselves. */
 const keysKept = 40;
@@ -34,19 +34,21 @@ export class ClearStream {
     }
   }
 
-  /** The packet that lies in `bytes` from one offset to another; in clear it aliases them. */
-  rtp(bytes: Buffer, from = 0, to = bytes.length): RtpView | undefined {
-    const packet = this.#encrypted ? this.#decrypted(bytes.subarray(from, to)) : RtpView.parse(bytes, from, to);
-    if (packet === undefined || typeof packet !== 'string') return packet;
-    this.counts.malformed += 1;
-    return undefined;
+  /** Lets `view` look at the packet that lies in `bytes` from one offset to another. False: there is none, it is counted. */
+  rtp(view: RtpView, bytes: Buffer, from = 0, to = bytes.length): boolean {
+    if (this.#encrypted) {
+      const packet = bytes.subarray(from, to);
+      const clear = this.#open((receiver) => receiver.unprotectRtp(packet));
+      if (typeof clear !== 'string') return this.#wellFormed(view.look(clear, 0, clear.length));
+      this.counts[clear] += 1;
+      return false;
+    }
+    return this.#wellFormed(view.look(bytes, from, to));
   }
 
-  #decrypted(bytes: Buffer): RtpView | RtpReject | undefined {
-    const clear = this.#open((receiver) => receiver.unprotectRtp(bytes));
-    if (typeof clear !== 'string') return RtpView.parse(clear);
-    this.counts[clear] += 1;
-    return undefined;
+  #wellFormed(reject: RtpReject | undefined): boolean {
+    if (reject !== undefined) this.counts.malformed += 1;
+    return reject === undefined;
   }
 
   /** None when it does not open: it holds no sound, so it counts nowhere. */

@@ -1,15 +1,15 @@
 /**
  * All captures of one session, as one run of clear packets in the order of their arrival.
  *
- * They come by the batch, as their captures hold them: a call of hours has hundreds of thousands. What a packet carries is
- * good until the next batch is asked for.
+ * They come by the batch, as their captures hold them: a call of hours has hundreds of thousands. A batch is good until the
+ * next is asked for: then its packets, and what they carry, are others.
  *
  * Owns       merging captures by time, on one clock, and opening their keys.
  * Leaves to  the tracks what a packet is worth: two captures of one call bring each packet twice.
  */
 import { readCaptureChunks, type CaptureCodec, type CaptureControl, type CaptureEvent, type CaptureStream, type RecordCursor } from '../capture/index.js';
 import { Failure } from '../errors/index.js';
-import { staticCodec, type CodecLine, type RtcpPacket, type RtpView } from '../media/index.js';
+import { RtpView, staticCodec, type CodecLine, type RtcpPacket } from '../media/index.js';
 import { openSecret, type SessionKey, type VaultKeys } from '../vault/index.js';
 import { trueClock, type CaptureClock } from './capture-clocks.js';
 import type { CaptureSource } from './capture-source.js';
@@ -18,9 +18,18 @@ import { unburst } from './late-bursts.js';
 import { channelOf, keyOf, SourceTimes } from './source-times.js';
 
 export type Gathered =
-  | { readonly kind: 'rtp'; readonly channel: string; readonly arrivedAtMs: number; readonly packet: RtpView; readonly codec: CodecLine | undefined; readonly source: number }
+  | GatheredRtp
   | { readonly kind: 'rtcp'; readonly channel: string; readonly arrivedAtMs: number; readonly packets: readonly RtcpPacket[] }
   | { readonly kind: 'streams'; readonly atMs: number; readonly streams: readonly CaptureStream[] };
+
+export interface GatheredRtp {
+  readonly kind: 'rtp';
+  readonly channel: string;
+  readonly arrivedAtMs: number;
+  readonly packet: RtpView;
+  readonly codec: CodecLine | undefined;
+  readonly source: number;
+}
 
 /** What is known of a capture once it has been read to its end. */
 export interface CaptureFacts {
@@ -63,11 +72,13 @@ export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateK
   };
 }
 
-/** What is parsed at a time: it is garbage before anybody has to copy it, and enough to save a promise for each. */
+/** What is parsed at a time, into the same objects again and again, and enough to save a promise for each. */
 const batchRecords = 256;
 
 /** What a capture says of codecs may come from anybody: the list grows no longer than packets can name. */
 const payloadTypes = 128;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface GatheredStream {
   readonly channel: string;
@@ -84,6 +95,8 @@ class CaptureReader {
   readonly #times = new SourceTimes();
   /** By the index that packets name them by. */
   readonly #streams = new Map<number, GatheredStream>();
+  /** The packets of a batch. */
+  readonly #packets: readonly Mutable<GatheredRtp>[];
 
   constructor(
     { captureId, path, openedAtMs = 0, reason = '' }: CaptureSource,
@@ -94,6 +107,7 @@ class CaptureReader {
   ) {
     this.#path = path;
     this.#keys = keys;
+    this.#packets = Array.from({ length: batchRecords }, () => ({ kind: 'rtp', channel: '', arrivedAtMs: 0, packet: new RtpView(), codec: undefined, source: this.index }));
     this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cutReason: reason, cut: true, unreadable: false, endReason: '', control: undefined };
   }
 
@@ -108,7 +122,7 @@ class CaptureReader {
         let batch: Gathered[] = [];
         while (records.next()) {
           this.#touch(records.atMs);
-          const gathered = records.event === undefined ? this.#packet(records) : await this.#event(records.event, records.atMs);
+          const gathered = records.event === undefined ? this.#packet(records, batch.length) : await this.#event(records.event, records.atMs);
           if (gathered !== undefined) batch.push(gathered);
           if (batch.length < batchRecords) continue;
           yield batch;
@@ -132,7 +146,8 @@ class CaptureReader {
     this.facts.toMs = Math.max(this.facts.toMs, atMs);
   }
 
-  #packet(record: RecordCursor): Gathered | undefined {
+  /** @param at its place in the batch */
+  #packet(record: RecordCursor, at: number): Gathered | undefined {
     const known = this.#streams.get(record.stream);
     if (known === undefined) return undefined;
     const { channel } = known;
@@ -141,8 +156,13 @@ class CaptureReader {
       const packets = known.clear.rtcp(record.bytes);
       return packets.length === 0 ? undefined : { kind: 'rtcp', channel, arrivedAtMs, packets };
     }
-    const packet = known.clear.rtp(record.chunk, record.from, record.to);
-    return packet === undefined ? undefined : { kind: 'rtp', channel, arrivedAtMs, packet, codec: known.codecs[packet.payloadType] ?? staticCodec(packet.payloadType), source: this.index };
+    const gathered = this.#packets[at];
+    if (gathered === undefined || !known.clear.rtp(gathered.packet, record.chunk, record.from, record.to)) return undefined;
+    const { payloadType } = gathered.packet;
+    gathered.channel = channel;
+    gathered.arrivedAtMs = arrivedAtMs;
+    gathered.codec = known.codecs[payloadType] ?? staticCodec(payloadType);
+    return gathered;
   }
 
   /** On this capture's clock. */
