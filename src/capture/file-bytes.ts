@@ -4,6 +4,8 @@
 import type { FileHandle } from 'node:fs/promises';
 
 const blockBytes = 128 * 1024;
+/** Of a store that is used again and again: a read for each chunk costs as much as opening it. */
+const storeBytes = 512 * 1024;
 
 export class FileBytes {
   readonly #handle: FileHandle;
@@ -37,7 +39,7 @@ export class FileBytes {
   }
 
   async #fill(length: number): Promise<void> {
-    const store = this.keep === 'until-next' && this.#store.length >= length ? this.#store : Buffer.allocUnsafeSlow(Math.max(length, blockBytes));
+    const store = this.keep === 'until-next' && this.#store.length >= length ? this.#store : Buffer.allocUnsafeSlow(Math.max(length, this.keep === 'until-next' ? storeBytes : blockBytes));
     this.#to = this.#store.copy(store, 0, this.#from, this.#to);
     this.#from = 0;
     this.#store = store;

@@ -36,6 +36,9 @@ export const recordHeadBytes = 13;
 export const maxStream = 0xffff;
 export const maxPacketBytes = 0xffff;
 
+/** Where in it the time lies. */
+const timeAt = 5;
+
 const rtpKind = 1;
 const rtcpKind = 2;
 const eventKind = 3;
@@ -62,31 +65,89 @@ export function encodeEventRecord(into: Buffer, offset: number, atMs: number, js
 
 /** All records of a chunk, or why one of them is none. */
 export function parseRecords(chunk: Buffer): CaptureRecord[] | RecordReject {
+  const cursor = openRecords(chunk);
+  if (typeof cursor === 'string') return cursor;
   const records: CaptureRecord[] = [];
-  for (let offset = 0; offset < chunk.length; ) {
-    if (chunk.length - offset < recordHeadBytes) return 'record-cut';
-    const kind = chunk[offset];
-    if (kind !== rtpKind && kind !== rtcpKind && kind !== eventKind) return 'record-kind';
-    const length = kind === eventKind ? chunk.readUInt32BE(offset + 1) : chunk.readUInt16BE(offset + 3);
-    const atMs = readTime(chunk, offset + 5);
-    if (atMs === undefined) return 'record-time';
-    const from = offset + recordHeadBytes;
-    if (chunk.length - from < length) return 'record-cut';
-    const bytes = chunk.subarray(from, from + length);
-    if (kind === eventKind) {
-      const event = parseEvent(bytes);
-      if (typeof event === 'string') return event;
-      records.push({ kind: 'event', atMs, event });
-    } else {
-      const stream = chunk.readUInt16BE(offset + 1);
-      records.push({ kind: 'packet', stream, arrivedAtMs: atMs, rtcp: kind === rtcpKind, bytes });
-    }
-    offset = from + length;
+  while (cursor.next()) {
+    const { event, atMs, stream, rtcp, bytes } = cursor;
+    records.push(event === undefined ? { kind: 'packet', stream, arrivedAtMs: atMs, rtcp, bytes } : { kind: 'event', atMs, event });
   }
   return records;
 }
 
-const twoTo32 = 0x1_0000_0000;
+/** A chunk that holds whole records of this version and nothing else, before the first of them; or why it does not. */
+export function openRecords(chunk: Buffer): RecordCursor | RecordReject {
+  const events: CaptureEvent[] = [];
+  for (let offset = 0; offset < chunk.length; ) {
+    if (chunk.length - offset < recordHeadBytes) return 'record-cut';
+    const kind = chunk[offset];
+    if (kind !== rtpKind && kind !== rtcpKind && kind !== eventKind) return 'record-kind';
+    const length = lengthOf(chunk, offset);
+    if (!Number.isSafeInteger(microsecondsAt(chunk, offset + timeAt))) return 'record-time';
+    const from = offset + recordHeadBytes;
+    if (chunk.length - from < length) return 'record-cut';
+    if (kind === eventKind) {
+      const event = parseEvent(chunk.subarray(from, from + length));
+      if (typeof event === 'string') return event;
+      events.push(event);
+    }
+    offset = from + length;
+  }
+  return new RecordCursor(chunk, events);
+}
+
+/**
+ * The records of a chunk, one at a time, read where they lie: an hour's call has hundreds of thousands, and an object and a
+ * Buffer for each cost more than what is done with them.
+ *
+ * Lifetime   as long as the chunk's; what it says of a record holds until `next`.
+ */
+export class RecordCursor {
+  /** Of an event; undefined for a packet. */
+  event: CaptureEvent | undefined;
+  /** Unix time in ms, fractional to 1 µs. */
+  atMs = 0;
+  /** Of a packet. */
+  stream = 0;
+  rtcp = false;
+  /** Where in the chunk the packet lies, as received. */
+  from = 0;
+  to = 0;
+  #events = 0;
+
+  constructor(readonly chunk: Buffer, private readonly events: readonly CaptureEvent[]) {}
+
+  /** Goes on to the next record; false, and nothing is said, behind the last. */
+  next(): boolean {
+    const { chunk, to: offset } = this;
+    if (offset >= chunk.length) return false;
+    const kind = chunk[offset];
+    this.atMs = microsecondsAt(chunk, offset + timeAt) / 1_000;
+    this.from = offset + recordHeadBytes;
+    this.to = this.from + lengthOf(chunk, offset);
+    this.stream = uint16At(chunk, offset + 1);
+    this.rtcp = kind === rtcpKind;
+    if (kind === eventKind) {
+      this.event = this.events[this.#events];
+      this.#events += 1;
+    } else {
+      this.event = undefined;
+    }
+    return true;
+  }
+
+  /** What the first record says, if that is an event. */
+  get firstEvent(): CaptureEvent | undefined {
+    return this.chunk[0] === eventKind ? this.events[0] : undefined;
+  }
+
+  /** The packet, as a Buffer of its own on the chunk. */
+  get bytes(): Buffer {
+    return this.chunk.subarray(this.from, this.to);
+  }
+}
+
+const [twoTo16, twoTo32, twoTo40] = [2 ** 16, 2 ** 32, 2 ** 40];
 
 // As two halves: a BigInt would be allocated for every packet.
 function writeTime(into: Buffer, offset: number, atMs: number): void {
@@ -95,7 +156,14 @@ function writeTime(into: Buffer, offset: number, atMs: number): void {
   into.writeUInt32BE(us % twoTo32, offset + 4);
 }
 
-function readTime(from: Buffer, offset: number): number | undefined {
-  const us = from.readUInt32BE(offset) * twoTo32 + from.readUInt32BE(offset + 4);
-  return Number.isSafeInteger(us) ? us / 1000 : undefined;
-}
+const lengthOf = (chunk: Buffer, offset: number): number => (chunk[offset] === eventKind ? chunk.readUInt32BE(offset + 1) : uint16At(chunk, offset + 3));
+
+/**
+ * In pieces of 24, 24 and 16 bits: of two of 32 the lower one is a small number for half an hour and a large one for the
+ * next, and whatever is compiled for the one has to be compiled again for the other.
+ */
+const microsecondsAt = (chunk: Buffer, offset: number): number => uint24At(chunk, offset) * twoTo40 + uint24At(chunk, offset + 3) * twoTo16 + uint16At(chunk, offset + 6);
+
+// The bounds are checked for the whole head: Buffer's own readers check them again for every number.
+const uint16At = (bytes: Buffer, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+const uint24At = (bytes: Buffer, at: number): number => ((bytes[at] ?? 0) << 16) | uint16At(bytes, at + 1);

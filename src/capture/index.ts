@@ -2,7 +2,7 @@ export { encodePairedBy, parsePairedBy, type CaptureCodec, type CaptureControl, 
 export { diskThread } from './disk-thread.js';
 export { CaptureJournal, type JournalOptions } from './journal.js';
 export { replayJournals } from './replay-journals.js';
-export type { CaptureRecord } from './format.js';
+export type { CaptureRecord, RecordCursor } from './format.js';
 export type { CaptureFile } from './capture-file.js';
 export { readCapture, readCaptureChunks, type CaptureOutcome, type CaptureReading, type CutCause } from './reader.js';
 export {

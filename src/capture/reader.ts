@@ -4,13 +4,14 @@
  * Owns       the file handle, from the first record asked for to the last or to the consumer's break.
  * Leaves to  stitch/ what the records mean and what a cut capture costs the recording.
  */
+import assert from 'node:assert/strict';
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Failure } from '../errors/index.js';
 import { diskAdvice, errnoOf, openSealed, sealedHeaderBytes, sealOverheadBytes, type Unsealer, type VaultKeys } from '../vault/index.js';
 import { FileBytes } from './file-bytes.js';
-import { chunkLengthBytes, magic, maxSealedChunkBytes } from './file-layout.js';
-import { parseRecords, type CaptureRecord } from './format.js';
+import { chunkBytes, chunkLengthBytes, magic, maxSealedChunkBytes } from './file-layout.js';
+import { openRecords, parseRecords, type CaptureRecord, type RecordCursor } from './format.js';
 
 /**
  * Why a capture is cut. `ended`: the file ends before the last chunk, as after a kill. `damaged`: a chunk is not
@@ -43,7 +44,10 @@ export function readCapture(path: string, keys: VaultKeys): CaptureReading {
       for (;;) {
         const { done, value } = await chunks.next();
         if (done === true) return value;
-        yield* value;
+        // What is read of them is the reader's for good, and a chunk is not.
+        const records = parseRecords(Buffer.from(value.chunk));
+        assert(typeof records !== 'string');
+        yield* records;
       }
     } finally {
       await chunks.return(undefined as never);
@@ -51,8 +55,11 @@ export function readCapture(path: string, keys: VaultKeys): CaptureReading {
   });
 }
 
-/** The same by the chunk: whoever reads hours of packets saves a promise for each. */
-export const readCaptureChunks = (path: string, keys: VaultKeys): CaptureReading<readonly CaptureRecord[]> => reading(() => readChunks(path, keys));
+/**
+ * The same by the chunk: whoever reads hours of packets saves a promise and an object for each. A chunk and its cursor are
+ * good until the next one is asked for.
+ */
+export const readCaptureChunks = (path: string, keys: VaultKeys): CaptureReading<RecordCursor> => reading(() => readChunks(path, keys));
 
 function reading<T>(begin: () => AsyncGenerator<T, CaptureOutcome, undefined>): CaptureReading<T> {
   let outcome: CaptureOutcome | undefined;
@@ -67,18 +74,19 @@ function reading<T>(begin: () => AsyncGenerator<T, CaptureOutcome, undefined>): 
   };
 }
 
-async function* readChunks(path: string, keys: VaultKeys): AsyncGenerator<readonly CaptureRecord[], CaptureOutcome, undefined> {
+async function* readChunks(path: string, keys: VaultKeys): AsyncGenerator<RecordCursor, CaptureOutcome, undefined> {
   const handle = await onDisk(path, open(path, constants.O_RDONLY | constants.O_NONBLOCK));
   let unsealer: Unsealer | undefined;
   try {
     const bytes = new FileBytes(handle, 'until-next');
     unsealer = await openHead(path, bytes, keys);
+    const room = Buffer.allocUnsafeSlow(chunkBytes);
     for (let wholeBytes = bytes.position, begun = false; ; wholeBytes = bytes.position) {
-      const chunk = await nextChunk(path, bytes, unsealer);
+      const chunk = await nextChunk(path, bytes, unsealer, room);
       if (typeof chunk === 'string') {
         return { state: 'cut', cause: chunk, wholeBytes, droppedBytes: await bytesAfter(path, handle, wholeBytes) };
       }
-      if (!begun) requireBegin(path, chunk.records[0]);
+      if (!begun) requireBegin(path, chunk.records);
       begun = true;
       yield chunk.records;
       if (chunk.last) {
@@ -107,20 +115,21 @@ async function nextChunk(
   path: string,
   bytes: FileBytes,
   unsealer: Unsealer,
-): Promise<{ records: CaptureRecord[]; last: boolean } | CutCause> {
+  room: Buffer,
+): Promise<{ records: RecordCursor; last: boolean } | CutCause> {
   const length = (await onDisk(path, bytes.take(chunkLengthBytes)))?.readUInt32BE(0);
   if (length === undefined) return 'ended';
   if (length < sealOverheadBytes || length > maxSealedChunkBytes) return 'damaged';
   const sealed = await onDisk(path, bytes.take(length));
   if (sealed === undefined) return 'ended';
-  const opened = unsealer.open(sealed);
+  const opened = unsealer.open(sealed, room);
   if (opened === 'damaged') return 'damaged';
-  const records = parseRecords(opened.plain);
+  const records = openRecords(opened.plain);
   return typeof records === 'string' ? 'malformed' : { records, last: opened.last };
 }
 
-function requireBegin(path: string, first: CaptureRecord | undefined): void {
-  if (first?.kind === 'event' && first.event.type === 'begin') return;
+function requireBegin(path: string, records: RecordCursor): void {
+  if (records.firstEvent?.type === 'begin') return;
   throw invalid(path, 'it does not say which call it is of; it was not written by twintrack');
 }
 

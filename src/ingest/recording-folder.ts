@@ -73,9 +73,14 @@ export class RecordingFolder {
         done(undefined, piece);
       },
     });
-    await whole(path, (unfinished) => pipeline(Readable.from(plain, { objectMode: false }), counted, createWriteStream(unfinished, { mode: 0o600 })));
+    await whole(path, (unfinished) => pipeline(Readable.from(copied(plain), { objectMode: false }), counted, createWriteStream(unfinished, { mode: 0o600 })));
     return { digest: hash.digest('hex'), sealedBytes: bytes, plainBytes: bytes };
   }
+}
+
+/** A stream holds several pieces at a time, and each is free again when the next is asked for. */
+async function* copied(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of pieces) yield Uint8Array.from(piece);
 }
 
 async function whole(path: string, write: (unfinished: string) => Promise<void>): Promise<void> {

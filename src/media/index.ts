@@ -6,6 +6,7 @@ export {
   parseProtectedRtp,
   parseRtp,
   rtpHeaderBytes,
+  RtpView,
   type RtpExtension,
   type RtpFields,
   type RtpPacket,

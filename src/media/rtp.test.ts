@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import t from 'tap';
-import { encodeRtp, isRtcp, parseProtectedRtp, parseRtp, rtpHeaderBytes, type RtpFields } from './rtp.js';
+import { encodeRtp, isRtcp, parseProtectedRtp, parseRtp, rtpHeaderBytes, RtpView, type RtpFields } from './rtp.js';
 
 // deepEqual minds prototypes.
 const plain = { noNullPrototype: true } as const;
@@ -144,6 +144,26 @@ t.test('arbitrary octets never throw', (t) => {
     parseProtectedRtp(datagram);
     isRtcp(datagram);
   }), { numRuns: 2000 });
+  t.end();
+});
+
+t.test('a view tells of a packet, wherever it lies, what parsing tells of the datagram', (t) => {
+  // A header of version 2, so that most are packets.
+  const likely = fc.tuple(fc.integer({ min: 0x80, max: 0xbf }), octets(80)).map(([first, rest]) => Buffer.concat([Buffer.of(first), rest]));
+  fc.assert(fc.property(fc.oneof(likely, octets(80)), octets(20), octets(20), (datagram, before, after) => {
+    const packet = parseRtp(datagram);
+    const view = new RtpView();
+    const reject = view.look(Buffer.concat([before, datagram, after]), before.length, before.length + datagram.length);
+    assert.equal(reject, typeof packet === 'string' ? packet : undefined);
+    if (typeof packet === 'string') return;
+    const { payloadType, sequenceNumber, timestamp, ssrc, payload } = packet;
+    const kept = view.kept();
+    for (const one of [view, kept]) {
+      assert.deepEqual([one.payloadType, one.sequenceNumber, one.timestamp, one.ssrc, one.payload, one.payloadBytes], [payloadType, sequenceNumber, timestamp, ssrc, payload, payload.length]);
+    }
+    view.bytes.fill(0);
+    assert.deepEqual(kept.payload, payload);
+  }), { numRuns: 500 });
   t.end();
 });
 

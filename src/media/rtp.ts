@@ -56,29 +56,93 @@ const none: readonly number[] = Object.freeze([]);
  * its timestamp at 4, its SSRC at 8.
  */
 export function rtpHeaderBytes(datagram: Buffer): number | RtpReject {
-  if (datagram.length < fixedHeaderBytes) return 'too-short';
-  const first = datagram.readUInt8(0);
+  return headerBytesAt(datagram, 0, datagram.length);
+}
+
+/** The same of a packet that lies in `bytes` from one offset to another. */
+function headerBytesAt(bytes: Buffer, from: number, to: number): number | RtpReject {
+  if (to - from < fixedHeaderBytes) return 'too-short';
+  const first = bytes[from] ?? 0;
   if (first >> 6 !== 2) return 'not-version-2';
-  const end = fixedHeaderBytes + (first & 0x0f) * 4;
-  if (end > datagram.length) return 'csrc-past-end';
-  if ((first & 0x10) === 0) return end;
-  if (end + 4 > datagram.length) return 'extension-header-past-end';
-  const extensionEnd = end + 4 + datagram.readUInt16BE(end + 2) * 4;
-  return extensionEnd > datagram.length ? 'extension-past-end' : extensionEnd;
+  const end = from + fixedHeaderBytes + (first & 0x0f) * 4;
+  if (end > to) return 'csrc-past-end';
+  if ((first & 0x10) === 0) return end - from;
+  if (end + 4 > to) return 'extension-header-past-end';
+  const extensionEnd = end + 4 + bytes.readUInt16BE(end + 2) * 4;
+  return extensionEnd > to ? 'extension-past-end' : extensionEnd - from;
 }
 
 /** Parses an RTP packet in clear. */
 export function parseRtp(datagram: Buffer): RtpPacket | RtpReject {
   const headerBytes = rtpHeaderBytes(datagram);
   if (typeof headerBytes === 'string') return headerBytes;
-  if ((datagram.readUInt8(0) & 0x20) === 0) return packetOf(datagram, headerBytes, 0);
-  // RFC 3550 §5.1: the last octet counts the padding, itself included.
-  const paddingBytes = datagram.length > headerBytes ? datagram.readUInt8(datagram.length - 1) : 1;
-  if (paddingBytes === 0) return 'padding-zero';
-  return headerBytes + paddingBytes > datagram.length
-    ? 'padding-past-end'
-    : packetOf(datagram, headerBytes, paddingBytes);
+  const paddingBytes = paddingBytesAt(datagram, 0, headerBytes, datagram.length);
+  return typeof paddingBytes === 'string' ? paddingBytes : packetOf(datagram, headerBytes, paddingBytes);
 }
+
+function paddingBytesAt(bytes: Buffer, from: number, headerBytes: number, to: number): number | RtpReject {
+  if (((bytes[from] ?? 0) & 0x20) === 0) return 0;
+  // RFC 3550 §5.1: the last octet counts the padding, itself included.
+  const paddingBytes = to - from > headerBytes ? (bytes[to - 1] ?? 0) : 1;
+  if (paddingBytes === 0) return 'padding-zero';
+  return headerBytes + paddingBytes > to - from ? 'padding-past-end' : paddingBytes;
+}
+
+/**
+ * What of an RTP packet tells its sound, with the payload where it lies in other bytes: for whoever reads hours of
+ * packets, each of which would else have a Buffer of its own. One view may look at many, one after the other.
+ */
+export class RtpView {
+  payloadType = 0;
+  sequenceNumber = 0;
+  timestamp = 0;
+  ssrc = 0;
+  /** Of many packets. */
+  bytes: Buffer = nowhere;
+  payloadFrom = 0;
+  payloadTo = 0;
+
+  /** As parseRtp, in a view of its own. */
+  static parse(bytes: Buffer): RtpView | RtpReject {
+    const view = new RtpView();
+    return view.look(bytes, 0, bytes.length) ?? view;
+  }
+
+  /** Looks at the packet that lies in `bytes` from one offset to another; or says, as parseRtp, why there is none. */
+  look(bytes: Buffer, from: number, to: number): RtpReject | undefined {
+    const headerBytes = headerBytesAt(bytes, from, to);
+    if (typeof headerBytes === 'string') return headerBytes;
+    const paddingBytes = paddingBytesAt(bytes, from, headerBytes, to);
+    if (typeof paddingBytes === 'string') return paddingBytes;
+    this.payloadType = (bytes[from + 1] ?? 0) & 0x7f;
+    this.sequenceNumber = ((bytes[from + 2] ?? 0) << 8) | (bytes[from + 3] ?? 0);
+    this.timestamp = uint32At(bytes, from + 4);
+    this.ssrc = uint32At(bytes, from + 8);
+    this.bytes = bytes;
+    this.payloadFrom = from + headerBytes;
+    this.payloadTo = to - paddingBytes;
+    return undefined;
+  }
+
+  get payloadBytes(): number {
+    return this.payloadTo - this.payloadFrom;
+  }
+
+  /** Without padding; aliases the packet. */
+  get payload(): Buffer {
+    return this.bytes.subarray(this.payloadFrom, this.payloadTo);
+  }
+
+  /** One that stays when the bytes around it are used again. */
+  kept(): RtpView {
+    return Object.assign(new RtpView(), this, { bytes: Buffer.from(this.payload), payloadFrom: 0, payloadTo: this.payloadBytes });
+  }
+}
+
+const nowhere = Buffer.alloc(0);
+
+/** Within bounds that are checked already. */
+const uint32At = (bytes: Buffer, at: number): number => (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
 
 /**
  * Parses what an SRTP packet shows without a key (RFC 3711 §3.1). `payload` is all that follows the

@@ -2,12 +2,16 @@
 import { decodePcma, decodePcmu } from './codecs/index.js';
 import type { Wav } from './wav.js';
 
+const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 /** Channels interleaved; undefined for PCM of other than 16 bits. */
 export function wavSamples({ format, bitsPerSample, data }: Wav): Int16Array | undefined {
   if (format === 'pcm') {
     if (bitsPerSample !== 16) return undefined;
     const samples = new Int16Array(Math.floor(data.length / 2));
-    for (let n = 0; n < samples.length; n += 1) samples[n] = data.readInt16LE(n * 2);
+    const bytes = Buffer.from(samples.buffer);
+    data.copy(bytes);
+    if (!littleEndian) bytes.swap16();
     return samples;
   }
   const samples = new Int16Array(data.length);

@@ -97,22 +97,22 @@ async function heardIn({ path }: CaptureSource, keys: VaultKeys): Promise<Readon
   const times = new SourceTimes();
   try {
     for await (const records of readCaptureChunks(path, keys)) {
-      for (const record of records) {
-        if (record.kind === 'event') {
-          if (record.event.type === 'streams') times.describe(record.event.streams);
+      while (records.next()) {
+        if (records.event !== undefined) {
+          if (records.event.type === 'streams') times.describe(records.event.streams);
           continue;
         }
-        const source = times.of(record);
+        const source = times.of(records);
         if (source === undefined) continue;
         const key = keyOf(source);
         let of = heard.get(key);
         if (of === undefined) heard.set(key, (of = { clockRate: source.clockRate, least: new Map(), late: new LateBursts() }));
         const { atMs } = source;
         const stretch = Math.floor(atMs / stretchMs);
-        const delayMs = record.arrivedAtMs - atMs;
+        const delayMs = records.atMs - atMs;
         const before = of.least.get(stretch);
         if (before === undefined ? of.least.size < mostStretches : delayMs < before) of.least.set(stretch, delayMs);
-        of.late.hear(atMs, record.arrivedAtMs);
+        of.late.hear(atMs, records.atMs);
       }
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * One channel of a recording: all sources that spoke for one party.
  */
-import { audioCodec, isBesideAudio, unixMsFromNtp, type AudioCodec, type CodecLine, type RtcpPacket, type RtpPacket } from '../media/index.js';
+import { audioCodec, isBesideAudio, unixMsFromNtp, type AudioCodec, type CodecLine, type RtcpPacket, type RtpView } from '../media/index.js';
 import type { CaptureStream } from '../capture/index.js';
 import { Presses } from './presses.js';
 import { Track, type Placed } from './track.js';
@@ -28,7 +28,10 @@ export class Channel {
   readonly presses = new Presses();
   /** Sample rates of the codecs heard. */
   readonly rates = new Set<number>();
-  readonly #codecs = new Map<number, { line: CodecLine | undefined; codec: AudioCodec | undefined }>();
+  /** By payload type. */
+  readonly #codecs: ({ readonly line: CodecLine | undefined; readonly codec: AudioCodec | undefined } | undefined)[] = [];
+  /** The source that spoke last, which is nearly always the one that speaks. */
+  #speaking: { readonly ssrc: number; readonly track: Track } | undefined;
 
   /** @param several whether more than one capture holds the call */
   constructor(readonly name: string, private readonly canHear: CanHear = byUs, private readonly several = false) {}
@@ -56,12 +59,14 @@ export class Channel {
   }
 
   /** Counts a packet; gives back what has its place now, as Track.accept does. */
-  accept(packet: RtpPacket, line: CodecLine | undefined, arrivedAtMs: number, source = 0): readonly Placed[] {
-    const known = this.#codecs.get(packet.payloadType);
+  accept(packet: RtpView, line: CodecLine | undefined, arrivedAtMs: number, source = 0): readonly Placed[] {
+    const known = this.#codecs[packet.payloadType];
     const codec = known !== undefined && known.line === line ? known.codec : this.#codecOf(packet.payloadType, line);
     if (codec === undefined && line?.name.toLowerCase() === 'telephone-event') this.presses.hear(packet, line.clockRate, arrivedAtMs);
-    const track = this.#track(packet.ssrc, line?.clockRate ?? 8_000);
-    return track?.accept(packet, arrivedAtMs, codec === undefined ? 0 : codec.ticksIn(packet.payload), codec, source) ?? [];
+    const track = this.#speaking?.ssrc === packet.ssrc ? this.#speaking.track : this.#track(packet.ssrc, line?.clockRate ?? 8_000);
+    if (track === undefined) return [];
+    const durationTicks = codec === undefined ? 0 : codec.octetSamples === undefined ? codec.ticksIn(packet.payload) : packet.payloadBytes;
+    return track.accept(packet, arrivedAtMs, durationTicks, codec, source);
   }
 
   report(packets: readonly RtcpPacket[]): void {
@@ -73,17 +78,20 @@ export class Channel {
   }
 
   #track(ssrc: number, clockRate: number): Track | undefined {
-    const known = this.tracks.get(ssrc);
-    if (known !== undefined || this.tracks.size >= trackLimit) return known;
-    const track = new Track(clockRate > 0 ? clockRate : 8_000, this.several);
-    this.tracks.set(ssrc, track);
+    let track = this.tracks.get(ssrc);
+    if (track === undefined) {
+      if (this.tracks.size >= trackLimit) return undefined;
+      track = new Track(clockRate > 0 ? clockRate : 8_000, this.several);
+      this.tracks.set(ssrc, track);
+    }
+    this.#speaking = { ssrc, track };
     return track;
   }
 
   #codecOf(payloadType: number, line: CodecLine | undefined): AudioCodec | undefined {
     const found = line === undefined ? undefined : audioCodec(line);
     const codec = found !== undefined && this.canHear(found) ? found : undefined;
-    this.#codecs.set(payloadType, { line, codec });
+    this.#codecs[payloadType] = { line, codec };
     if (codec !== undefined) {
       this.codecs.add(codec.name);
       this.rates.add(codec.sampleRate);

@@ -4,7 +4,7 @@
  * Several keys may be known after a re-key: the newest is tried first, those before it still open what was
  * on its way. A packet that no key opens is counted, never turned into sound.
  */
-import { parseCryptoLine, parseRtcp, parseRtp, singleKeyLines, SrtpReceiver, type RtcpPacket, type RtpPacket } from '../media/index.js';
+import { parseCryptoLine, parseRtcp, singleKeyLines, SrtpReceiver, type RtcpPacket, type RtpReject, type RtpView } from '../media/index.js';
 
 /** More than a call re-keys within the time that a packet may be late, and as many again that came by themselves. */
 const keysKept = 40;
@@ -34,16 +34,21 @@ export class ClearStream {
     }
   }
 
-  rtp(bytes: Buffer): RtpPacket | undefined {
-    const clear = this.#encrypted ? this.#open((receiver) => receiver.unprotectRtp(bytes)) : bytes;
-    if (typeof clear === 'string') {
+  /** Lets `view` look at the packet that lies in `bytes` from one offset to another. False: there is none, it is counted. */
+  rtp(view: RtpView, bytes: Buffer, from = 0, to = bytes.length): boolean {
+    if (this.#encrypted) {
+      const packet = bytes.subarray(from, to);
+      const clear = this.#open((receiver) => receiver.unprotectRtp(packet));
+      if (typeof clear !== 'string') return this.#wellFormed(view.look(clear, 0, clear.length));
       this.counts[clear] += 1;
-      return undefined;
+      return false;
     }
-    const packet = parseRtp(clear);
-    if (typeof packet !== 'string') return packet;
-    this.counts.malformed += 1;
-    return undefined;
+    return this.#wellFormed(view.look(bytes, from, to));
+  }
+
+  #wellFormed(reject: RtpReject | undefined): boolean {
+    if (reject !== undefined) this.counts.malformed += 1;
+    return reject === undefined;
   }
 
   /** None when it does not open: it holds no sound, so it counts nowhere. */

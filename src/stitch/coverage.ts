@@ -17,7 +17,7 @@ export class Coverage {
   readonly intervals: Interval[] = [];
 
   add(startTicks: number, endTicks: number, sequence: number): void {
-    const last = this.intervals.at(-1);
+    const last = this.intervals[this.intervals.length - 1];
     if (last?.endTicks === startTicks) {
       last.endTicks = endTicks;
       last.lastSequence = sequence;

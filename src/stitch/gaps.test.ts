@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseRtp } from '../media/index.js';
+import { RtpView } from '../media/index.js';
 import { beginMs, packetMs, Speaker, streamOf } from './call.fixture.js';
 import { Channel } from './channel.js';
 import { gapsOf, type GapMap } from './gaps.js';
@@ -10,7 +10,7 @@ import type { Unrecorded } from '../ledger/index.js';
 const [pcmu, events] = streamOf(0).codecs;
 const give = (channel: Channel, speaker: Speaker, numbers: readonly number[], { delayMs = 0, codec = pcmu } = {}): void => {
   for (const n of numbers) {
-    const packet = parseRtp(speaker.packet(n, codec?.payloadType));
+    const packet = RtpView.parse(speaker.packet(n, codec?.payloadType));
     if (typeof packet !== 'string') channel.accept(packet, codec, beginMs + n * packetMs + delayMs);
   }
 };

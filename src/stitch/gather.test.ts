@@ -11,7 +11,7 @@ const home = t.testdir();
 const keys = await loadOrCreateKeys(join(home, 'keys'));
 const collect = async (gathering: Gathering): Promise<Gathered[]> => {
   const all: Gathered[] = [];
-  for await (const batch of gathering) all.push(...batch);
+  for await (const batch of gathering) all.push(...batch.map((one) => (one.kind === 'rtp' ? { ...one, packet: one.packet.kept() } : one)));
   return all;
 };
 const numbers = (gathered: readonly Gathered[]): number[] => gathered.flatMap((one) => (one.kind === 'rtp' ? [one.packet.sequenceNumber] : []));

@@ -1,14 +1,15 @@
 /**
  * All captures of one session, as one run of clear packets in the order of their arrival.
  *
- * They come by the batch, as their captures hold them: a call of hours has hundreds of thousands.
+ * They come by the batch, as their captures hold them: a call of hours has hundreds of thousands. A batch is good until the
+ * next is asked for: then its packets, and what they carry, are others.
  *
  * Owns       merging captures by time, on one clock, and opening their keys.
  * Leaves to  the tracks what a packet is worth: two captures of one call bring each packet twice.
  */
-import { parsePairedBy, readCaptureChunks, type CaptureCodec, type CaptureControl, type CaptureRecord, type CaptureStream, type PairedBy } from '../capture/index.js';
+import { parsePairedBy, readCaptureChunks, type CaptureCodec, type CaptureControl, type CaptureEvent, type CaptureStream, type PairedBy, type RecordCursor } from '../capture/index.js';
 import { Failure } from '../errors/index.js';
-import { staticCodec, type CodecLine, type RtcpPacket, type RtpPacket } from '../media/index.js';
+import { RtpView, staticCodec, type CodecLine, type RtcpPacket } from '../media/index.js';
 import { openSecret, type SessionKey, type VaultKeys } from '../vault/index.js';
 import { trueClock, type CaptureClock } from './capture-clocks.js';
 import type { CaptureSource } from './capture-source.js';
@@ -17,9 +18,18 @@ import { unburst } from './late-bursts.js';
 import { channelOf, keyOf, SourceTimes } from './source-times.js';
 
 export type Gathered =
-  | { readonly kind: 'rtp'; readonly channel: string; readonly arrivedAtMs: number; readonly packet: RtpPacket; readonly codec: CodecLine | undefined; readonly source: number }
+  | GatheredRtp
   | { readonly kind: 'rtcp'; readonly channel: string; readonly arrivedAtMs: number; readonly packets: readonly RtcpPacket[] }
   | { readonly kind: 'streams'; readonly atMs: number; readonly streams: readonly CaptureStream[] };
+
+export interface GatheredRtp {
+  readonly kind: 'rtp';
+  readonly channel: string;
+  readonly arrivedAtMs: number;
+  readonly packet: RtpView;
+  readonly codec: CodecLine | undefined;
+  readonly source: number;
+}
 
 /** What is known of a capture once it has been read to its end. */
 export interface CaptureFacts {
@@ -64,8 +74,20 @@ export function gather(sources: readonly CaptureSource[], keys: VaultKeys, lateK
   };
 }
 
-/** What is parsed at a time: it is garbage before anybody has to copy it, and enough to save a promise for each. */
-const batchRecords = 64;
+/** What is parsed at a time, into the same objects again and again, and enough to save a promise for each. */
+const batchRecords = 256;
+
+/** What a capture says of codecs may come from anybody: the list grows no longer than packets can name. */
+const payloadTypes = 128;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+interface GatheredStream {
+  readonly channel: string;
+  readonly clear: ClearStream;
+  /** By payload type, of which there are 128. */
+  readonly codecs: readonly (CaptureCodec | undefined)[];
+}
 
 class CaptureReader {
   readonly facts: CaptureFacts;
@@ -73,7 +95,10 @@ class CaptureReader {
   readonly #path: string;
   readonly #keys: VaultKeys;
   readonly #times = new SourceTimes();
-  readonly #streams = new Map<number, { stream: CaptureStream; channel: string; clear: ClearStream; codecs: ReadonlyMap<number, CaptureCodec> }>();
+  /** By the index that packets name them by. */
+  readonly #streams = new Map<number, GatheredStream>();
+  /** The packets of a batch. */
+  readonly #packets: readonly Mutable<GatheredRtp>[];
 
   constructor(
     { captureId, path, openedAtMs = 0, reason = '' }: CaptureSource,
@@ -84,11 +109,12 @@ class CaptureReader {
   ) {
     this.#path = path;
     this.#keys = keys;
+    this.#packets = Array.from({ length: batchRecords }, () => ({ kind: 'rtp', channel: '', arrivedAtMs: 0, packet: new RtpView(), codec: undefined, source: this.index }));
     this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cutReason: reason, cut: true, unreadable: false, endReason: '', control: undefined };
   }
 
   countsOf(channel: string): ClearCounts[] {
-    return [...this.#streams.values()].filter(({ stream }) => channelOf(stream) === channel).map(({ clear }) => clear.counts);
+    return [...this.#streams.values()].filter((known) => known.channel === channel).map(({ clear }) => clear.counts);
   }
 
   async *read(): AsyncGenerator<readonly Gathered[], void, undefined> {
@@ -96,9 +122,9 @@ class CaptureReader {
     try {
       for await (const records of reading) {
         let batch: Gathered[] = [];
-        for (const record of records) {
-          this.#touch(record.kind === 'packet' ? record.arrivedAtMs : record.atMs);
-          const gathered = record.kind === 'packet' ? this.#packet(record) : await this.#event(record);
+        while (records.next()) {
+          this.#touch(records.atMs);
+          const gathered = records.event === undefined ? this.#packet(records, batch.length) : await this.#event(records.event, records.atMs);
           if (gathered !== undefined) batch.push(gathered);
           if (batch.length < batchRecords) continue;
           yield batch;
@@ -122,7 +148,8 @@ class CaptureReader {
     this.facts.toMs = Math.max(this.facts.toMs, atMs);
   }
 
-  #packet(record: CaptureRecord & { kind: 'packet' }): Gathered | undefined {
+  /** @param at its place in the batch */
+  #packet(record: RecordCursor, at: number): Gathered | undefined {
     const known = this.#streams.get(record.stream);
     if (known === undefined) return undefined;
     const { channel } = known;
@@ -131,20 +158,24 @@ class CaptureReader {
       const packets = known.clear.rtcp(record.bytes);
       return packets.length === 0 ? undefined : { kind: 'rtcp', channel, arrivedAtMs, packets };
     }
-    const packet = known.clear.rtp(record.bytes);
-    return packet === undefined ? undefined : { kind: 'rtp', channel, arrivedAtMs, packet, codec: known.codecs.get(packet.payloadType) ?? staticCodec(packet.payloadType), source: this.index };
+    const gathered = this.#packets[at];
+    if (gathered === undefined || !known.clear.rtp(gathered.packet, record.chunk, record.from, record.to)) return undefined;
+    const { payloadType } = gathered.packet;
+    gathered.channel = channel;
+    gathered.arrivedAtMs = arrivedAtMs;
+    gathered.codec = known.codecs[payloadType] ?? staticCodec(payloadType);
+    return gathered;
   }
 
   /** On this capture's clock. */
-  #cameAtMs(record: CaptureRecord & { kind: 'packet' }): number {
-    if (this.clock === trueClock) return record.arrivedAtMs;
+  #cameAtMs(record: RecordCursor): number {
+    if (this.clock === trueClock) return record.atMs;
     const source = this.#times.of(record);
     const bursts = source === undefined ? undefined : this.clock.bursts.get(keyOf(source));
-    return source === undefined || bursts === undefined ? record.arrivedAtMs : unburst(bursts, source.atMs, record.arrivedAtMs);
+    return source === undefined || bursts === undefined ? record.atMs : unburst(bursts, source.atMs, record.atMs);
   }
 
-  async #event(record: CaptureRecord & { kind: 'event' }): Promise<Gathered | undefined> {
-    const { event, atMs } = record;
+  async #event(event: CaptureEvent, atMs: number): Promise<Gathered | undefined> {
     switch (event.type) {
       case 'begin':
         this.facts.recorder = event.recorder;
@@ -171,8 +202,9 @@ class CaptureReader {
     const late = this.lateKeys.filter((key) => key.for === undefined || key.for === stream.role).map(({ crypto }) => crypto);
     clear.setKeys(stream.encrypted, [...late, ...lines.filter((line) => line !== undefined)]);
     // A payload type keeps its meaning for packets that were on their way when it was taken back.
-    const codecs = new Map([...(known?.codecs ?? []), ...stream.codecs.map((codec) => [codec.payloadType, codec] as const)]);
-    this.#streams.set(stream.index, { stream, channel: channelOf(stream), clear, codecs });
+    const codecs = [...(known?.codecs ?? [])];
+    for (const codec of stream.codecs) if (codec.payloadType < payloadTypes) codecs[codec.payloadType] = codec;
+    this.#streams.set(stream.index, { channel: channelOf(stream), clear, codecs });
   }
 
   /** One that does not open is no key: its packets are counted as such, those of the others are heard. */

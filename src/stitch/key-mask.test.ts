@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseRtp } from '../media/index.js';
+import { RtpView } from '../media/index.js';
 import { beginMs, packetTicks, pressed, Speaker, spoken, streamOf, type Happening } from './call.fixture.js';
 import { Channel } from './channel.js';
 import { KeyMask, leakMs } from './key-mask.js';
@@ -12,7 +12,7 @@ const leak = (leakMs * 8_000) / 1_000;
 function maskOf(happenings: readonly Happening[]): { silent: [number, number][]; keys: readonly object[]; frames: number } {
   const channel = new Channel('caller');
   for (const happening of [...happenings].sort((a, b) => a.atMs - b.atMs)) {
-    const packet = 'bytes' in happening ? parseRtp(happening.bytes) : 'too-short';
+    const packet = 'bytes' in happening ? RtpView.parse(happening.bytes) : 'too-short';
     if (typeof packet !== 'string') channel.accept(packet, packet.payloadType === 101 ? event : audio, happening.atMs);
   }
   const plan = planRecording([channel], 8_000);

@@ -35,6 +35,29 @@ export class Layer {
     if (head < whole) this.#ring.set(samples.subarray(first - at + head, last - at), 0);
   }
 
+  /**
+   * The same of octets, each of which is a sample: the hot loop of an hour's call in G.711, which goes to its place at once.
+   * Four at a time: that halves it.
+   */
+  placeOctets(at: number, octets: Uint8Array, from: number, count: number, samples: Int16Array): void {
+    const ring = this.#ring;
+    const begin = this.#index(at);
+    if (at < this.#from || at + count > this.#from + this.#size || begin + count > this.#size) {
+      this.place(at, Int16Array.from({ length: count }, (_, n) => samples[octets[from + n] ?? 0] ?? 0), count);
+      return;
+    }
+    if (at + count > this.#end) this.#end = at + count;
+    let into = begin;
+    let of = from;
+    for (const last = begin + count - 3; into < last; into += 4, of += 4) {
+      ring[into] = samples[octets[of] ?? 0] ?? 0;
+      ring[into + 1] = samples[octets[of + 1] ?? 0] ?? 0;
+      ring[into + 2] = samples[octets[of + 2] ?? 0] ?? 0;
+      ring[into + 3] = samples[octets[of + 3] ?? 0] ?? 0;
+    }
+    for (; into < begin + count; into += 1, of += 1) ring[into] = samples[octets[of] ?? 0] ?? 0;
+  }
+
   /** Copies what lies from `at` on; silence where the window does not reach. False, and nothing copied, when nothing was ever placed there. */
   read(at: number, out: Int16Array): boolean {
     if (at >= this.#end) return false;

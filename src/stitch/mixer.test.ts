@@ -22,7 +22,13 @@ function mixing(channels: number, frames: number, more: Partial<MixerOptions> = 
     for (const block of mixer.finish()) blocks.push(block.map((channelSamples) => channelSamples.slice()));
     return Array.from({ length: channels }, (_, channel) => Int16Array.from(blocks.flatMap((block) => [...block[channel]!])));
   };
-  return { mixer, place, whole };
+  /** The same samples by way of octets: `codes[octet]`. */
+  const placeOctets = (channel: number, frame: number, octets: Buffer, codes: Int16Array): void => {
+    for (const block of mixer.upTo(frame + octets.length)) blocks.push(block.map((channelSamples) => channelSamples.slice()));
+    const around = Buffer.concat([Buffer.alloc(3, 0xee), octets, Buffer.alloc(3, 0xee)]);
+    mixer.placeOctets(channel, rate, frame, around, 3, octets.length, codes);
+  };
+  return { mixer, place, placeOctets, whole };
 }
 
 t.test('each channel by itself: what nobody said is silence, what lies beyond the ends is cut', (t) => {
@@ -66,6 +72,24 @@ t.test('in any order within the window it equals a plain array', (t) => {
       plain[channel]!.fill(value, Math.max(0, frame), Math.max(0, Math.min(frames, frame + count)));
     }
     assert.deepEqual(whole(), plain);
+  }), { numRuns: 40 });
+  t.end();
+});
+
+t.test('octets stand where their samples would, at the edges of the window and of the recording too', (t) => {
+  const codes = Int16Array.from({ length: 256 }, (_, octet) => 100 * octet - 12_000);
+  const packet = fc.record({ ahead: fc.oneof(fc.nat({ max: 500 }), fc.nat({ max: windowFrames })), late: fc.oneof(fc.constant(0), fc.nat({ max: 2 * windowFrames })), octets: fc.uint8Array({ minLength: 1, maxLength: 300 }) });
+  fc.assert(fc.property(fc.array(packet, { maxLength: 30 }), fc.integer({ min: 1, max: 400_000 }), (packets, frames) => {
+    const [byOctets, bySamples] = [mixing(1, frames), mixing(1, frames)];
+    let front = -100;
+    for (const { ahead, late, octets } of packets) {
+      front += ahead;
+      byOctets.placeOctets(0, front - late, Buffer.from(octets), codes);
+      bySamples.place(0, front - late, Int16Array.from(octets, (octet) => codes[octet]!));
+    }
+    const [[one], [other]] = [byOctets.whole(), bySamples.whole()];
+    assert.ok(Buffer.from(one!.buffer).equals(Buffer.from(other!.buffer)));
+    assert.equal(byOctets.mixer.tooLate, bySamples.mixer.tooLate);
   }), { numRuns: 40 });
   t.end();
 });

@@ -70,14 +70,27 @@ export class Mixer {
 
   /** Puts `count` samples of a channel at `frame`, which is counted at their rate; later ones replace earlier ones. Blocks that this pushes out are taken first. */
   place(channel: number, rate: number, frame: number, samples: Int16Array, count: number): void {
-    const own = rate === this.#options.sampleRate;
-    const layer = own ? this.#layers[channel] : this.#otherRate(channel, rate).layer;
+    const fitting = this.#fitting(rate, frame, count);
+    if (fitting > 0) this.#layer(channel, rate).place(frame, samples, fitting);
+  }
+
+  /** The same of `count` octets from `from` on, each of which is the sample that `samples` has for it. */
+  placeOctets(channel: number, rate: number, frame: number, octets: Uint8Array, from: number, count: number, samples: Int16Array): void {
+    const fitting = this.#fitting(rate, frame, count);
+    if (fitting > 0) this.#layer(channel, rate).placeOctets(frame, octets, from, fitting, samples);
+  }
+
+  /** How many of the samples lie before the recording's end; counts those that come too late. */
+  #fitting(rate: number, frame: number, count: number): number {
+    if (rate !== this.#options.sampleRate) return count;
+    if (frame < this.#from) this.tooLate += Math.min(count, this.#from - frame);
+    return Math.min(count, this.#options.frames - frame);
+  }
+
+  #layer(channel: number, rate: number): Layer {
+    const layer = rate === this.#options.sampleRate ? this.#layers[channel] : this.#otherRate(channel, rate).layer;
     assert(layer !== undefined, 'a channel of this recording');
-    if (own) {
-      this.tooLate += Math.max(0, Math.min(count, this.#from - frame));
-      if (frame + count > this.#options.frames) count = this.#options.frames - frame;
-    }
-    if (count > 0) layer.place(frame, samples, count);
+    return layer;
   }
 
   /** The blocks that are final when the next sample lies below `frame`, counted at the recording's rate. */

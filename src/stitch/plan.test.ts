@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseRtcp, parseRtp } from '../media/index.js';
+import { parseRtcp, RtpView } from '../media/index.js';
 import { beginMs, packetMs, Speaker, streamOf } from './call.fixture.js';
 import { Channel } from './channel.js';
 import { planRecording } from './plan.js';
@@ -11,7 +11,7 @@ function channelOf(name: string, startMs: number, packets: number, senderClockMs
   const channel = new Channel(name);
   const speaker = new Speaker(startMs + 1);
   for (let n = 0; n < packets; n += 1) {
-    const packet = parseRtp(speaker.packet(n));
+    const packet = RtpView.parse(speaker.packet(n));
     if (typeof packet !== 'string') channel.accept(packet, codec, beginMs + startMs + n * packetMs);
   }
   if (senderClockMs !== undefined) {

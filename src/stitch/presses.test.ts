@@ -1,10 +1,10 @@
 import t from 'tap';
-import { encodeRtp, encodeTelephoneEvent, parseRtp, type RtpPacket } from '../media/index.js';
+import { encodeRtp, encodeTelephoneEvent, RtpView } from '../media/index.js';
 import { Speaker } from './call.fixture.js';
 import { Presses } from './presses.js';
 
-const packetOf = (bytes: Buffer): RtpPacket => {
-  const packet = parseRtp(bytes);
+const packetOf = (bytes: Buffer): RtpView => {
+  const packet = RtpView.parse(bytes);
   if (typeof packet === 'string') throw new Error(packet);
   return packet;
 };

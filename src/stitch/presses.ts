@@ -4,7 +4,7 @@
  *
  * Invariant  the list never grows beyond `pressLimit`; what comes after that is told by `overflowed`.
  */
-import { parseTelephoneEvent, type RtpPacket } from '../media/index.js';
+import { parseTelephoneEvent, type RtpView } from '../media/index.js';
 
 export interface Press {
   readonly ssrc: number;
@@ -33,12 +33,12 @@ export class Presses {
   overflowed: number | undefined;
 
   /** Takes a packet of events. */
-  hear(packet: RtpPacket, clockRate: number, arrivedAtMs: number): void {
-    const { ssrc, timestamp } = packet;
+  hear(packet: RtpView, clockRate: number, arrivedAtMs: number): void {
+    const { ssrc, timestamp, payload } = packet;
     let [durationTicks, ended, first] = [0, false, 0];
     // RFC 4733 §2.5.1.5: several in one packet, each beginning where the one before ends.
-    for (let at = 0; at < packet.payload.length; at += eventBytes) {
-      const event = parseTelephoneEvent(packet.payload.subarray(at));
+    for (let at = 0; at < payload.length; at += eventBytes) {
+      const event = parseTelephoneEvent(payload.subarray(at));
       if (typeof event === 'string') break;
       if (at === 0) first = event.event;
       durationTicks += event.durationTicks;

@@ -42,16 +42,22 @@ export async function* render(records: Gathering, surveyed: Surveyed, options: R
   const renderer = new Renderer(surveyed, options, records.captures.length > 1);
   try {
     for await (const batch of records) {
-      for (const record of batch) {
-        if (record.kind !== 'rtp') {
-          renderer.parties.take(record);
+      // By number: in a generator what an iterator gives is made anew for each of hundreds of thousands.
+      for (let n = 0; n < batch.length; n += 1) {
+        const record = batch[n];
+        if (record?.kind !== 'rtp') {
+          if (record !== undefined) renderer.parties.take(record);
           continue;
         }
-        for (const placed of renderer.parties.take(record)) {
-          const frames = renderer.framesOf(record.channel, placed);
-          if (frames === undefined) continue;
-          if (frames.end > renderer.mixer.reaches) yield* renderer.mixer.upTo(frames.end);
-          const pending = renderer.hear(record, placed, frames);
+        const places = renderer.parties.take(record);
+        const voice = places.length === 0 ? undefined : renderer.voiceOf(record.channel);
+        for (let of = 0; of < places.length; of += 1) {
+          const placed = places[of];
+          const located = placed === undefined || voice === undefined ? undefined : renderer.locate(voice, placed);
+          if (placed === undefined || voice === undefined || located === undefined) continue;
+          const end = located.whole.start + Math.round((placed.offsetTicks + placed.durationTicks) * located.whole.perTick);
+          if (end > renderer.mixer.reaches) yield* renderer.mixer.upTo(end);
+          const pending = renderer.hear(record, placed, voice, located);
           if (pending !== undefined) await pending;
         }
         const settled = renderer.goOn(record.arrivedAtMs);
@@ -65,19 +71,17 @@ export async function* render(records: Gathering, surveyed: Surveyed, options: R
   }
 }
 
-/** Where a packet's sound lies, at its own rate, and the frame behind it at the recording's. */
-interface Frames {
-  readonly segment: Segment;
-  readonly at: number;
-  readonly end: number;
-}
-
 /** A segment of this reading, as the first one knows it. */
 interface Located {
+  /** Of this reading, and of the first. */
+  readonly seen: Segment;
   readonly segment: Segment;
   readonly rate: number;
+  /** Where packets lie, at their own rate and at the recording's. */
   readonly own: Places;
   readonly whole: Places;
+  /** Whether packets may have a sample more or less than they came with. */
+  readonly followed: boolean;
 }
 
 interface Opened {
@@ -85,15 +89,26 @@ interface Opened {
   readonly decoder: Decoder;
 }
 
+/** One channel of the recording. */
+interface Voice {
+  readonly name: string;
+  readonly index: number;
+  /** By SSRC. */
+  readonly opened: Map<number, Opened>;
+  readonly located: Map<Segment, Located>;
+  /** That of the packet before, which is nearly always the next one's too. */
+  last: Located | undefined;
+}
+
 class Renderer {
   readonly parties: Parties;
   readonly mixer: Mixer;
   readonly outside: OutsideDecoders;
-  readonly #names: readonly string[];
-  readonly #opened = new Map<string, Map<number, Opened>>();
-  readonly #located = new Map<Segment, Located>();
+  readonly #voices: ReadonlyMap<string, Voice>;
   readonly #samples = new Int16Array(longestPacketSamples);
   readonly #valueOf: ((code: number) => number) | undefined;
+  /** Of each octet of G.711, where codes are given back as they came. */
+  readonly #codes: Int16Array | undefined;
   #outsideUsed = false;
 
   constructor(private readonly surveyed: Surveyed, options: RenderOptions, several: boolean) {
@@ -101,45 +116,59 @@ class Renderer {
     const { codesOf } = options;
     this.parties = new Parties(options.canHear, several);
     this.outside = new OutsideDecoders(options.program);
-    this.#names = [...channels.keys()];
+    const names = [...channels.keys()];
+    this.#voices = new Map(names.map((name, index) => [name, { name, index, opened: new Map(), located: new Map(), last: undefined }]));
     const silence = codesOf === undefined ? 0 : quietCode[codesOf];
-    const maskOf = this.#names.map((name) => masks.get(name));
-    this.mixer = new Mixer({ channels: this.#names.length, frames: plan.frames, sampleRate: plan.sampleRate, silence, mask: (channel, frame, samples) => maskOf[channel]?.silence(frame, samples, samples.length, silence) });
-    if (codesOf !== undefined) this.#valueOf = valuesOf(codesOf);
+    const maskOf = names.map((name) => masks.get(name));
+    this.mixer = new Mixer({ channels: names.length, frames: plan.frames, sampleRate: plan.sampleRate, silence, mask: (channel, frame, samples) => maskOf[channel]?.silence(frame, samples, samples.length, silence) });
+    if (codesOf === undefined) return;
+    this.#valueOf = valuesOf(codesOf);
+    this.#codes = Int16Array.from({ length: 256 }, (_, code) => code);
   }
 
-  framesOf(name: string, { packet, segment, offsetTicks, durationTicks, codec }: Placed): Frames | undefined {
+  voiceOf(name: string): Voice | undefined {
+    return this.#voices.get(name);
+  }
+
+  /** Where the sound of a packet's segment lies; undefined for a packet without sound. */
+  locate(voice: Voice, { packet, segment, codec }: Placed): Located | undefined {
     if (codec === undefined) return undefined;
-    const known = this.#located.get(segment);
+    const { sampleRate } = codec;
+    if (voice.last?.seen === segment && voice.last.rate === sampleRate) return voice.last;
+    const known = voice.located.get(segment);
     // PCMU and G.722 share a clock, and may share a segment.
-    const located = known?.rate === codec.sampleRate ? known : this.#locate(name, packet.ssrc, segment, codec.sampleRate);
-    if (located === undefined) return undefined;
-    const { own, whole } = located;
-    return { segment: located.segment, at: own.start + Math.round(offsetTicks * own.perTick), end: whole.start + Math.round((offsetTicks + durationTicks) * whole.perTick) };
+    const located = known?.rate === sampleRate ? known : this.#locate(voice, packet.ssrc, segment, sampleRate);
+    voice.last = located;
+    return located;
   }
 
   /** The first reading saw the same packets, so it has the same segment, with its place. */
-  #locate(name: string, ssrc: number, segment: Segment, rate: number): Located | undefined {
+  #locate(voice: Voice, ssrc: number, seen: Segment, rate: number): Located | undefined {
     const { plan, channels } = this.surveyed;
-    const known = channels.get(name)?.tracks.get(ssrc)?.segments[segment.index];
-    if (known === undefined) return undefined;
-    const located = { segment: known, rate, own: plan.placesOf(known, rate), whole: plan.placesOf(known) };
-    this.#located.set(segment, located);
+    const segment = channels.get(voice.name)?.tracks.get(ssrc)?.segments[seen.index];
+    if (segment === undefined) return undefined;
+    const located = { seen, segment, rate, own: plan.placesOf(segment, rate), whole: plan.placesOf(segment), followed: plan.isFollowed(segment) };
+    voice.located.set(seen, located);
     return located;
   }
 
   /** Decodes to its place; a promise where that has to be waited for. */
-  hear(record: Gathered & { kind: 'rtp' }, placed: Placed, frames: Frames): Promise<void> | undefined {
-    const { codec, packet } = placed;
-    const { channel, arrivedAtMs } = record;
+  hear(record: Gathered & { kind: 'rtp' }, placed: Placed, voice: Voice, located: Located): Promise<void> | undefined {
+    const { codec, packet, offsetTicks } = placed;
     if (codec === undefined) return undefined;
-    if (codec.decoding.by === 'program') return this.#hearOutside(`${channel} ${packet.ssrc} ${packet.payloadType}`, this.#names.indexOf(channel), placed, codec, frames, arrivedAtMs);
-    const opened = this.#opened.get(channel)?.get(packet.ssrc);
-    if (opened?.codec === codec) {
-      this.#decode(channel, opened.decoder, placed, codec, frames);
+    const { octetSamples, sampleRate, decoding } = codec;
+    if (octetSamples !== undefined && !located.followed) {
+      const at = located.own.start + Math.round(offsetTicks * located.own.perTick);
+      this.mixer.placeOctets(voice.index, sampleRate, at, packet.bytes, packet.payloadFrom, packet.payloadBytes, this.#codes ?? octetSamples);
       return undefined;
     }
-    return this.#open(channel, packet.ssrc, codec, codec.decoding.open).then((decoder) => this.#decode(channel, decoder, placed, codec, frames));
+    if (decoding.by === 'program') return this.#hearOutside(`${voice.name} ${packet.ssrc} ${packet.payloadType}`, voice.index, placed, codec, located, record.arrivedAtMs);
+    const opened = voice.opened.get(packet.ssrc);
+    if (opened?.codec === codec) {
+      this.#decode(voice, opened.decoder, placed, codec, located);
+      return undefined;
+    }
+    return this.#open(voice, packet.ssrc, codec, decoding.open).then((decoder) => this.#decode(voice, decoder, placed, codec, located));
   }
 
   /** A promise where samples have to be waited for. */
@@ -149,26 +178,25 @@ class Renderer {
 
   close(): void {
     this.outside.kill();
-    for (const opened of this.#opened.values()) for (const { decoder } of opened.values()) decoder.close();
+    for (const { opened } of this.#voices.values()) for (const { decoder } of opened.values()) decoder.close();
   }
 
-  async #open(channel: string, ssrc: number, codec: AudioCodec, open: () => Promise<Decoder>): Promise<Decoder> {
-    const ofChannel = this.#opened.get(channel) ?? new Map<number, Opened>();
-    this.#opened.set(channel, ofChannel);
-    ofChannel.get(ssrc)?.decoder.close();
+  async #open({ opened }: Voice, ssrc: number, codec: AudioCodec, open: () => Promise<Decoder>): Promise<Decoder> {
+    opened.get(ssrc)?.decoder.close();
     const decoder = await open();
-    ofChannel.set(ssrc, { codec, decoder });
+    opened.set(ssrc, { codec, decoder });
     return decoder;
   }
 
-  #decode(channel: string, decoder: Decoder, { packet, offsetTicks, durationTicks }: Placed, codec: AudioCodec, { segment, at }: Frames): void {
+  #decode(voice: Voice, decoder: Decoder, { packet, offsetTicks, durationTicks }: Placed, codec: AudioCodec, { segment, own }: Located): void {
     const samples = this.#samples;
+    const at = own.start + Math.round(offsetTicks * own.perTick);
     const count = this.#valueOf === undefined ? decoder.decode(packet.payload, samples, 0) : copied(packet.payload, samples);
     const fitted = this.#fitted(segment, offsetTicks, durationTicks, codec, at, count);
-    this.mixer.place(this.#names.indexOf(channel), codec.sampleRate, at, samples, fitted);
+    this.mixer.place(voice.index, codec.sampleRate, at, samples, fitted);
   }
 
-  async #hearOutside(key: string, channel: number, { packet, offsetTicks }: Placed, codec: AudioCodec, { segment }: Frames, nowMs: number): Promise<void> {
+  async #hearOutside(key: string, channel: number, { packet, offsetTicks }: Placed, codec: AudioCodec, { segment }: Located, nowMs: number): Promise<void> {
     if (codec.decoding.by !== 'program') return;
     this.#outsideUsed = true;
     const { speech } = codec.decoding;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Report, Unrecorded } from '../ledger/index.js';
-import { parseRtp } from '../media/index.js';
+import { RtpView } from '../media/index.js';
 import { beginMs, packetMs, Speaker, streamOf } from './call.fixture.js';
 import { Channel } from './channel.js';
 import type { ClearCounts } from './clear-stream.js';
@@ -17,7 +17,7 @@ function channelOf(name: string, numbers: Iterable<number>, codec = streamOf(0).
   const speaker = new Speaker(name.length);
   channel.describe(streamOf(name === 'caller' ? 0 : 1), beginMs);
   for (const n of numbers) {
-    const packet = parseRtp(speaker.packet(n));
+    const packet = RtpView.parse(speaker.packet(n));
     if (typeof packet !== 'string') channel.accept(packet, codec, beginMs + n * packetMs);
   }
   return channel;

@@ -4,7 +4,7 @@
  *
  * Bound      `mostSources` of a capture.
  */
-import type { CaptureRecord, CaptureStream } from '../capture/index.js';
+import type { CaptureStream, RecordCursor } from '../capture/index.js';
 import { extendTimestamp, staticCodec } from '../media/index.js';
 
 const mostSources = 64;
@@ -36,13 +36,13 @@ export class SourceTimes {
   }
 
   /** Asked of each packet in the capture's order. Undefined for RTCP, and for what no clock rate is known of. */
-  of({ rtcp, bytes, stream }: CaptureRecord & { kind: 'packet' }): SourceTime | undefined {
-    if (rtcp || bytes.length < rtpHeaderBytes) return undefined;
-    const payloadType = (bytes[1] ?? 0) & 0x7f;
+  of({ rtcp, chunk, from, to, stream }: RecordCursor): SourceTime | undefined {
+    if (rtcp || to - from < rtpHeaderBytes) return undefined;
+    const payloadType = (chunk[from + 1] ?? 0) & 0x7f;
     const clockRate = this.#clockRates.get(stream * 128 + payloadType) ?? staticCodec(payloadType)?.clockRate;
     const channel = this.#channels.get(stream);
     if (clockRate === undefined || channel === undefined) return undefined;
-    const [ssrc, timestamp] = [bytes.readUInt32BE(8), bytes.readUInt32BE(4)];
+    const [ssrc, timestamp] = [chunk.readUInt32BE(from + 8), chunk.readUInt32BE(from + 4)];
     let source = this.#sources.find((one) => one.ssrc === ssrc && one.clockRate === clockRate && one.channel === channel);
     if (source === undefined) {
       if (this.#sources.length >= mostSources) return undefined;

@@ -150,8 +150,7 @@ async function put(store: RecordingSink, objectName: string, read: () => Gatheri
 }
 
 async function* fileOf(writer: Awaited<ReturnType<typeof openAudioWriter>>, blocks: AsyncIterable<Block>): AsyncGenerator<Uint8Array, void, undefined> {
-  // A copy: who writes the file may hold several pieces at a time.
-  for await (const block of blocks) yield Uint8Array.from(writer.write(block));
+  for await (const block of blocks) yield writer.write(block);
   yield writer.end();
 }
 

@@ -11,7 +11,7 @@
  * The same packets in the same order give the same segments, so a second reading finds the places
  * that the first one decided on.
  */
-import { extendSequence, extendTimestamp, Reception, type AudioCodec, type RtpPacket } from '../media/index.js';
+import { extendSequence, extendTimestamp, Reception, type AudioCodec, type RtpView } from '../media/index.js';
 import { ClockFit, type ClockLine } from './clock-fit.js';
 import { Coverage } from './coverage.js';
 import { Origins } from './origins.js';
@@ -70,7 +70,7 @@ export function senderLine({ reports }: Segment): ClockLine | undefined {
 }
 
 export interface Placed {
-  readonly packet: RtpPacket;
+  readonly packet: RtpView;
   readonly segment: Segment;
   /** From the packet that began the segment; negative for one before it. */
   readonly offsetTicks: number;
@@ -78,8 +78,10 @@ export interface Placed {
   readonly codec: AudioCodec | undefined;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 interface Arrived {
-  readonly packet: RtpPacket;
+  readonly packet: RtpView;
   readonly arrivedAtMs: number;
   readonly durationTicks: number;
   readonly clockRate: number;
@@ -101,6 +103,8 @@ export class Track {
   /** The last packet that jumped: when the next one confirms a restart, it was the first of it. */
   #jumped: Arrived | undefined;
   #lastTicks: number | undefined;
+  /** What the latest packet came to: one for all, of hundreds of thousands. */
+  #placed: readonly [Mutable<Placed>] | undefined;
   /** Of a call that several captures hold. */
   readonly origins: Origins | undefined;
   /** Copies that another capture had before. */
@@ -119,27 +123,28 @@ export class Track {
    *
    * @param source the index of the capture that had it
    * @returns none for a duplicate, a stray packet, and one without audio; two when this packet confirms a
-   *          restart of the source, whose first packet had to wait for that
+   *          restart of the source, whose first packet had to wait for that. Good until the next packet.
    */
-  accept(packet: RtpPacket, arrivedAtMs: number, durationTicks: number, codec?: AudioCodec, source = 0): readonly Placed[] {
-    const arrived: Arrived = { packet, arrivedAtMs, durationTicks, clockRate: codec?.clockRate ?? this.clockRate, codec, source };
+  accept(packet: RtpView, arrivedAtMs: number, durationTicks: number, codec?: AudioCodec, source = 0): readonly Placed[] {
     const highest = this.reception.extendedHighest;
     const arrival = this.reception.accept(packet.sequenceNumber, packet.timestamp, arrivedAtMs);
     if (arrival === 'duplicate') {
       if (this.origins?.again(extendSequence(packet.sequenceNumber, highest), source) === true) this.copies += 1;
       return nothing;
     }
+    const clockRate = codec === undefined ? this.clockRate : codec.clockRate;
     if (arrival === 'jump') {
-      this.#jumped = arrived;
+      this.#jumped = { packet: packet.kept(), arrivedAtMs, durationTicks, clockRate, codec, source };
       return nothing;
     }
     const jumped = arrival === 'restart' ? this.#jumped : undefined;
-    if (jumped === undefined) return this.#place(arrived);
+    if (jumped === undefined) return this.#place(packet, arrivedAtMs, durationTicks, clockRate, codec, source);
     this.#jumped = undefined;
     const lost = this.#lostBefore(jumped, highest);
     this.#lostInOutages += lost;
     this.#shift += highest + 1 + lost - (this.reception.extendedHighest - 1);
-    return [...this.#place(jumped), ...this.#place(arrived)];
+    const first = this.#place(jumped.packet, jumped.arrivedAtMs, jumped.durationTicks, jumped.clockRate, jumped.codec, jumped.source).map((placed) => ({ ...placed }));
+    return [...first, ...this.#place(packet, arrivedAtMs, durationTicks, clockRate, codec, source)];
   }
 
   /** How many packets the source must have sent, and how many of them did not come: an outage of any length counts. */
@@ -177,7 +182,7 @@ export class Track {
     return this.segments.reduce((sum, segment) => sum - segment.clock.line().slope * this.#ms(segment.endTicks - segment.startTicks, segment.clockRate), 0);
   }
 
-  #place({ packet, arrivedAtMs, durationTicks, clockRate, codec, source }: Arrived): readonly Placed[] {
+  #place(packet: RtpView, arrivedAtMs: number, durationTicks: number, clockRate: number, codec: AudioCodec | undefined, source: number): readonly Placed[] {
     const own = extendSequence(packet.sequenceNumber, this.reception.extendedHighest);
     this.origins?.took(own, source);
     const sequence = own + this.#shift;
@@ -192,12 +197,19 @@ export class Track {
     if (offsetTicks < segment.startTicks) segment.startTicks = offsetTicks;
     if (offsetTicks + durationTicks > segment.endTicks) segment.endTicks = offsetTicks + durationTicks;
     segment.coverage.add(offsetTicks, offsetTicks + durationTicks, sequence);
-    return [{ packet, segment, offsetTicks, durationTicks, codec }];
+    if (this.#placed === undefined) return (this.#placed = [{ packet, segment, offsetTicks, durationTicks, codec }]);
+    const [placed] = this.#placed;
+    placed.packet = packet;
+    placed.segment = segment;
+    placed.offsetTicks = offsetTicks;
+    placed.durationTicks = durationTicks;
+    placed.codec = codec;
+    return this.#placed;
   }
 
   #segmentFor(ticks: number, arrivedAtMs: number, clockRate: number): Segment {
     for (let back = 1; back <= segmentsLookedAt; back += 1) {
-      const known = this.segments.at(-back);
+      const known = this.segments[this.segments.length - back];
       if (known !== undefined && this.#fits(known, ticks, arrivedAtMs, clockRate)) return known;
     }
     const segment: Segment = {

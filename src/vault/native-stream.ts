@@ -33,9 +33,16 @@ export class NativeStream {
   }
 
   seal(plain: Uint8Array, tag: number): Buffer {
+    const sealed = Buffer.allocUnsafe(tagBytes + plain.length + macBytes);
+    this.sealInto(sealed, plain, tag);
+    return sealed;
+  }
+
+  /** The same to the beginning of `sealed`. */
+  sealInto(sealed: Buffer, plain: Uint8Array, tag: number): void {
     const cipher = this.#cipher;
     const { work } = cipher;
-    const sealed = Buffer.allocUnsafe(tagBytes + plain.length + macBytes);
+    assert(sealed.length >= tagBytes + plain.length + macBytes);
     cipher.begin(this.#key, this.#nonce);
     work.fill(0, 0, 2 * block);
     work[block] = tag;
@@ -56,11 +63,13 @@ export class NativeStream {
     this.#endTag(plain.length);
     sealed.set(cipher.tag, tagBytes + plain.length);
     this.#advance(2 * block);
-    return sealed;
   }
 
-  /** Undefined when these are not the bytes that were sealed as this chunk: the stream is then to be given up. */
-  open(sealed: Uint8Array): { readonly message: Buffer; readonly tag: number } | undefined {
+  /**
+   * Undefined when these are not the bytes that were sealed as this chunk: the stream is then to be given up.
+   * @param room where the message is put, if it has the room
+   */
+  open(sealed: Uint8Array, room?: Buffer): { readonly message: Buffer; readonly tag: number } | undefined {
     const cipher = this.#cipher;
     const { work } = cipher;
     const bytes = sealed.length - tagBytes - macBytes;
@@ -83,7 +92,7 @@ export class NativeStream {
       cipher.wipe(2 * block);
       return undefined;
     }
-    const message = Buffer.allocUnsafeSlow(bytes);
+    const message = room !== undefined && room.length >= bytes ? room.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes);
     for (let from = 0; from < bytes; from += pieceBytes) {
       const piece = Math.min(bytes - from, pieceBytes);
       // A single piece still lies there.

@@ -17,6 +17,8 @@ const magic = Buffer.from('TWOBJ\0\0\x01', 'latin1');
 const headBytes = magic.length + sealedHeaderBytes;
 export const chunkBytes = 64 * 1024;
 const sealedChunkBytes = chunkBytes + sealOverheadBytes;
+/** What is written at a time, all from one piece of memory: a write for each costs more than sealing it. */
+const chunksAtOnce = 8;
 
 /** `object-head`: not an object. `object-chunk`: changed, missing, cut or with something after its end. */
 export type ObjectReject = 'object-head' | 'object-chunk';
@@ -29,7 +31,10 @@ export interface ObjectSize {
   readonly digest: string;
 }
 
-/** Seals `plain` piece by piece, in bounded memory; `write` takes the file's bytes in their order. */
+/**
+ * Seals `plain` piece by piece, in bounded memory; a piece is free again when the next is asked for. `write` takes the
+ * file's bytes in their order, each time for as long as it takes.
+ */
 export async function sealObject(
   sealer: Sealer,
   plain: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -44,7 +49,8 @@ export async function sealObject(
       sealedBytes += bytes.length;
       await write(bytes);
     };
-    await put(Buffer.concat([magic, sealer.header]));
+    const room = Buffer.allocUnsafeSlow(headBytes + chunksAtOnce * sealedChunkBytes);
+    let filled = magic.copy(room) + sealer.header.copy(room, magic.length);
     const chunk = Buffer.allocUnsafe(chunkBytes);
     let used = 0;
     for await (const piece of plain) {
@@ -52,8 +58,12 @@ export async function sealObject(
       for (let taken = 0; taken < piece.length; ) {
         // A full chunk waits for the next byte: only then is it known not to be the last.
         if (used === chunkBytes) {
-          await put(sealer.seal(chunk));
+          filled += sealer.sealInto(room.subarray(filled), chunk);
           used = 0;
+          if (room.length - filled < sealedChunkBytes) {
+            await put(room.subarray(0, filled));
+            filled = 0;
+          }
         }
         const part = piece.subarray(taken, taken + chunkBytes - used);
         chunk.set(part, used);
@@ -61,8 +71,9 @@ export async function sealObject(
         taken += part.length;
       }
     }
-    await put(sealer.seal(chunk.subarray(0, used), true));
+    filled += sealer.sealInto(room.subarray(filled), chunk.subarray(0, used), true);
     chunk.fill(0);
+    await put(room.subarray(0, filled));
     return { sealedBytes, plainBytes, digest: digest.hex() };
   } finally {
     digest.close();

@@ -29,8 +29,8 @@ const readBytes = 256 * 1024;
 /** Names are checked by object-name.ts; one that leaves the vault fails as VAULT_WRITE or VAULT_READ. */
 export interface ObjectStore {
   /**
-   * Seals `plain` under `name`, whole or not at all, in place of what had the name. An error of `plain` itself is
-   * passed on as it is. Failure VAULT_WRITE: the disk refused.
+   * Seals `plain` under `name`, whole or not at all, in place of what had the name. A piece is free again when the next
+   * is asked for. An error of `plain` itself is passed on as it is. Failure VAULT_WRITE: the disk refused.
    */
   put(name: string, plain: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<ObjectSize>;
   /**

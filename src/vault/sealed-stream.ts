@@ -40,6 +40,8 @@ export interface Sealer {
   readonly header: Buffer;
   /** The next chunk. `last` ends the stream. The result belongs to the caller; `plain` is free again. */
   seal(plain: Uint8Array, last?: boolean): Buffer;
+  /** The same to the beginning of `room`, which has enough of it. Gives back how many bytes it came to. */
+  sealInto(room: Buffer, plain: Uint8Array, last?: boolean): number;
   /** Gives the stream up, or does nothing after the last chunk. */
   close(): void;
 }
@@ -48,9 +50,10 @@ export interface Sealer {
 export interface Unsealer {
   /**
    * The next chunk. `damaged`: these are not the bytes that were sealed as this chunk of this stream, or the
-   * last one was already opened; every later call says the same. The plain bytes belong to the caller.
+   * last one was already opened; every later call says the same. The plain bytes belong to the caller; they may lie in
+   * `room`, if that is given.
    */
-  open(sealed: Uint8Array): { plain: Buffer; last: boolean } | 'damaged';
+  open(sealed: Uint8Array, room?: Buffer): { plain: Buffer; last: boolean } | 'damaged';
   close(): void;
 }
 
@@ -119,6 +122,12 @@ class StreamSealer implements Sealer {
     return asBuffer(sealed);
   }
 
+  sealInto(room: Buffer, plain: Uint8Array, last = false): number {
+    const sealed = this.seal(plain, last);
+    room.set(sealed);
+    return sealed.length;
+  }
+
   close(): void {
     if (this.#state === undefined) return;
     freeState(this.#sodium, this.#state, streamStateBytes);
@@ -140,6 +149,13 @@ class NativeSealer implements Sealer {
     return sealed;
   }
 
+  sealInto(room: Buffer, plain: Uint8Array, last = false): number {
+    assert(this.#stream !== undefined, 'the stream has ended');
+    this.#stream.sealInto(room, plain, last ? finalTag : messageTag);
+    if (last) this.close();
+    return plain.length + sealOverheadBytes;
+  }
+
   close(): void {
     this.#stream?.close();
     this.#stream = undefined;
@@ -153,8 +169,8 @@ class NativeUnsealer implements Unsealer {
     this.#stream = stream;
   }
 
-  open(sealed: Uint8Array): { plain: Buffer; last: boolean } | 'damaged' {
-    const opened = this.#stream?.open(sealed);
+  open(sealed: Uint8Array, room?: Buffer): { plain: Buffer; last: boolean } | 'damaged' {
+    const opened = this.#stream?.open(sealed, room);
     if (opened === undefined || (opened.tag !== finalTag && opened.tag !== messageTag)) {
       this.close();
       return 'damaged';

@@ -9,7 +9,7 @@
  */
 import { amrFrames, amrWideFrames } from './amr-payload.js';
 import type { Decoder } from './decoder.js';
-import { decodePcma, decodePcmu } from './g711.js';
+import { decodePcma, decodePcmu, pcmaSamples, pcmuSamples } from './g711.js';
 import { G722Decoder } from './g722.js';
 import { GsmDecoder, gsmFrameBytes, gsmFrameSamples } from './gsm.js';
 import { decodeL16 } from './l16.js';
@@ -38,6 +38,8 @@ export interface AudioCodec {
   readonly sampleRate: number;
   /** How long the sound in a payload is; 0 where there is none, or it is malformed. */
   ticksIn(payload: Buffer): number;
+  /** Where each octet is a sample by itself, and a tick: the sample of each. */
+  readonly octetSamples?: Int16Array;
   /** A decoder, or the frames that a program outside decodes. */
   readonly decoding: { readonly by: 'us'; readonly open: () => Promise<Decoder> } | { readonly by: 'program'; readonly speech: FramedSpeech };
 }
@@ -53,6 +55,7 @@ const g711 = (name: 'PCMU' | 'PCMA', clockRate: number): AudioCodec => ({
   clockRate,
   sampleRate: clockRate,
   ticksIn: (payload) => payload.length,
+  octetSamples: name === 'PCMU' ? pcmuSamples : pcmaSamples,
   decoding: stateless(name === 'PCMU' ? decodePcmu : decodePcma),
 });
 

@@ -39,13 +39,14 @@ function compress(codeOf: (sample: number) => number, samples: Int16Array): Buff
 }
 
 // A code is a sign, three bits of segment and four of step; µ-law inverts all, A-law every other bit.
-const pcmuSamples = Int16Array.from({ length: 256 }, (_, code) => {
+/** The sample of each octet of µ-law, and of A-law. */
+export const pcmuSamples = Int16Array.from({ length: 256 }, (_, code) => {
   const plain = ~code & 0xff;
   const magnitude = ((((plain & 0x0f) << 3) + 0x84) << ((plain & 0x70) >> 4)) - 0x84;
   return plain >= 0x80 ? -magnitude : magnitude;
 });
 
-const pcmaSamples = Int16Array.from({ length: 256 }, (_, code) => {
+export const pcmaSamples = Int16Array.from({ length: 256 }, (_, code) => {
   const plain = code ^ 0x55;
   const segment = (plain & 0x70) >> 4;
   const step = (plain & 0x0f) << 4;
