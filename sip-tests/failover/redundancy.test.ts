@@ -89,10 +89,15 @@ t.test('two copies, one of each side, and none for a while', { skip: withoutPost
     second.product.signal('SIGSTOP');
     await until(async () => (await metric(fleet.proxy, `twintrack_recorder_up{recorder="${second.uri}"}`)) === 0, 'the second is missed');
     const [few, longer] = [3, 4];
+    const received = (): Promise<number> => metric(first.workspace, 'twintrack_recorder_packets_received_total');
     const result = await placeRound(fleet, {
       calls: few, seconds: longer, round: 4,
       beyondHealing: true,
-      ready: () => hasAll(fleet, few, 0),
+      ready: async () => {
+        await hasAll(fleet, few, 0);
+        const before = await received();
+        await until(async () => (await received()) >= before + few * 2 * 50, 'it has a second of each party');
+      },
       inject: () => first.product.kill(),
       undo: async () => {
         second.product.signal('SIGCONT');

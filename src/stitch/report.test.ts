@@ -67,6 +67,7 @@ t.test('what no recorder had makes it partial, with the reasons; a takeover that
     channels: [{ gaps: [{ atMs: 2_000, ms: 3_000, cause: 'failover' }] }, {}],
   });
   t.match(reportOf(bothWhole(), { unrecorded: [taken] }), { state: 'complete' });
+  t.match(reportOf([channelOf('caller', [])], { unrecorded: [without] }), { state: 'lost', reason: 'the recorder r1 was left: it died' });
   t.end();
 });
 

@@ -125,7 +125,7 @@ function judge({ channels, captures, plan, countsOf, wishes, unrecorded = [] }: 
     if (missedMs > 0) faults.push(`${(missedMs / 1000).toFixed(1)} s of the ${who} are missing because no recorder had the call`);
     // A party on hold, or one that never spoke, shows in the counts; the recording of the other is whole.
   });
-  if (reports.some(({ gaps }) => gaps.some(({ cause }) => cause === 'failover'))) faults.push(...new Set(unrecorded.map(({ reason }) => reason)));
+  if (plan === undefined || reports.some(({ gaps }) => gaps.some(({ cause }) => cause === 'failover'))) faults.push(...new Set(unrecorded.map(({ reason }) => reason)));
   if (plan === undefined) return { state: 'lost', reason: faults.length === 0 ? 'no media arrived' : faults.join('; ') };
   return faults.length === 0 ? { state: 'complete', reason: wishes.pauses.length === 0 ? 'every packet that was sent is in it' : 'every packet that was sent is in it, but for those of the pauses that were asked for' } : { state: 'partial', reason: faults.join('; ') };
 }
