@@ -12,6 +12,9 @@ export type Side = 'caller' | 'callee';
 export const sides = ['caller', 'callee'] as const satisfies readonly Side[];
 export const otherSide = (side: Side): Side => (side === 'caller' ? 'callee' : 'caller');
 
+/** Of each side's stream in a recording session (RFC 4574). */
+export const streamLabel = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
+
 /**
  * Why the media shows that a recorder is gone: the system tells again and again that nobody listens at its port, or its
  * receiver reports stay away. `port-refused`: the system told it once, which may be the first sign of that. Linux tells a

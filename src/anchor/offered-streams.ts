@@ -6,6 +6,7 @@
  */
 import { parseCryptoLine, singleKeyLines } from '../media/index.js';
 import type { SdpCodec, SdpMedia } from '../sip/index.js';
+import { streamLabel } from './door.js';
 
 export interface OfferedStream {
   readonly label: string;
@@ -18,7 +19,7 @@ export interface OfferedStream {
 
 /** The streams of caller and callee, in this order, from the latest SDP of each. */
 export function offeredStreams(caller: SdpMedia, callee: SdpMedia, paused = false): readonly [OfferedStream, OfferedStream] {
-  return [stream('1', caller, callee, paused), stream('2', callee, caller, paused)];
+  return [stream(streamLabel.caller, caller, callee, paused), stream(streamLabel.callee, callee, caller, paused)];
 }
 
 function stream(label: string, sender: SdpMedia, receiver: SdpMedia, paused: boolean): OfferedStream {

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import type Mrf from 'drachtio-fsmrf';
 import { Failure } from '../../errors/index.js';
 import { encodeRecordingOffer, readSdp, webSocketProtocol, type SdpMedia } from '../../sip/index.js';
-import { otherSide, type CallFork, type RecordingOffer, type Side } from '../door.js';
+import { otherSide, streamLabel, type CallFork, type RecordingOffer, type Side } from '../door.js';
 import { forkConnected, forkFailed, type MediaServerClient } from './media-server.js';
 
 /** What the fork has of its call. */
@@ -26,7 +26,6 @@ export interface ForkedCall {
   readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>;
 }
 
-const label = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
 /** RFC 3551 §4.5.11, under a dynamic payload type. */
 const l16 = { payloadType: 96, name: 'L16', clockRate: 8_000, channels: 1 };
 /** RFC 863: who connects has no port to be reached at (RFC 4145 §4.1). */
@@ -54,7 +53,7 @@ export class FreeswitchFork implements CallFork {
     if (audio === undefined) return Promise.resolve(undefined);
     const media = this.#of.map((side) => ({
       port: discardPort,
-      label: label[side],
+      label: streamLabel[side],
       protocol: webSocketProtocol,
       codecs: [l16],
       crypto: [],

@@ -4,7 +4,7 @@
  * Leaves to  whoever commands that server to have each party's packets sent to its intake, and to say what they are.
  */
 import type { SdpMedia } from '../../sip/index.js';
-import { sides, type CallFork, type DigitListener, type ForkTrouble, type Side } from '../door.js';
+import { sides, streamLabel, type CallFork, type DigitListener, type ForkTrouble, type Side } from '../door.js';
 import type { OfferedStream } from '../offered-streams.js';
 import { CallForks } from './call-forks.js';
 import { CallSeat, type RelayPlace } from './call-seat.js';
@@ -28,8 +28,6 @@ export interface Intake {
   readonly address: string;
   readonly port: number;
 }
-
-const label = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
 
 export class KeptCopies implements CallListener {
   readonly #options: KeptCopiesOptions;
@@ -122,7 +120,7 @@ export class KeptCopies implements CallListener {
     const offered = (side: Side): OfferedStream => {
       const { protocol, codecs, crypto, ptimeMs } = streams[side];
       return {
-        label: label[side],
+        label: streamLabel[side],
         protocol: protocol.includes('SAVP') ? 'RTP/SAVP' : 'RTP/AVP',
         codecs,
         crypto: crypto.slice(0, 1),

@@ -2,7 +2,7 @@
  * A media thread, seen from outside: takes orders for its calls, and comes back with all of them when it crashes.
  *
  * Owns       the thread, and for each call the orders that make it what it is.
- * Leaves to  media-worker.ts what is done; relay-call.ts what is ordered.
+ * Leaves to  media-worker.ts what is done; relay-call.ts, call-forks.ts and kept-copies.ts what is ordered.
  *
  * What a crash costs: the packets until the thread is there again, the latches (found anew with the first packet), what
  * was kept for a recorder that had not answered, and sounds that were played.

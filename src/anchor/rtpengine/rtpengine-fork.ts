@@ -5,10 +5,8 @@
  */
 import { Failure } from '../../errors/index.js';
 import { encodeRecordingOffer, readSdp, sdpOfMedia, type SdpMedia } from '../../sip/index.js';
-import type { CallFork, RecordingOffer, Side } from '../door.js';
+import { streamLabel, type CallFork, type RecordingOffer, type Side } from '../door.js';
 import { subscribe, suiteIn, type SubscribedCall } from './subscription.js';
-
-const label = { caller: '1', callee: '2' } as const satisfies Record<Side, string>;
 
 type Streams = Readonly<Partial<Record<Side, SdpMedia>>>;
 
@@ -36,7 +34,7 @@ export class RtpengineFork implements CallFork {
     if (this.#streams === undefined || (this.#version !== version() && !paused())) this.#streams = await inTurn(() => this.#subscribe());
     const streams = this.#of.flatMap((side) => {
       const media = this.#streams?.[side];
-      return media === undefined ? [] : [{ ...media, label: label[side], direction: paused() ? ('inactive' as const) : ('sendonly' as const) }];
+      return media === undefined ? [] : [{ ...media, label: streamLabel[side], direction: paused() ? ('inactive' as const) : ('sendonly' as const) }];
     });
     const [first] = streams;
     if (first === undefined) return undefined;
