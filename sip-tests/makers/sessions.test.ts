@@ -112,8 +112,11 @@ t.test('one session for each direction and nothing that names the call: neighbou
   t.equal(names.length, 1, 'both are of one session');
   const [left, right] = names[0] === flows[0].callId ? spoken : [spoken[1], spoken[0]];
   const report = await isRecorded(t, await bed, names[0] ?? '', [{ party: '', spoken: [left] }, { party: '', spoken: [right] }]);
-  t.strictSame(report.captures.map(({ pairedBy }) => pairedBy), [undefined, 'media-address'], 'the second is the one that was found by its address');
-  t.match((await twintrack(workspace, 'show', report.sessionId)).stdout, /^capture .* closed\ncapture .* closed, paired by media-address$/mu);
+  // They began in one moment, so either may stand first.
+  t.strictSame(report.captures.map(({ pairedBy }) => pairedBy ?? 'named').sort(), ['media-address', 'named'], 'the second is the one that was found by its address');
+  const { stdout } = await twintrack(workspace, 'show', report.sessionId);
+  const endings = stdout.split('\n').flatMap((text) => (text.startsWith('capture ') ? [/ closed.*/u.exec(text)?.[0]] : []));
+  t.strictSame(endings.sort(), [' closed', ' closed, paired by media-address']);
 });
 
 t.test('what is written is reported to its sender, over SRTCP where the media is SRTP, up to the last packet', async (t) => {
