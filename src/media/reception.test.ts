@@ -34,6 +34,18 @@ t.test('RFC 3550 A.3: a gap is loss until its packets come late', (t) => {
   t.end();
 });
 
+t.test('the first is the lowest that came, until the source starts anew', (t) => {
+  const reception = new Reception(8000);
+  t.equal(reception.first, 0);
+  feed(reception, [65_535, 65_536, 65_533, 65_534]);
+  t.match(reception, { first: 65_533, lost: 0, restarts: 0 });
+  feed(reception, [30_000, 30_001, 30_005, 30_002]);
+  t.match(reception, { first: 65_533, restarts: 1 });
+  feed(reception, [9_000, 9_001]);
+  t.match(reception, { first: 65_533, restarts: 2 });
+  t.end();
+});
+
 t.test('a packet that comes twice is a duplicate, late or not, and does not hide a loss', (t) => {
   const reception = new Reception(8000);
   t.strictSame(feed(reception, [65535, 65535, 65537]), ['first', 'duplicate', 'next']);

@@ -28,6 +28,7 @@ const defaultMaxMisorder = 100;
 export class Reception {
   private readonly window: SeenWindow;
   private base = 0;
+  private baseBeforeRestart = 0;
   private highest: number | undefined;
   private afterJump: number | undefined;
   private expectedBefore = 0;
@@ -87,6 +88,11 @@ export class Reception {
     return this.highest ?? 0;
   }
 
+  /** Extended number of its first packet, before any restart; it falls where one from before that comes. */
+  get first(): number {
+    return this.restartCount === 0 ? this.base : this.baseBeforeRestart;
+  }
+
   /** How many packets the source must have sent from its first to its highest. */
   get expected(): number {
     return this.highest === undefined ? 0 : this.expectedBefore + this.highest - this.base + 1;
@@ -142,6 +148,7 @@ export class Reception {
       this.afterJump = (sequenceNumber + 1) & 0xffff;
       return 'jump';
     }
+    this.baseBeforeRestart = this.first;
     this.expectedBefore = this.expected;
     const nextCycle = Math.floor(this.extendedHighest / 0x10000) + 1;
     this.begin(nextCycle * 0x10000 + ((sequenceNumber - 1) & 0xffff), timestampTicks, arrivedAtMs);

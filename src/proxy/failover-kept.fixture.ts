@@ -15,9 +15,10 @@ export interface KeptWorld {
 const keptMs = 10_000;
 const keptUnreportedMs = 6_000;
 const mostKept = 600;
-/** 25 each 5 ms, by a look each 50 ms. */
-const burstPackets = 250;
+/** 25 each 10 ms, by a look each 50 ms. */
+const burstPackets = 125;
 const reportsWithinMs = 2_500;
+const reportedAfterMs = 1_600;
 const refusedForMs = 50;
 const refusalsTogetherMs = 5_000;
 const mostRepeats = 3;
@@ -39,11 +40,14 @@ export class KeptStream {
   #firstRefusedMs: number | undefined;
   #isTold = false;
   #extended = -1;
+  #first = 0;
   #highest: number | undefined;
   #lost = 0;
   #repeats = 0;
+  #gone = 0;
   #mark = { to: -1, lost: 0 };
-  #reportsAtEnd: number | undefined;
+  /** When the call has ended and all that is kept was sent. */
+  #sentAtEndMs: number | undefined;
 
   constructor(readonly side: Side, readonly packets: SentPackets, readonly world: KeptWorld, readonly told: (trouble: ForkTrouble) => void) {}
 
@@ -58,7 +62,7 @@ export class KeptStream {
 
   /** Somebody waits until all is confirmed. */
   ends(): void {
-    this.#reportsAtEnd = 0;
+    this.#sentAtEndMs = this.world.clock.now();
   }
 
   get count(): number {
@@ -84,16 +88,18 @@ export class KeptStream {
     this.#session = session;
     this.#stopped = false;
     if (before === undefined) {
-      this.#hasReported = this.#awaits = this.#isTold = false;
+      // The answer says that it will.
+      this.#hasReported = true;
+      this.#awaits = this.#isTold = false;
       this.#firstRefusedMs = this.#highest = undefined;
       this.#extended = -1;
-      this.#lost = this.#repeats = 0;
+      this.#lost = this.#repeats = this.#gone = 0;
     }
     this.#sendKept();
   }
 
   detach(): void {
-    this.#session = this.#reportsAtEnd = undefined;
+    this.#session = this.#sentAtEndMs = undefined;
     this.#sent = 0;
   }
 
@@ -117,33 +123,17 @@ export class KeptStream {
     let old = 0;
     while ((this.#kept[old]?.atMs ?? Infinity) < oldestMs) old += 1;
     if (old > 0) this.#drop(old);
+    if (this.#sentAtEndMs !== undefined && nowMs - this.#sentAtEndMs >= reportedAfterMs) {
+      this.#sentAtEndMs = nowMs;
+      this.#sent = 0;
+    }
     if (this.#session !== undefined) this.#sendKept();
     if (this.#awaits && this.#hasReported && this.#session !== undefined && nowMs - this.#awaitsSinceMs >= reportsWithinMs) this.#tell('no-reports');
   }
 
-  heard(session: string, { highest, lost }: WrittenReport, line: WrittenLine): void {
+  heard(session: string, report: WrittenReport, line: WrittenLine): void {
     if (session !== this.#session) return;
-    const first = this.#kept[0];
-    const begun = this.#highest ?? (first === undefined || this.#sent === 0 ? undefined : first.number - 1);
-    if (begun !== undefined && highest > this.#extended) {
-      this.#highest = begun;
-      this.#extended = highest;
-      if (this.#repeats > 0) this.#mark.lost = Math.min(this.#mark.lost, lost);
-      if (this.#repeats === mostRepeats && this.#lacks(highest, lost)) {
-        this.#highest = this.#mark.to;
-        this.#lost = this.#mark.lost;
-        this.#repeats = 0;
-      }
-      if (this.#lacks(highest, lost)) {
-        if (this.#repeats === 0) this.#mark = { to: highest, lost };
-        this.#repeats += 1;
-        for (const { number } of this.#sentTo(highest)) this.#send(number);
-      } else {
-        this.#highest = Math.max(this.#highest, highest);
-        this.#lost = lost;
-        this.#repeats = 0;
-      }
-    }
+    const isLacking = this.#confirms(report);
     this.#hasReported = true;
     this.#awaits = false;
     this.#firstRefusedMs = undefined;
@@ -151,25 +141,50 @@ export class KeptStream {
     for (; done < this.#sent; done += 1) {
       const number = this.#kept[done]?.number ?? Infinity;
       if (number > (this.#highest ?? -1)) break;
-      if (!line.hasWritten(number)) this.packets.mark(number, number < line.first ? 'unheard' : 'unsure');
+      if (!line.hasWritten(number)) this.packets.mark(number, 'unsure');
     }
     this.#letGo(done);
-    if (this.#reportsAtEnd === undefined) return;
-    this.#reportsAtEnd += 1;
-    if (this.#reportsAtEnd >= 2) for (const one of this.#kept.slice(0, this.#sent)) this.#send(one.number);
+    if (isLacking) this.#sent = 0;
   }
 
-  /** Of those sent, what no report has confirmed. */
-  #sentTo(highest: number): readonly Kept[] {
-    return this.#kept.slice(0, this.#sent).filter(({ number }) => number > (this.#highest ?? -1) && number <= highest);
+  /** @returns whether something was lost on the way */
+  #confirms({ first, highest, lost: lostSince }: WrittenReport): boolean {
+    const [kept] = this.#kept;
+    if ((this.#highest === undefined && kept === undefined) || highest <= this.#extended) return false;
+    if (this.#highest === undefined) {
+      this.#first = kept?.number ?? 0;
+      this.#highest = this.#first - 1;
+    }
+    const lost = lostSince + Math.max(0, first - this.#first);
+    this.#extended = highest;
+    if (this.#repeats > 0) this.#mark.lost = Math.min(this.#mark.lost, lost);
+    if (this.#repeats === mostRepeats && this.#lacks(highest, lost)) {
+      this.#highest = this.#mark.to;
+      this.#lost = this.#mark.lost;
+      this.#repeats = this.#gone = 0;
+    }
+    if (this.#lacks(highest, lost)) {
+      if (this.#repeats === 0) this.#mark = { to: highest, lost };
+      this.#repeats += 1;
+      return true;
+    }
+    this.#highest = Math.max(this.#highest, highest);
+    this.#lost = lost;
+    this.#repeats = this.#gone = 0;
+    return false;
   }
 
   #lacks(highest: number, lost: number): boolean {
-    return lost > this.#lost && lost - this.#lost > highest - (this.#highest ?? -1) - this.#sentTo(highest).length;
+    const from = this.#highest ?? -1;
+    const sent = this.#kept.filter(({ number }) => number > from && number <= highest).length;
+    return lost > this.#lost && lost - this.#lost > Math.max(0, highest - from - sent - this.#gone);
   }
 
   #drop(count: number): void {
-    for (let at = 0; at < count; at += 1) this.packets.mark(this.#kept[at]?.number ?? 0, 'dropped');
+    for (const { number } of this.#kept.slice(0, count)) {
+      this.packets.mark(number, 'dropped');
+      if (this.#highest !== undefined && number > this.#highest) this.#gone += 1;
+    }
     this.#letGo(count);
   }
 

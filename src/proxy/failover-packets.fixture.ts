@@ -8,11 +8,9 @@ import type { Side } from '../anchor/index.js';
  *   dropped   it was the oldest of more than are kept
  *   left      it was kept, unconfirmed, when its call ended
  *   unsure    a report has confirmed it, and that recorder has not written it
- *   unheard   likewise, lost on the way before the first that came: a receiver counts from that one (RFC 3550 §A.3), and
- *             no report can tell
  *   unwanted  it came when the recording had been given up
  */
-export const fates = { written: 1, dropped: 2, left: 4, unsure: 8, unwanted: 16, unheard: 32 } as const;
+export const fates = { written: 1, dropped: 2, left: 4, unsure: 8, unwanted: 16 } as const;
 
 /** One party's packets, by their numbers from 0 on. */
 export class SentPackets {
@@ -44,6 +42,8 @@ export type SentBySide = Readonly<Record<Side, SentPackets>>;
 
 /** What a report says of one source: all that is written, not what has come. */
 export interface WrittenReport {
+  /** The first that came. */
+  readonly first: number;
   readonly highest: number;
   /** How many below that are not there, since the first. */
   readonly lost: number;
@@ -51,7 +51,5 @@ export interface WrittenReport {
 
 /** A recorder's line, as no report tells of it. */
 export interface WrittenLine {
-  /** The first that came. */
-  readonly first: number;
   hasWritten(number: number): boolean;
 }

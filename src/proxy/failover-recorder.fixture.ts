@@ -1,6 +1,8 @@
 /**
  * For the simulation of failover: a recorder that dies, hangs, is cut off, refuses and is emptied, and is well again.
  *
+ * Some packets are lost on their way to it, most often of the many that a session begins with.
+ *
  * What it hears while it hangs or is cut off waits, as what is sent again and again does, and is answered when it wakes.
  */
 import type { Side } from '../anchor/index.js';
@@ -111,6 +113,7 @@ export class FakeRecorder {
     if (this.#mood === 'gone' || this.#mood === 'cut') return 'sent';
     const session = this.sessions.get(id);
     if (session === undefined) return 'refused';
+    if (session.isLostOnTheWay(this.#clock.now())) return 'sent';
     const take = (): void => session.take(side, number, this.#clock.now());
     if (this.#mood !== 'hung') take();
     else if (this.#buffered.length < bufferedPackets) this.#buffered.push(take);
@@ -127,6 +130,7 @@ export class FakeRecorder {
       if (nowMs < session.nextReportMs) continue;
       session.nextReportMs = nowMs + 1_000;
       if (this.#mood !== 'cut') session.report();
+      if (this.#dice.chance(0.005)) session.loses(this.#dice.between(1, 30), nowMs + 300);
     }
   }
 
@@ -156,6 +160,7 @@ export class FakeRecorder {
       },
     });
     const session = new RecorderSession(id, invite.copy, invite.sent, invite.reported, dialog, this.#clock.now());
+    if (this.#dice.chance(0.2)) session.loses(this.#dice.between(1, 60), this.#clock.now() + 500);
     this.sessions.set(id, session);
     invite.accept(dialog);
   }

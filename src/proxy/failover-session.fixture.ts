@@ -13,7 +13,7 @@ class Line implements WrittenLine {
   readonly #came: Uint8Array;
   readonly #written: Uint8Array;
   readonly #sent: SentPackets;
-  first = Infinity;
+  #first = Infinity;
   #highest = -1;
   #count = 0;
 
@@ -36,7 +36,7 @@ class Line implements WrittenLine {
       done += 1;
       this.#written[number] = 1;
       this.#sent.mark(number, 'written');
-      this.first = Math.min(this.first, number);
+      this.#first = Math.min(this.#first, number);
       this.#highest = Math.max(this.#highest, number);
       this.#count += 1;
     }
@@ -44,7 +44,7 @@ class Line implements WrittenLine {
   }
 
   report(): WrittenReport | undefined {
-    return this.#highest < 0 ? undefined : { highest: this.#highest, lost: this.#highest - this.first + 1 - this.#count };
+    return this.#highest < 0 ? undefined : { first: this.#first, highest: this.#highest, lost: this.#highest - this.#first + 1 - this.#count };
   }
 
   hasWritten(number: number): boolean {
@@ -62,6 +62,8 @@ export class RecorderSession {
   nextReportMs: number;
   /** The client has said BYE, heard or not. */
   isLeft = false;
+  /** So many packets are lost on their way, of those that come before that instant. */
+  #losing = { packets: 0, untilMs: 0 };
 
   constructor(
     readonly id: string,
@@ -74,6 +76,16 @@ export class RecorderSession {
   ) {
     this.#lines = { caller: new Line(sent.caller), callee: new Line(sent.callee) };
     this.nextReportMs = nowMs + 1_000;
+  }
+
+  loses(packets: number, untilMs: number): void {
+    this.#losing = { packets, untilMs };
+  }
+
+  isLostOnTheWay(nowMs: number): boolean {
+    if (this.#losing.packets === 0 || nowMs > this.#losing.untilMs) return false;
+    this.#losing.packets -= 1;
+    return true;
   }
 
   take(side: Side, number: number, nowMs: number): void {

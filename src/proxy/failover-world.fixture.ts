@@ -23,7 +23,6 @@ export interface ScheduleOutcome {
   /** Gone as the oldest of more than are kept, for want of a recorder. */
   readonly dropped: number;
   /** Lost on the way to a recorder before the first that came there: no report can tell. */
-  readonly unheard: number;
   /** Kept when its call ended: there was no recorder, or it failed just then. */
   readonly left: number;
   readonly takenOver: number;
@@ -112,7 +111,6 @@ class World {
       calls: this.#calls.length,
       packets: sum(({ sent: { caller, callee } }) => caller.sent + callee.sent),
       dropped: sum(({ sent: { caller, callee } }) => caller.missing('dropped') + callee.missing('dropped')),
-      unheard: sum(({ sent: { caller, callee } }) => caller.missing('unheard') + callee.missing('unheard')),
       left: sum(({ sent: { caller, callee } }) => caller.missing('left') + callee.missing('left')),
       takenOver: sum(({ takenOver }) => takenOver),
       wrong: this.#wrong,
@@ -155,8 +153,8 @@ class World {
       const askable = this.#recorders.filter(({ uri }) => (call.plan.redundancy !== 'dual' || !others.includes(uri)) && this.#stateOf(uri) === 'up' && uri !== recorder?.uri);
       // One that is thought to be well and says nothing may take all the time that there is.
       const mayTakeOver = call.plan.redundancy !== 'single' && askable.length > 0 && askable.every(({ mood }) => mood === 'well');
-      // Nobody is asked before there is media; and one that was cut off before its first report may answer the end.
-      if (!call.hasMedia || !mayTakeOver || (recorder !== undefined && !isWell(recorder) && !copy.reports)) this.#hadNone.add(copy);
+      // Nobody is asked before there is media.
+      if (!call.hasMedia || !mayTakeOver) this.#hadNone.add(copy);
       else if (call.state === 'talks') this.#hadNone.delete(copy);
       if (isRecorded || !this.#hadNone.has(copy)) this.#wellRecorded.add(copy);
       else this.#wellRecorded.delete(copy);

@@ -123,7 +123,7 @@ export class Line {
     const to = this.#source;
     // SRTP without keys of ours: what is not authentic is not listened to.
     if (to === undefined || this.#media === undefined || (this.#security.encrypted && this.#sender === undefined)) return;
-    const compound = this.#reports?.compound(ssrc, cname, nowMs);
+    const compound = this.#reports?.compound(ssrc, cname, nowMs, this.#media.lossSummaries === true);
     if (compound === undefined) return;
     const bytes = this.#sender === undefined ? compound : this.#sender.protectRtcp(compound);
     const { rtcpMux, rtcpPort, address } = this.#media;

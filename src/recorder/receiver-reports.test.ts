@@ -1,5 +1,5 @@
 import t from 'tap';
-import { encodeRtcp, encodeRtp, ntpFromUnixMs, parseRtcp, type ReceiverReport } from '../media/index.js';
+import { encodeRtcp, encodeRtp, ntpFromUnixMs, parseRtcp, readLossSummaries, type ReceiverReport } from '../media/index.js';
 import { ReceiverReports } from './receiver-reports.js';
 
 const packet = (sequenceNumber: number, ssrc = 5): Buffer => encodeRtp({ payloadType: 0, sequenceNumber, timestamp: sequenceNumber * 160, ssrc, payload: Buffer.alloc(160) });
@@ -59,6 +59,32 @@ t.test('a disk that hangs costs no memory, and what it writes later is reported'
   reports.mark(1_000, 1_000);
   reports.mark(1_000, 1_000);
   t.match(reported(reports), [{ extendedHighest: 1_000 }]);
+  t.end();
+});
+
+t.test('a client that asks for loss summaries is told from which packet on it is counted: RFC 3611 §4.6', (t) => {
+  const reports = new ReceiverReports(8_000);
+  const summaries = (asked: boolean): unknown => {
+    const packets = parseRtcp(reports.compound(9, 'recorder', 1_000, asked) ?? Buffer.alloc(0));
+    if (typeof packets === 'string') throw new Error(packets);
+    return packets.flatMap((one) => (one.type === 'other' ? readLossSummaries(one) : []));
+  };
+  for (const n of [65_534, 65_535, 2]) reports.rtp(packet(n), n);
+  reports.mark(3, 3);
+  t.strictSame(summaries(false), []);
+  t.strictSame(summaries(true), [{ ssrc: 5, begin: 65_534, end: 3, lost: 2 }]);
+  reports.rtp(packet(65_530), 100);
+  reports.mark(4, 3);
+  t.match(summaries(true), [{ begin: 65_534 }], 'what came before the first is not written yet');
+  reports.mark(4, 4);
+  t.strictSame(summaries(true), [{ ssrc: 5, begin: 65_530, end: 3, lost: 5 }]);
+  for (let n = 3; n <= 65_527; n += 1) reports.rtp(packet(n), n);
+  reports.mark(65_529, 65_529);
+  t.match(summaries(true), [{ begin: 65_530, end: 65_528 }]);
+  reports.rtp(packet(65_528), 0);
+  reports.rtp(packet(65_529), 0);
+  reports.mark(65_531, 65_531);
+  t.strictSame(summaries(true), [], 'its numbers have 16 bits');
   t.end();
 });
 

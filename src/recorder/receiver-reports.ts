@@ -5,10 +5,13 @@
  * let go of those below, and sends the others to another recorder when this one dies. A packet's number is reported once
  * as many packets are in the file as had been taken when it came (RFC 3550 leaves open when a receiver counts it).
  *
+ * It counts from the first packet that came. A client that asks for it (RFC 3611 §5) is told by a statistics summary (§4.6)
+ * which that was, so that it can tell what was lost before.
+ *
  * Owns       counts of each source, and which of them are written.
  * Leaves to  line.ts sockets, SRTCP and when to send.
  */
-import { cnameItem, compactNtp, encodeRtcp, parseRtcp, Reception, type ReportBlock } from '../media/index.js';
+import { cnameItem, compactNtp, encodeLossSummaries, encodeRtcp, parseRtcp, Reception, type LossSummary, type ReportBlock } from '../media/index.js';
 
 /** A line has one source, a few after transfers; the oldest are forgotten. */
 const mostSources = 8;
@@ -18,6 +21,8 @@ const sentAgainPackets = 1_024;
 const mostMarks = 256;
 /** The source has been silent for so long that nothing is reported of it (RFC 3550 §6.4: since the last report). */
 const silentAfterMs = 30_000;
+/** A summary's numbers have 16 bits (RFC 3611 §4.1). */
+const mostSummedUp = 65_534;
 
 interface Source {
   readonly ssrc: number;
@@ -29,6 +34,7 @@ interface Source {
 }
 
 interface Mark {
+  readonly first: number;
   readonly highest: number;
   readonly lost: number;
 }
@@ -70,7 +76,7 @@ export class ReceiverReports {
     if (this.#sources.size === 0) return;
     const before = this.#marks.at(-1);
     if (before?.taken !== taken && this.#marks.length < mostMarks) {
-      this.#marks.push({ taken, of: [...this.#sources.values()].map((source) => [source, { highest: source.reception.extendedHighest, lost: source.reception.lost }] as const) });
+      this.#marks.push({ taken, of: [...this.#sources.values()].map((source) => [source, { first: source.reception.first, highest: source.reception.extendedHighest, lost: source.reception.lost }] as const) });
     }
     for (let mark = this.#marks[0]; mark !== undefined && mark.taken <= written; mark = this.#marks[0]) {
       for (const [source, at] of mark.of) source.written = at;
@@ -78,13 +84,20 @@ export class ReceiverReports {
     }
   }
 
-  /** The compound to send, in clear; undefined while there is nothing to report. */
-  compound(ssrc: number, cname: string, nowMs: number): Buffer | undefined {
-    const reports = [...this.#sources.values()].flatMap((source) => blockOf(source, this.#clockRate, nowMs));
+  /**
+   * The compound to send, in clear; undefined while there is nothing to report.
+   *
+   * @param summaries whether the client has asked for them
+   */
+  compound(ssrc: number, cname: string, nowMs: number, summaries = false): Buffer | undefined {
+    const sources = [...this.#sources.values()];
+    const reports = sources.flatMap((source) => blockOf(source, this.#clockRate, nowMs));
     if (reports.length === 0) return undefined;
+    const summedUp = summaries ? sources.flatMap(summaryOf) : [];
     return encodeRtcp([
       { type: 'RR', ssrc, reports, profileExtension: Buffer.alloc(0) },
       { type: 'SDES', chunks: [{ ssrc, items: [{ item: cnameItem, text: cname }] }] },
+      ...(summedUp.length === 0 ? [] : [encodeLossSummaries(ssrc, summedUp)]),
     ]);
   }
 
@@ -114,4 +127,9 @@ function blockOf({ ssrc, reception, heardAtMs, senderReport, senderReportAtMs, w
       delaySinceLastSenderReport: senderReport === 0 ? 0 : Math.round((nowMs - senderReportAtMs) * 65.536) >>> 0,
     },
   ];
+}
+
+function summaryOf({ ssrc, written }: Source): readonly LossSummary[] {
+  if (written === undefined || written.highest - written.first > mostSummedUp) return [];
+  return [{ ssrc, begin: written.first & 0xffff, end: (written.highest + 1) & 0xffff, lost: written.lost }];
 }

@@ -52,11 +52,12 @@ t.test('what an offer says is read back', (t) => {
     crypto: fc.array(fc.stringMatching(/^[0-9] AES_CM_128_HMAC_SHA1_(80|32) inline:[A-Za-z0-9+/]{40}$/), { maxLength: 2 }),
     direction: fc.constantFrom('sendonly', 'inactive'),
     ptimeMs: fc.constantFrom(10, 20, 30),
+    lossSummaries: fc.constantFrom(undefined, true),
   });
   holds(t, fc.tuple(fc.array(media, { minLength: 1, maxLength: 6 }), fc.constantFrom('192.0.2.10', '2001:db8::10')), ([offered, address]) => {
     const value = read(encodeRecordingOffer({ ...origin, address, media: offered }));
     assert.deepEqual(
-      value.media.map(({ port, label, protocol, codecs, crypto, direction, ptimeMs }) => ({ port, label, protocol, codecs, crypto, direction, ptimeMs })),
+      value.media.map(({ port, label, protocol, codecs, crypto, direction, ptimeMs, lossSummaries }) => ({ port, label, protocol, codecs, crypto, direction, ptimeMs, lossSummaries })),
       offered.map((line) => ({ ...line })),
     );
     return value.media.every((line) => line.rtcpMux && line.rtcpPort === line.port && line.address === address);

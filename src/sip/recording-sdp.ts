@@ -22,6 +22,8 @@ export interface RecordingOfferMedia {
   /** RFC 7866 §7.1.1: a recording session only ever flows from client to server. */
   direction: 'sendonly' | 'inactive';
   ptimeMs?: number;
+  /** The server is asked to tell in RTCP from which packet on it counts what is lost (RFC 3611 §5.1). */
+  lossSummaries?: boolean;
 }
 
 /** The origin (RFC 8866 §5.2) stays through a session; its version grows by one with each SDP. */
@@ -63,6 +65,7 @@ export function encodeRecordingOffer(offer: RecordingOffer): string {
       ...media.crypto.map((value) => `a=crypto:${value}`),
       ...(media.ptimeMs === undefined ? [] : [`a=ptime:${media.ptimeMs}`]),
       ...(isWebSocket(media.protocol) ? ['a=setup:active', 'a=connection:new'] : ['a=rtcp-mux']),
+      ...(media.lossSummaries === true ? ['a=rtcp-xr:stat-summary=loss'] : []),
       `a=${media.direction}`,
       `a=label:${media.label}`,
     );

@@ -111,6 +111,14 @@ t.test('crypto lines come as received, with all session parameters (RFC 4568 §9
   t.end();
 });
 
+t.test('who asks for loss summaries says so in a=rtcp-xr (RFC 3611 §5.1)', (t) => {
+  const asks = (attribute: string): boolean | undefined => read(`m=audio 4000 RTP/AVP 0\r\n${attribute}\r\n`).media[0]?.lossSummaries;
+  for (const asked of ['stat-summary=loss', 'stat-summary=dup,loss,jitt', 'stat-summary', 'rcvr-rtt=all:10000 stat-summary=loss,TTL voip-metrics']) t.equal(asks(`a=rtcp-xr:${asked}`), true, asked);
+  for (const other of ['stat-summary=dup', 'stat-summary=losses', 'pkt-loss-rle', '']) t.equal(asks(`a=rtcp-xr:${other}`), undefined, other);
+  t.equal(asks('a=label:1'), undefined);
+  t.end();
+});
+
 t.test('a direction of the session holds for media without one (RFC 8866 §6.7)', (t) => {
   const { media } = read(sdp('v=0', 'a=inactive', 'm=audio 4000 RTP/AVP 0', 'm=audio 4002 RTP/AVP 0', 'a=sendonly '));
   t.strictSame(media.map(({ direction }) => direction), ['inactive', 'sendonly']);

@@ -48,6 +48,8 @@ export interface SdpMedia {
   crypto: readonly string[];
   label?: string;
   ptimeMs?: number;
+  /** The sender wants to be told in RTCP from which packet on losses are counted (RFC 3611 §5.1). */
+  lossSummaries?: boolean;
   /** Of media that travels over a WebSocket: where its passive side takes it (RFC 8124). It may hold a secret. */
   webSocket?: string;
   /** The formats of the m= line as written, which is all there is for media that are not RTP. */
@@ -133,6 +135,7 @@ function readMedia(
     crypto: readCrypto(lines),
     ...(label === '' ? {} : { label }),
     ...(ptimeMs > 0 && ptimeMs <= 1_000 ? { ptimeMs } : {}),
+    ...(lines.some(({ text }) => asksForLossSummaries.test(text)) ? { lossSummaries: true } : {}),
     ...readWebSocket(lines),
     formats: line.formats,
   };
@@ -167,6 +170,9 @@ function readCodecs(formats: readonly string[], described: MediaDescription): Sd
   }
   return [...codecs.values()];
 }
+
+/** `stat-summary` alone means every statistic, else it names some (RFC 3611 §5.1). */
+const asksForLossSummaries = /^a=rtcp-xr:(?:[^ ]{1,64} ){0,8}stat-summary(?:=(?:[a-z]{1,8},){0,4}loss)?(?:[ ,]|\s*$)/iu;
 
 function readCrypto(lines: readonly SdpLine[]): string[] {
   const prefix = 'a=crypto:';

@@ -110,7 +110,7 @@ export class CallForks {
     const ports = await fork.ports;
     const offered = streams(this.#paused);
     if (offered === undefined || Object.values(offered).some(({ codecs }) => codecs.length === 0)) return undefined;
-    const media = fork.of.map((side) => ({ ...offered[side], port: ports[side] ?? 0 }));
+    const media = fork.of.map((side) => ({ ...offered[side], port: ports[side] ?? 0, lossSummaries: true }));
     return {
       sdp: encodeRecordingOffer({ address: place.announced, origin, sessionVersion: (fork.sessionVersion += 1), media }),
       holdsKeys: media.some(({ crypto }) => crypto.length > 0),

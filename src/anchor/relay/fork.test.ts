@@ -1,7 +1,7 @@
 /** The relay's fork against a recorder that is played: sockets and clock are the test's. */
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { encodeRtcp, encodeRtp, encodeCryptoLine, SrtpSender } from '../../media/index.js';
+import { encodeLossSummaries, encodeRtcp, encodeRtp, encodeCryptoLine, SrtpSender } from '../../media/index.js';
 import type { DatagramSocket, Endpoint } from '../../udp/index.js';
 import { Fork, type ForkTarget } from './fork.js';
 import { BlockShelf } from './kept-packets.js';
@@ -14,8 +14,9 @@ const ssrc = 7;
 const rtp = (sequenceNumber: number, from = ssrc): Buffer =>
   encodeRtp({ marker: false, payloadType: 0, sequenceNumber: sequenceNumber & 0xffff, timestamp: sequenceNumber * 160, ssrc: from, csrcs: [], extension: undefined, payload: Buffer.alloc(160) });
 
-const report = (highest: number, cumulativeLost = 0, of = ssrc): Buffer =>
-  encodeRtcp([{ type: 'RR', ssrc: 99, reports: [{ ssrc: of, fractionLost: 0, cumulativeLost, extendedHighest: highest >>> 0, jitterTicks: 0, lastSenderReport: 0, delaySinceLastSenderReport: 0 }], profileExtension: Buffer.alloc(0) }]);
+/** @param begin where it tells from which packet on it counts */
+const report = (highest: number, cumulativeLost = 0, of = ssrc, begin?: number): Buffer =>
+  encodeRtcp([{ type: 'RR', ssrc: 99, reports: [{ ssrc: of, fractionLost: 0, cumulativeLost, extendedHighest: highest >>> 0, jitterTicks: 0, lastSenderReport: 0, delaySinceLastSenderReport: 0 }], profileExtension: Buffer.alloc(0) }, ...(begin === undefined ? [] : [encodeLossSummaries(99, [{ ssrc: of, begin: begin & 0xffff, end: (highest + 1) & 0xffff, lost: cumulativeLost }])])]);
 
 class Wire implements DatagramSocket {
   readonly port = 3_000;
@@ -131,6 +132,66 @@ t.test('what was lost on the way is sent again before it is let go of, three tim
     hopeless.reports(report(10 * n + 2, 40 * n));
     t.equal(hopeless.wire.take().length, n < 4 ? 3 * n : 3 * (n - 1), `report ${n}: the first three are given up with the fourth, not those that came later`);
   }
+});
+
+t.test('what was lost before the first packet that the recorder heard is in no count of its own (RFC 3550 §A.3): its loss summary tells, and it is sent again', async (t) => {
+  const bed = open();
+  bed.fork.start(targetOf(recorder));
+  bed.copy(65_534, 65_535, 65_537, 65_538, 65_539);
+  bed.wire.take();
+  bed.reports(report(65_539, 0, ssrc, 65_538));
+  t.strictSame(bed.wire.take(), [65_534, 65_535, 1, 2, 3].map((number) => `4000 ${number}`), 'it lacks three: one was never there');
+  bed.copy(65_540);
+  bed.wire.take();
+  bed.reports(report(65_540, 1, ssrc, 65_534));
+  t.strictSame([bed.wire.take(), await leftFor(bed)], [[], []], 'they have come');
+  const never = open();
+  never.fork.start(targetOf(recorder));
+  for (let number = 1; number <= 4; number += 1) {
+    never.copy(2 * number, 2 * number + 1);
+    never.wire.take();
+    never.reports(report(2 * number + 1, 0, ssrc, 3));
+    t.equal(never.wire.take().length, number < 4 ? 2 * number : 0, `report ${number}: what does not come three times is given up`);
+  }
+  const elder = open();
+  elder.fork.start(targetOf(recorder));
+  elder.copy(7, 8);
+  elder.wire.take();
+  elder.reports(report(8, 0, ssrc, 2));
+  t.strictSame([elder.wire.take(), await leftFor(elder)], [[], []], 'one that has heard more than is kept lacks nothing');
+});
+
+t.test('what is not kept any more hides no loss: it may be written, so it is not taken for left out by the source', (t) => {
+  const bed = open();
+  bed.copy(1, 2, 3, 4);
+  bed.pass(5_000);
+  bed.copy(5, 6, 7, 8);
+  bed.pass(4_750);
+  bed.fork.start({ ...targetOf(recorder), reports: true });
+  bed.wire.take();
+  bed.reports(report(3, 1));
+  t.equal(bed.wire.take().length, 8, 'one of the first three was lost');
+  bed.pass(500);
+  bed.copy(9);
+  bed.wire.take();
+  bed.reports(report(9, 1));
+  t.strictSame(bed.wire.take(), [5, 6, 7, 8, 9].map((number) => `4000 ${number}`));
+  bed.fork.stop();
+  t.end();
+});
+
+t.test('what is sent again goes in bursts, as at first, and what comes meanwhile waits behind it', async (t) => {
+  const bed = open();
+  bed.fork.start(targetOf(recorder));
+  const numbers = Array.from({ length: 60 }, (_, n) => n + 1);
+  bed.copy(...numbers);
+  bed.wire.take();
+  bed.reports(report(60, 1));
+  bed.copy(61);
+  t.equal(bed.wire.take().length, 25);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  t.strictSame(bed.wire.take(), [...numbers.slice(25), 61].map((number) => `4000 ${number}`));
+  bed.fork.stop();
 });
 
 t.test('a recorder that hung before its first report, and reports then of what is not kept any more, gets again what was lost meanwhile', (t) => {
@@ -264,9 +325,10 @@ t.test('at the end it is waited for the reports of all that was sent; what was l
   bed.wire.take();
   let confirmed: boolean | undefined;
   const told = bed.fork.confirmed(60_000).then((is) => (confirmed = is));
+  bed.pass(1_000);
   bed.reports(report(3));
   t.strictSame(bed.wire.take(), [], 'the last may have been on their way');
-  bed.reports(report(3));
+  bed.pass(750);
   t.strictSame(bed.wire.take(), ['4000 4', '4000 5']);
   t.equal(confirmed, undefined);
   bed.reports(report(5));

@@ -4,13 +4,14 @@
  * Every packet is kept until a receiver report of the recorder says that it is written (the report's extended highest
  * sequence number, RFC 3550 §6.4.1: what our recorder means by it is in its receiver-reports.ts). So a recording holds the
  * call from its first packet although the recording session begins later, and another recorder gets what a dead one had
- * not written. What was sent and not confirmed goes first, in small bursts; what comes meanwhile waits behind it.
+ * not written; what a report shows to be lost on the way goes once more to the same one. Either goes in small bursts, and
+ * what comes meanwhile waits behind it.
  *
  * Owns       the packets kept for one stream, and what shows that the recorder is gone.
  * Leaves to  confirmed.ts what a report confirms; the proxy what follows when the recorder is gone.
  * Lifetime   stop() drops what is kept; the sockets are closed by whoever opened them.
  */
-import { parseCryptoLine, parseRtcp, SrtpReceiver } from '../../media/index.js';
+import { parseCryptoLine, parseRtcp, readLossSummaries, SrtpReceiver } from '../../media/index.js';
 import { sameEndpoint, type Endpoint, type MediaSockets } from '../../udp/index.js';
 import type { ForkTrouble } from '../door.js';
 import { Confirmed } from './confirmed.js';
@@ -29,6 +30,8 @@ const burstPackets = 25;
 const burstEveryMs = 10;
 /** Our recorder reports each second. */
 const reportsWithinMs = 2_500;
+/** In that time it has written what came, and reported it; at the end what is not reported then is sent again. */
+const reportedAfterMs = 1_600;
 /** One refusal may be of a port that opens this moment. */
 const refusedForMs = 50;
 const shortestRtpBytes = 12;
@@ -57,14 +60,13 @@ export interface ForkOptions {
 }
 
 interface Waiting {
-  /** That have come since. */
-  reports: number;
+  /** When all that is kept was sent. */
+  sentMs: number;
   readonly end: (confirmed: boolean) => void;
 }
 
 export class Fork {
   readonly #sockets: MediaSockets;
-  readonly #observer: PacketObserver;
   readonly #told: (trouble: ForkTrouble) => void;
   readonly #now: () => number;
   readonly #kept: KeptPackets;
@@ -90,11 +92,13 @@ export class Fork {
 
   constructor({ sockets, observer, shelf, told, now }: ForkOptions) {
     this.#sockets = sockets;
-    this.#observer = observer;
     this.#told = told;
     this.#now = now;
     this.#nowMs = now();
-    this.#kept = new KeptPackets(shelf, maxKeptPackets, maxKeptBytes);
+    this.#kept = new KeptPackets(shelf, maxKeptPackets, maxKeptBytes, (memory, at, rtcp, sent) => {
+      if (!rtcp) this.#confirmed.gone(memory, at);
+      if (!sent) observer.dropped('queue-full');
+    });
     this.#failed = () => observer.dropped('send-failed');
     this.#refused = () => this.#isRefused();
     sockets.rtp.receive((bytes, from) => this.#heard(bytes, from));
@@ -107,8 +111,7 @@ export class Fork {
     if (sendsNow) this.#send(bytes, rtcp);
     // No RTP: nobody will ever confirm it.
     if (!rtcp && bytes.length < shortestRtpBytes) return;
-    const lost = this.#kept.push(bytes, rtcp, this.#nowMs >>> 0, sendsNow);
-    for (let n = 0; n < lost; n += 1) this.#observer.dropped('queue-full');
+    this.#kept.push(bytes, rtcp, this.#nowMs >>> 0, sendsNow);
   }
 
   /** After detach(), or at first, what is kept goes there; else only the target has moved. */
@@ -124,7 +127,8 @@ export class Fork {
   }
 
   /**
-   * No more packets come: resolves to whether the recorder has reported all of them as written, at the latest after so
+   * No more packets come; a report shows only what was lost before others came, so the last ones are sent again when no
+   * report has confirmed them. Resolves to whether the recorder has reported all of them as written, at the latest after so
    * long; at once to false where nobody reports.
    */
   confirmed(withinMs: number): Promise<boolean> {
@@ -138,7 +142,7 @@ export class Fork {
         this.#waiting = undefined;
         resolve(confirmed);
       };
-      this.#waiting = { reports: 0, end };
+      this.#waiting = { sentMs: this.#nowMs, end };
     });
   }
 
@@ -174,9 +178,10 @@ export class Fork {
    */
   look(nowMs: number, stoodStill: boolean): void {
     this.#nowMs = nowMs;
-    if (this.#kept.count > 0) {
-      const lost = this.#kept.dropBefore((nowMs - (this.#target === undefined || this.#hasReported ? keptMs : keptUnreportedMs)) >>> 0);
-      for (let n = 0; n < lost; n += 1) this.#observer.dropped('queue-full');
+    this.#kept.dropBefore((nowMs - (this.#target === undefined || this.#hasReported ? keptMs : keptUnreportedMs)) >>> 0);
+    if (this.#waiting !== undefined && nowMs - this.#waiting.sentMs >= reportedAfterMs) {
+      this.#waiting.sentMs = nowMs;
+      this.#sendAgain();
     }
     if (!this.#awaits || !this.#hasReported || this.#target === undefined) return;
     if (stoodStill) this.#awaitsSinceMs = nowMs;
@@ -213,49 +218,35 @@ export class Fork {
     const clear = target.crypto === undefined ? bytes : (this.#reports?.unprotectRtcp(bytes) ?? 'auth-failed');
     const packets = typeof clear === 'string' ? clear : parseRtcp(clear);
     if (typeof packets === 'string') return;
-    let reported = false;
-    for (const packet of packets) {
-      if (packet.type !== 'RR' && packet.type !== 'SR') continue;
-      for (const block of packet.reports) {
-        reported = true;
-        if (this.#confirmed.report(block, this.#kept) === 'lost-on-the-way') this.#sendAgain(block.ssrc);
-      }
+    const blocks = packets.flatMap((packet) => (packet.type === 'RR' || packet.type === 'SR' ? packet.reports : []));
+    if (blocks.length === 0) return;
+    const summaries = packets.flatMap((packet) => (packet.type === 'other' ? readLossSummaries(packet) : []));
+    let isLacking = false;
+    for (const block of blocks) {
+      const begin = summaries.find(({ ssrc }) => ssrc === block.ssrc)?.begin;
+      if (this.#confirmed.report(block, begin, this.#kept) === 'lost-on-the-way') isLacking = true;
     }
-    if (!reported) return;
     this.#hasReported = true;
     this.#awaits = false;
     this.#firstRefusedMs = undefined;
     this.#kept.letGo((memory, at, rtcp) => rtcp || this.#confirmed.has(memory, at));
-    if (this.#waiting !== undefined) this.#reportedAtEnd(this.#waiting);
-  }
-
-  /** A report shows what was lost before what came; the last packets have none behind them. */
-  #reportedAtEnd(waiting: Waiting): void {
-    if (!this.#holdsRtp()) {
-      waiting.end(true);
-      return;
-    }
-    waiting.reports += 1;
-    // The first may have been made before they had come.
-    if (waiting.reports < 2) return;
-    this.#kept.eachSent((memory, at, end, rtcp) => {
-      if (!rtcp) this.#send(memory.subarray(at, end), false);
-    });
+    if (this.#waiting !== undefined && !this.#holdsRtp()) this.#waiting.end(true);
+    else if (isLacking) this.#sendAgain();
   }
 
   /** Whether anything is kept that a recorder is to confirm. */
   #holdsRtp(): boolean {
-    let holds = this.#kept.unsent > 0;
-    this.#kept.eachSent((_memory, _at, _end, rtcp) => {
+    let holds = false;
+    this.#kept.each((_memory, _at, rtcp) => {
       holds ||= !rtcp;
     });
     return holds;
   }
 
-  #sendAgain(ssrc: number): void {
-    this.#kept.eachSent((memory, at, end, rtcp) => {
-      if (!rtcp && this.#confirmed.isLacking(ssrc, memory, at)) this.#send(memory.subarray(at, end), false);
-    });
+  /** Which of them are lacking no report tells, and those that have come do no harm. */
+  #sendAgain(): void {
+    this.#kept.rewind();
+    if (this.#nextBurst === undefined) this.#sendKept();
   }
 
   #sendKept(): void {

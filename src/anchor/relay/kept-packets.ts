@@ -5,7 +5,7 @@
  * They lie in blocks of memory that all forks of a thread share: no object for a packet, and none for a call that keeps
  * no more than a second.
  *
- * Bound      `maxPackets` and `maxBytes`; where a packet finds no room the oldest go.
+ * Bound      `maxPackets` and `maxBytes`; where a packet finds no room the oldest go, and it is told of each.
  * Lifetime   what is handed out stays as it is until the next call.
  */
 
@@ -45,10 +45,14 @@ export interface KeptPacket {
   readonly rtcp: boolean;
 }
 
+/** One goes that nobody is done with: it lies in `memory` from `at` on. */
+export type GoneUnconfirmed = (memory: Buffer, at: number, rtcp: boolean, sent: boolean) => void;
+
 export class KeptPackets {
   readonly #shelf: BlockShelf;
   readonly #maxPackets: number;
   readonly #maxBytes: number;
+  readonly #gone: GoneUnconfirmed;
   #first: Block | undefined;
   #last: Block | undefined;
   /** The first that was not sent: in this block, from there on. */
@@ -58,10 +62,11 @@ export class KeptPackets {
   #unsent = 0;
   #bytes = 0;
 
-  constructor(shelf: BlockShelf, maxPackets: number, maxBytes: number) {
+  constructor(shelf: BlockShelf, maxPackets: number, maxBytes: number, gone: GoneUnconfirmed) {
     this.#shelf = shelf;
     this.#maxPackets = maxPackets;
     this.#maxBytes = maxBytes;
+    this.#gone = gone;
   }
 
   get count(): number {
@@ -77,13 +82,11 @@ export class KeptPackets {
    *
    * @param atMs whole, modulo 2^32
    * @param sent only where none waits to be sent
-   * @returns how many that had not been sent went for want of room
    */
-  push(bytes: Buffer, rtcp: boolean, atMs: number, sent: boolean): number {
+  push(bytes: Buffer, rtcp: boolean, atMs: number, sent: boolean): void {
     const { length } = bytes;
     const needed = headBytes + length;
-    let lost = 0;
-    while (this.#count > 0 && (this.#count >= this.#maxPackets || this.#bytes + needed > this.#maxBytes)) lost += this.#drop();
+    while (this.#count > 0 && (this.#count >= this.#maxPackets || this.#bytes + needed > this.#maxBytes)) this.#lose();
     let block = this.#last;
     if (block === undefined || block.to + needed > block.memory.length) {
       const taken = this.#shelf.take(needed);
@@ -107,7 +110,6 @@ export class KeptPackets {
     this.#bytes += needed;
     if (sent) this.#cursorAt = block.to;
     else this.#unsent += 1;
-    return lost;
   }
 
   /** The first that was not sent, which now is; undefined where there is none. */
@@ -131,17 +133,11 @@ export class KeptPackets {
     this.#unsent = this.#count;
   }
 
-  /** Shows each that was sent, oldest first: it lies in `memory` from `at` to `end`. */
-  eachSent(visit: (memory: Buffer, at: number, end: number, rtcp: boolean) => void): void {
-    let left = this.#count - this.#unsent;
+  /** Shows each, oldest first: it lies in `memory` from `at` on. */
+  each(visit: (memory: Buffer, at: number, rtcp: boolean) => void): void {
     for (let block = this.#first; block !== undefined; block = block.next) {
-      const { memory } = block;
-      for (let at = block.from; at < block.to && left > 0; left -= 1) {
-        const begins = at + headBytes;
-        const rtcp = memory[at + 2] === 1;
-        at = begins + lengthAt(memory, at);
-        visit(memory, begins, at, rtcp);
-      }
+      const { memory, to } = block;
+      for (let at = block.from; at < to; at += headBytes + lengthAt(memory, at)) visit(memory, at + headBytes, memory[at + 2] === 1);
     }
   }
 
@@ -154,16 +150,14 @@ export class KeptPackets {
     }
   }
 
-  /** Lets go of those that came before that instant. @returns how many of them had not been sent */
-  dropBefore(ms: number): number {
-    let lost = 0;
+  /** Lets go of those that came before that instant. */
+  dropBefore(ms: number): void {
     while (this.#count > 0) {
       const block = this.#front();
       // Modulo 2^32: which is earlier shows in the difference.
-      if (((block.memory.readUInt32LE(block.from + 4) - ms) | 0) >= 0) break;
-      lost += this.#drop();
+      if (((block.memory.readUInt32LE(block.from + 4) - ms) | 0) >= 0) return;
+      this.#lose();
     }
-    return lost;
   }
 
   /** Gives the memory back. */
@@ -192,8 +186,15 @@ export class KeptPackets {
     return block;
   }
 
-  /** The oldest. @returns 1 where it had not been sent, else 0 */
-  #drop(): number {
+  /** The oldest, and there is one. */
+  #lose(): void {
+    const { memory, from } = this.#front();
+    this.#gone(memory, from + headBytes, memory[from + 2] === 1, this.#unsent < this.#count);
+    this.#drop();
+  }
+
+  /** The oldest, and there is one. */
+  #drop(): void {
     const block = this.#front();
     const unsent = this.#unsent === this.#count;
     const needed = headBytes + lengthAt(block.memory, block.from);
@@ -206,7 +207,6 @@ export class KeptPackets {
       this.#cursorAt = block.from;
     }
     if (this.#count === 0) this.clear();
-    return unsent ? 1 : 0;
   }
 }
 

@@ -1,4 +1,5 @@
 export { encodeRtcp } from './encode.js';
+export { encodeLossSummaries, readLossSummaries, type LossSummary } from './loss-summary.js';
 export { compactNtp, ntpFromUnixMs, unixMsFromNtp } from './ntp.js';
 export {
   cnameItem,
