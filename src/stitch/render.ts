@@ -1,21 +1,21 @@
 /**
  * The second reading of a session's captures: each packet decoded into its place, and channels out, block by block.
  *
- * It sees the same packets in the same order as the first, so it finds the same segments, whose places the plan knows.
+ * It sees the same packets in the same order as the first, which has noted where each of them lies.
  *
  * Owns       the decoders, for as long as it runs.
  */
-import { decodePcma, decodePcmu, type AudioCodec, type Decoder } from '../media/index.js';
-import type { Channel, CanHear } from './channel.js';
+import { decodePcma, decodePcmu, type AudioCodec, type Decoder, type RtpView } from '../media/index.js';
+import { PayloadTypes, soundTicks, type Channel, type CanHear } from './channel.js';
 import type { SpeechProgram } from './ffmpeg.js';
 import { fitLength } from './fit-length.js';
-import type { Gathered, Gathering } from './gather.js';
+import type { GatheredRtp, Gathering } from './gather.js';
 import type { KeyMask } from './key-mask.js';
 import { Mixer, type Block } from './mixer.js';
 import { OutsideDecoders } from './outside-decoders.js';
+import type { PlaceReader } from './place-log.js';
 import type { Places, Plan } from './plan.js';
-import { Parties } from './survey.js';
-import { longestPacketSeconds, type Placed, type Segment } from './track.js';
+import { longestPacketSeconds, type Segment } from './track.js';
 
 /** What the first reading has found, by channel. */
 export interface Surveyed {
@@ -39,25 +39,19 @@ const longestPacketSamples = 48_000 * longestPacketSeconds * 1.25;
 export const quietCode = { PCMU: 0xff, PCMA: 0xd5 } as const;
 
 export async function* render(records: Gathering, surveyed: Surveyed, options: RenderOptions): AsyncGenerator<Block, void, undefined> {
-  const renderer = new Renderer(surveyed, options, records.captures.length > 1);
+  const renderer = new Renderer(surveyed, options);
   try {
     for await (const batch of records) {
       // By number: in a generator what an iterator gives is made anew for each of hundreds of thousands.
       for (let n = 0; n < batch.length; n += 1) {
         const record = batch[n];
-        if (record?.kind !== 'rtp') {
-          if (record !== undefined) renderer.parties.take(record);
-          continue;
-        }
-        const places = renderer.parties.take(record);
-        const voice = places.length === 0 ? undefined : renderer.voiceOf(record.channel);
-        for (let of = 0; of < places.length; of += 1) {
-          const placed = places[of];
-          const located = placed === undefined || voice === undefined ? undefined : renderer.locate(voice, placed);
-          if (placed === undefined || voice === undefined || located === undefined) continue;
-          const end = located.whole.start + Math.round((placed.offsetTicks + placed.durationTicks) * located.whole.perTick);
+        if (record?.kind !== 'rtp') continue;
+        const sound = renderer.take(record);
+        if (sound !== undefined) {
+          const { whole } = sound.located;
+          const end = whole.start + Math.round((sound.offsetTicks + sound.durationTicks) * whole.perTick);
           if (end > renderer.mixer.reaches) yield* renderer.mixer.upTo(end);
-          const pending = renderer.hear(record, placed, voice, located);
+          const pending = renderer.hear(record, sound);
           if (pending !== undefined) await pending;
         }
         const settled = renderer.goOn(record.arrivedAtMs);
@@ -71,10 +65,7 @@ export async function* render(records: Gathering, surveyed: Surveyed, options: R
   }
 }
 
-/** A segment of this reading, as the first one knows it. */
 interface Located {
-  /** Of this reading, and of the first. */
-  readonly seen: Segment;
   readonly segment: Segment;
   readonly rate: number;
   /** Where packets lie, at their own rate and at the recording's. */
@@ -89,19 +80,39 @@ interface Opened {
   readonly decoder: Decoder;
 }
 
+/** One source of a channel. */
+interface Source {
+  readonly ssrc: number;
+  readonly places: PlaceReader;
+  readonly located: Map<Segment, Located>;
+  /** That of the packet before, which is nearly always the next one's too. */
+  last: Located | undefined;
+  opened: Opened | undefined;
+}
+
 /** One channel of the recording. */
 interface Voice {
   readonly name: string;
   readonly index: number;
+  readonly types: PayloadTypes;
   /** By SSRC. */
-  readonly opened: Map<number, Opened>;
-  readonly located: Map<Segment, Located>;
-  /** That of the packet before, which is nearly always the next one's too. */
-  last: Located | undefined;
+  readonly sources: ReadonlyMap<number, Source>;
+  /** The one that spoke last, which is nearly always the one that speaks. */
+  speaking: Source | undefined;
+}
+
+/** What a packet brings, and where it lies: one for all, of hundreds of thousands. */
+interface Sound {
+  voice: Voice;
+  source: Source;
+  codec: AudioCodec;
+  located: Located;
+  /** From the packet that began the segment; negative for one before it. */
+  offsetTicks: number;
+  durationTicks: number;
 }
 
 class Renderer {
-  readonly parties: Parties;
   readonly mixer: Mixer;
   readonly outside: OutsideDecoders;
   readonly #voices: ReadonlyMap<string, Voice>;
@@ -110,14 +121,17 @@ class Renderer {
   /** Of each octet of G.711, where codes are given back as they came. */
   readonly #codes: Int16Array | undefined;
   #outsideUsed = false;
+  #sound: Sound | undefined;
+  readonly #plan: Plan;
 
-  constructor(private readonly surveyed: Surveyed, options: RenderOptions, several: boolean) {
-    const { channels, masks, plan } = surveyed;
-    const { codesOf } = options;
-    this.parties = new Parties(options.canHear, several);
-    this.outside = new OutsideDecoders(options.program);
+  constructor({ channels, masks, plan }: Surveyed, { canHear, program, codesOf }: RenderOptions) {
+    this.#plan = plan;
+    this.outside = new OutsideDecoders(program);
     const names = [...channels.keys()];
-    this.#voices = new Map(names.map((name, index) => [name, { name, index, opened: new Map(), located: new Map(), last: undefined }]));
+    this.#voices = new Map([...channels].map(([name, { tracks }], index) => {
+      const sources = new Map([...tracks].map(([ssrc, track]) => [ssrc, { ssrc, places: track.places.read(), located: new Map(), last: undefined, opened: undefined }]));
+      return [name, { name, index, types: new PayloadTypes(canHear), sources, speaking: undefined }];
+    }));
     const silence = codesOf === undefined ? 0 : quietCode[codesOf];
     const maskOf = names.map((name) => masks.get(name));
     this.mixer = new Mixer({ channels: names.length, frames: plan.frames, sampleRate: plan.sampleRate, silence, mask: (channel, frame, samples) => maskOf[channel]?.silence(frame, samples, samples.length, silence) });
@@ -126,49 +140,54 @@ class Renderer {
     this.#codes = Int16Array.from({ length: 256 }, (_, code) => code);
   }
 
-  voiceOf(name: string): Voice | undefined {
-    return this.#voices.get(name);
+  /** What a packet brings, until the next; undefined for one that has no sound, or is not heard. */
+  take({ channel, packet, codec: line }: GatheredRtp): Sound | undefined {
+    const voice = this.#voices.get(channel);
+    const source = voice?.speaking?.ssrc === packet.ssrc ? voice.speaking : voice?.sources.get(packet.ssrc);
+    if (voice === undefined || source === undefined) return undefined;
+    voice.speaking = source;
+    const codec = voice.types.of(packet.payloadType, line);
+    const durationTicks = soundTicks(packet, codec);
+    const { places } = source;
+    places.next(durationTicks);
+    if (codec === undefined || places.segment === undefined) return undefined;
+    const located = source.last?.segment === places.segment && source.last.rate === codec.sampleRate ? source.last : this.#locate(source, places.segment, codec.sampleRate);
+    const { offsetTicks } = places;
+    const sound = this.#sound;
+    if (sound === undefined) return (this.#sound = { voice, source, codec, located, offsetTicks, durationTicks });
+    sound.voice = voice;
+    sound.source = source;
+    sound.codec = codec;
+    sound.located = located;
+    sound.offsetTicks = offsetTicks;
+    sound.durationTicks = durationTicks;
+    return sound;
   }
 
-  /** Where the sound of a packet's segment lies; undefined for a packet without sound. */
-  locate(voice: Voice, { packet, segment, codec }: Placed): Located | undefined {
-    if (codec === undefined) return undefined;
-    const { sampleRate } = codec;
-    if (voice.last?.seen === segment && voice.last.rate === sampleRate) return voice.last;
-    const known = voice.located.get(segment);
+  #locate(source: Source, segment: Segment, rate: number): Located {
+    const plan = this.#plan;
+    const known = source.located.get(segment);
     // PCMU and G.722 share a clock, and may share a segment.
-    const located = known?.rate === sampleRate ? known : this.#locate(voice, packet.ssrc, segment, sampleRate);
-    voice.last = located;
-    return located;
-  }
-
-  /** The first reading saw the same packets, so it has the same segment, with its place. */
-  #locate(voice: Voice, ssrc: number, seen: Segment, rate: number): Located | undefined {
-    const { plan, channels } = this.surveyed;
-    const segment = channels.get(voice.name)?.tracks.get(ssrc)?.segments[seen.index];
-    if (segment === undefined) return undefined;
-    const located = { seen, segment, rate, own: plan.placesOf(segment, rate), whole: plan.placesOf(segment), followed: plan.isFollowed(segment) };
-    voice.located.set(seen, located);
-    return located;
+    const located = known?.rate === rate ? known : { segment, rate, own: plan.placesOf(segment, rate), whole: plan.placesOf(segment), followed: plan.isFollowed(segment) };
+    source.located.set(segment, located);
+    return (source.last = located);
   }
 
   /** Decodes to its place; a promise where that has to be waited for. */
-  hear(record: Gathered & { kind: 'rtp' }, placed: Placed, voice: Voice, located: Located): Promise<void> | undefined {
-    const { codec, packet, offsetTicks } = placed;
-    if (codec === undefined) return undefined;
+  hear({ packet, arrivedAtMs }: GatheredRtp, sound: Sound): Promise<void> | undefined {
+    const { voice, source, codec, located, offsetTicks } = sound;
     const { octetSamples, sampleRate, decoding } = codec;
     if (octetSamples !== undefined && !located.followed) {
       const at = located.own.start + Math.round(offsetTicks * located.own.perTick);
       this.mixer.placeOctets(voice.index, sampleRate, at, packet.bytes, packet.payloadFrom, packet.payloadBytes, this.#codes ?? octetSamples);
       return undefined;
     }
-    if (decoding.by === 'program') return this.#hearOutside(`${voice.name} ${packet.ssrc} ${packet.payloadType}`, voice.index, placed, codec, located, record.arrivedAtMs);
-    const opened = voice.opened.get(packet.ssrc);
-    if (opened?.codec === codec) {
-      this.#decode(voice, opened.decoder, placed, codec, located);
+    if (decoding.by === 'program') return this.#hearOutside(packet, sound, arrivedAtMs);
+    if (source.opened?.codec === codec) {
+      this.#decode(packet, sound, source.opened.decoder);
       return undefined;
     }
-    return this.#open(voice, packet.ssrc, codec, decoding.open).then((decoder) => this.#decode(voice, decoder, placed, codec, located));
+    return this.#open(source, codec, decoding.open).then((decoder) => this.#decode(packet, sound, decoder));
   }
 
   /** A promise where samples have to be waited for. */
@@ -178,17 +197,18 @@ class Renderer {
 
   close(): void {
     this.outside.kill();
-    for (const { opened } of this.#voices.values()) for (const { decoder } of opened.values()) decoder.close();
+    for (const { sources } of this.#voices.values()) for (const { opened } of sources.values()) opened?.decoder.close();
   }
 
-  async #open({ opened }: Voice, ssrc: number, codec: AudioCodec, open: () => Promise<Decoder>): Promise<Decoder> {
-    opened.get(ssrc)?.decoder.close();
+  async #open(source: Source, codec: AudioCodec, open: () => Promise<Decoder>): Promise<Decoder> {
+    source.opened?.decoder.close();
+    source.opened = undefined;
     const decoder = await open();
-    opened.set(ssrc, { codec, decoder });
+    source.opened = { codec, decoder };
     return decoder;
   }
 
-  #decode(voice: Voice, decoder: Decoder, { packet, offsetTicks, durationTicks }: Placed, codec: AudioCodec, { segment, own }: Located): void {
+  #decode(packet: RtpView, { voice, codec, located: { segment, own }, offsetTicks, durationTicks }: Sound, decoder: Decoder): void {
     const samples = this.#samples;
     const at = own.start + Math.round(offsetTicks * own.perTick);
     const count = this.#valueOf === undefined ? decoder.decode(packet.payload, samples, 0) : copied(packet.payload, samples);
@@ -196,25 +216,25 @@ class Renderer {
     this.mixer.place(voice.index, codec.sampleRate, at, samples, fitted);
   }
 
-  async #hearOutside(key: string, channel: number, { packet, offsetTicks }: Placed, codec: AudioCodec, { segment }: Located, nowMs: number): Promise<void> {
+  async #hearOutside(packet: RtpView, { voice, source, codec, located: { segment }, offsetTicks }: Sound, nowMs: number): Promise<void> {
     if (codec.decoding.by !== 'program') return;
     this.#outsideUsed = true;
     const { speech } = codec.decoding;
-    const decoder = await this.outside.of(key, codec, nowMs);
+    const decoder = await this.outside.of(`${voice.name} ${source.ssrc} ${packet.payloadType}`, codec, nowMs);
     speech.framesIn(packet.payload).forEach((frame, n) => {
       if (frame === undefined) return;
       const fromTicks = offsetTicks + n * speech.frameSamples;
-      const at = this.surveyed.plan.frameOf(segment, fromTicks, codec.sampleRate);
+      const at = this.#plan.frameOf(segment, fromTicks, codec.sampleRate);
       decoder?.write(frame, (samples) => {
         this.#samples.set(samples);
-        this.mixer.place(channel, codec.sampleRate, at, this.#samples, this.#fitted(segment, fromTicks, speech.frameSamples, codec, at, samples.length));
+        this.mixer.place(voice.index, codec.sampleRate, at, this.#samples, this.#fitted(segment, fromTicks, speech.frameSamples, codec, at, samples.length));
       });
     });
   }
 
   /** How many samples stand for the packet's, where the sender's clock is followed. */
   #fitted(segment: Segment, offsetTicks: number, durationTicks: number, codec: AudioCodec, at: number, count: number): number {
-    const { plan } = this.surveyed;
+    const plan = this.#plan;
     if (!plan.isFollowed(segment)) return count;
     return fitLength(this.#samples, count, plan.frameOf(segment, offsetTicks + durationTicks, codec.sampleRate) - at, this.#valueOf);
   }

@@ -8,13 +8,14 @@
  * Where a segment begins on our clock is the earliest that any of its packets allows: a packet may be late,
  * never early. How its clock runs is clock-fit.ts.
  *
- * The same packets in the same order give the same segments, so a second reading finds the places
- * that the first one decided on.
+ * Where each packet lies is noted in the order in which they came: a second reading brings the same packets, and finds
+ * their places there.
  */
-import { extendSequence, extendTimestamp, Reception, type AudioCodec, type RtpView } from '../media/index.js';
+import { extendSequence, extendTimestamp, Reception, type RtpView } from '../media/index.js';
 import { ClockFit, type ClockLine } from './clock-fit.js';
 import { Coverage } from './coverage.js';
 import { Origins } from './origins.js';
+import { PlaceLog } from './place-log.js';
 
 /** Arrivals up to this much off are the network's; more means that the timestamps do not tell the time. */
 const toleranceMs = 2_000;
@@ -69,32 +70,20 @@ export function senderLine({ reports }: Segment): ClockLine | undefined {
   return { baseMs: first.unixMs - first.offsetMs * (1 + slope), slope };
 }
 
-export interface Placed {
-  readonly packet: RtpView;
-  readonly segment: Segment;
-  /** From the packet that began the segment; negative for one before it. */
-  readonly offsetTicks: number;
-  readonly durationTicks: number;
-  readonly codec: AudioCodec | undefined;
-}
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-interface Arrived {
-  readonly packet: RtpView;
+interface Arrived extends Pick<RtpView, 'sequenceNumber' | 'timestamp'> {
   readonly arrivedAtMs: number;
   readonly durationTicks: number;
   readonly clockRate: number;
-  readonly codec: AudioCodec | undefined;
   readonly source: number;
+  /** How many packets had come before it. */
+  readonly packet: number;
 }
-
-const nothing: readonly Placed[] = [];
 
 export class Track {
   readonly clockRate: number;
   readonly segments: Segment[] = [];
   readonly reception: Reception;
+  readonly places = new PlaceLog();
   /** Which sequence numbers came, with sound or without. */
   readonly #came = new Coverage();
   /** What is added to the reception's numbers, so that a restart leaves no gap and an outage its true one. */
@@ -103,8 +92,8 @@ export class Track {
   /** The last packet that jumped: when the next one confirms a restart, it was the first of it. */
   #jumped: Arrived | undefined;
   #lastTicks: number | undefined;
-  /** What the latest packet came to: one for all, of hundreds of thousands. */
-  #placed: readonly [Mutable<Placed>] | undefined;
+  /** Where the packet lies that was placed last, from the one that began its segment. */
+  #offsetTicks = 0;
   /** Of a call that several captures hold. */
   readonly origins: Origins | undefined;
   /** Copies that another capture had before. */
@@ -119,32 +108,38 @@ export class Track {
   }
 
   /**
-   * Counts a packet, and places it when it holds `durationTicks` of audio.
+   * Counts a packet, and places it when it holds `durationTicks` of audio: not a duplicate, nor a stray one. The first of a
+   * source that begins anew has its place when the second confirms that.
    *
+   * @param clockRate of its codec; left out: the track's
    * @param source the index of the capture that had it
-   * @returns none for a duplicate, a stray packet, and one without audio; two when this packet confirms a
-   *          restart of the source, whose first packet had to wait for that. Good until the next packet.
    */
-  accept(packet: RtpView, arrivedAtMs: number, durationTicks: number, codec?: AudioCodec, source = 0): readonly Placed[] {
+  accept({ sequenceNumber, timestamp }: Pick<RtpView, 'sequenceNumber' | 'timestamp'>, arrivedAtMs: number, durationTicks: number, clockRate = this.clockRate, source = 0): void {
     const highest = this.reception.extendedHighest;
-    const arrival = this.reception.accept(packet.sequenceNumber, packet.timestamp, arrivedAtMs);
+    const arrival = this.reception.accept(sequenceNumber, timestamp, arrivedAtMs);
     if (arrival === 'duplicate') {
-      if (this.origins?.again(extendSequence(packet.sequenceNumber, highest), source) === true) this.copies += 1;
-      return nothing;
+      if (this.origins?.again(extendSequence(sequenceNumber, highest), source) === true) this.copies += 1;
+      this.places.none();
+      return;
     }
-    const clockRate = codec === undefined ? this.clockRate : codec.clockRate;
     if (arrival === 'jump') {
-      this.#jumped = { packet: packet.kept(), arrivedAtMs, durationTicks, clockRate, codec, source };
-      return nothing;
+      this.#jumped = { sequenceNumber, timestamp, arrivedAtMs, durationTicks, clockRate, source, packet: this.places.count };
+      this.places.none();
+      return;
     }
-    const jumped = arrival === 'restart' ? this.#jumped : undefined;
-    if (jumped === undefined) return this.#place(packet, arrivedAtMs, durationTicks, clockRate, codec, source);
+    if (arrival === 'restart' && this.#jumped !== undefined) this.#restart(this.#jumped, highest);
+    const segment = this.#place(sequenceNumber, timestamp, arrivedAtMs, durationTicks, clockRate, source);
+    if (segment === undefined) this.places.none();
+    else this.places.place(segment, this.#offsetTicks, durationTicks);
+  }
+
+  #restart(jumped: Arrived, highest: number): void {
     this.#jumped = undefined;
     const lost = this.#lostBefore(jumped, highest);
     this.#lostInOutages += lost;
     this.#shift += highest + 1 + lost - (this.reception.extendedHighest - 1);
-    const first = this.#place(jumped.packet, jumped.arrivedAtMs, jumped.durationTicks, jumped.clockRate, jumped.codec, jumped.source).map((placed) => ({ ...placed }));
-    return [...first, ...this.#place(packet, arrivedAtMs, durationTicks, clockRate, codec, source)];
+    const segment = this.#place(jumped.sequenceNumber, jumped.timestamp, jumped.arrivedAtMs, jumped.durationTicks, jumped.clockRate, jumped.source);
+    if (segment !== undefined) this.places.placeLater(jumped.packet, segment, this.#offsetTicks);
   }
 
   /** How many packets the source must have sent, and how many of them did not come: an outage of any length counts. */
@@ -182,13 +177,13 @@ export class Track {
     return this.segments.reduce((sum, segment) => sum - segment.clock.line().slope * this.#ms(segment.endTicks - segment.startTicks, segment.clockRate), 0);
   }
 
-  #place(packet: RtpView, arrivedAtMs: number, durationTicks: number, clockRate: number, codec: AudioCodec | undefined, source: number): readonly Placed[] {
-    const own = extendSequence(packet.sequenceNumber, this.reception.extendedHighest);
+  #place(sequenceNumber: number, timestamp: number, arrivedAtMs: number, durationTicks: number, clockRate: number, source: number): Segment | undefined {
+    const own = extendSequence(sequenceNumber, this.reception.extendedHighest);
     this.origins?.took(own, source);
     const sequence = own + this.#shift;
     this.#came.add(sequence, sequence + 1, sequence);
-    if (durationTicks === 0 || durationTicks > clockRate * longestPacketSeconds) return nothing;
-    const ticks = (this.#lastTicks = extendTimestamp(packet.timestamp, this.#lastTicks));
+    if (durationTicks === 0 || durationTicks > clockRate * longestPacketSeconds) return undefined;
+    const ticks = (this.#lastTicks = extendTimestamp(timestamp, this.#lastTicks));
     const segment = this.#segmentFor(ticks, arrivedAtMs, clockRate);
     const offsetTicks = ticks - segment.firstTicks;
     const offsetMs = this.#ms(offsetTicks, clockRate);
@@ -197,14 +192,8 @@ export class Track {
     if (offsetTicks < segment.startTicks) segment.startTicks = offsetTicks;
     if (offsetTicks + durationTicks > segment.endTicks) segment.endTicks = offsetTicks + durationTicks;
     segment.coverage.add(offsetTicks, offsetTicks + durationTicks, sequence);
-    if (this.#placed === undefined) return (this.#placed = [{ packet, segment, offsetTicks, durationTicks, codec }]);
-    const [placed] = this.#placed;
-    placed.packet = packet;
-    placed.segment = segment;
-    placed.offsetTicks = offsetTicks;
-    placed.durationTicks = durationTicks;
-    placed.codec = codec;
-    return this.#placed;
+    this.#offsetTicks = offsetTicks;
+    return segment;
   }
 
   #segmentFor(ticks: number, arrivedAtMs: number, clockRate: number): Segment {
@@ -240,12 +229,12 @@ export class Track {
    * The packets lost before a jump of the sequence numbers. Reception takes 3,000 and more for a source that began
    * anew; when the timestamps have run on with the time, the source never stopped and the network did.
    */
-  #lostBefore({ packet, arrivedAtMs, durationTicks, clockRate }: Arrived, highest: number): number {
+  #lostBefore({ sequenceNumber, timestamp, arrivedAtMs, durationTicks, clockRate }: Arrived, highest: number): number {
     const current = this.segments.at(-1);
     if (current === undefined || this.#lastTicks === undefined || durationTicks === 0) return 0;
-    const ticks = extendTimestamp(packet.timestamp, this.#lastTicks);
+    const ticks = extendTimestamp(timestamp, this.#lastTicks);
     if (!this.#fits(current, ticks, arrivedAtMs, clockRate)) return 0;
-    const skipped = ((packet.sequenceNumber - highest) & 0xffff) - 1;
+    const skipped = ((sequenceNumber - highest) & 0xffff) - 1;
     // No more can be missing than the time between has room for; an outage may be longer than a round of the numbers.
     const room = Math.round((ticks - this.#lastTicks) / durationTicks) - 1;
     return skipped < 0 || skipped > room ? 0 : skipped + Math.floor((room - skipped) / 0x10000) * 0x10000;
