@@ -107,7 +107,7 @@ export function copyKeeperIn(threads: readonly [CallSeats, ...CallSeats[]], sett
 
 function healthOf(threads: readonly [CallSeats, ...CallSeats[]], freePairs: number, exhausted: string | undefined): { readonly ok: boolean; readonly detail: string } {
   const down = threads.filter(({ isUp }) => !isUp).length;
-  const carried = `${threads.length} media threads${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'node' ? 'Node' : threads[0].datagrams}, SRTP tried by ${threads[0].srtp}`;
+  const carried = `${threads.length} media threads${threads[0].goesFirst ? ' before other work' : ''}${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'node' ? 'Node' : threads[0].datagrams}, SRTP tried by ${threads[0].srtp}`;
   return { ok: exhausted === undefined && down === 0, detail: `${exhausted ?? `${freePairs} port pairs are free`}; ${carried}` };
 }
 

@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import t, { type Test } from 'tap';
 import { clip, Sound, srtpBy } from '../../media/index.js';
 import { PortPool } from '../../udp/index.js';
@@ -35,6 +37,24 @@ async function openCall(t: Test, accelerator: 'auto' | 'off') {
   return { thread, call, pool, crashes, crash };
 }
 
+/** What each thread of this process has, less going first (proc_pid_stat(5), field 19). */
+const nicenesses = (): number[] => readdirSync('/proc/self/task').map((thread) => Number(readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ')[1]?.split(' ')[16]));
+
+t.test('a media thread goes before the others of its process, where the system allows it', { skip: process.platform === 'linux' ? false : 'no other system has a priority for a thread' }, async (t) => {
+  let allowed = true;
+  const own = getPriority();
+  try {
+    setPriority(own - 1);
+    setPriority(own);
+  } catch {
+    allowed = false;
+  }
+  const thread = await MediaThread.start('off', (error) => void t.fail(error.message));
+  t.equal(thread.goesFirst, allowed);
+  t.equal(nicenesses().filter((niceness) => niceness === -10).length, allowed ? 1 : 0);
+  t.equal(getPriority(), own);
+  await thread.close();
+});
 
 for (const accelerator of ['auto', 'off'] as const) {
   t.test(`a thread that crashes comes back, and its calls go on: ports, places, copies (accelerator ${accelerator})`, async (t) => {

@@ -45,6 +45,8 @@ export interface CallSeats {
   readonly datagrams: Datagrams['kind'];
   /** What SRTP is tried by where it has to authenticate. */
   readonly srtp: SrtpBy;
+  /** Whether the system lets it go before other work. */
+  readonly goesFirst: boolean;
   /** See packet-counts.ts. */
   readonly counts: SharedArrayBuffer;
   seat(call: number, listener: CallListener): void;
@@ -108,6 +110,7 @@ export class MediaThread implements CallSeats {
   #worker: Worker | undefined;
   #datagrams: Datagrams['kind'] = 'node';
   #srtp: SrtpBy = 'JavaScript';
+  #goesFirst = false;
   #replies = 0;
   #closed = false;
   #delayMs = firstRestartMs;
@@ -140,6 +143,10 @@ export class MediaThread implements CallSeats {
 
   get srtp(): SrtpBy {
     return this.#srtp;
+  }
+
+  get goesFirst(): boolean {
+    return this.#goesFirst;
   }
 
   /** Ended from outside only by tests. */
@@ -210,6 +217,7 @@ export class MediaThread implements CallSeats {
         clearTimeout(late);
         this.#datagrams = message.datagrams;
         this.#srtp = message.srtp;
+        this.#goesFirst = message.goesFirst;
         this.#startedAtMs = performance.now();
         this.#worker = worker;
         resolve();

@@ -6,6 +6,7 @@ import { openDatagrams } from '../../udp/index.js';
 import { stoodStillMs } from './fork.js';
 import { MediaCalls } from './media-calls.js';
 import type { FromThread, ThreadData, ToThread } from './orders.js';
+import { goFirst } from './thread-priority.js';
 
 const lookAtForksEveryMs = 250;
 const looksAtAll = 4;
@@ -15,6 +16,7 @@ const port = parentPort;
 const tell = (message: FromThread): void => port.postMessage(message);
 const { accelerator, counts, share } = workerData as ThreadData;
 useOpenSsl(accelerator === 'auto');
+const goesFirst = goFirst();
 const datagrams = await openDatagrams(accelerator, share);
 const calls = new MediaCalls({ datagrams, counts, tell });
 
@@ -37,4 +39,4 @@ setInterval(() => {
   looks += 1;
   if (looks % looksAtAll === 0) calls.look(nowMs);
 }, lookAtForksEveryMs);
-tell({ kind: 'ready', datagrams: datagrams.kind, srtp: srtpBy() });
+tell({ kind: 'ready', datagrams: datagrams.kind, srtp: srtpBy(), goesFirst });

@@ -51,7 +51,7 @@ export interface Refusal {
 }
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly datagrams: Datagrams['kind']; readonly srtp: SrtpBy }
+  | { readonly kind: 'ready'; readonly datagrams: Datagrams['kind']; readonly srtp: SrtpBy; readonly goesFirst: boolean }
   | { readonly kind: 'done'; readonly reply: number; readonly refused?: Refusal }
   | { readonly kind: 'key'; readonly call: number; readonly from: Side; readonly key: string }
   | { readonly kind: 'silent'; readonly call: number }
