@@ -27,7 +27,7 @@ import type { AudioReader } from '../src/media/files/audio-reader.js';
 import { audioCodec, type CodecLine, type Decoder } from '../src/media/codecs/index.js';
 import { readCiscoGuid } from '../src/sip/cisco-guid.js';
 import { encodeForking, readXmf } from '../src/anchor/xmf/messages.js';
-import { readBuiltInBridge } from '../src/recorder/cisco-bib.js';
+import { readBuiltInBridge } from '../src/sip/built-in-bridge.js';
 import { readRecordingParticipants } from '../src/recorder/cisco-nbr.js';
 import { answeredCodecs, securityOf } from '../src/recorder/line-answer.js';
 import { partiesOf } from '../src/recorder/line-parties.js';

@@ -33,6 +33,7 @@ t.test('each ID that makers send joins legs, in the order of trust', async (t) =
     'Cisco-Guid': [['Cisco-Guid: 1072635328-4043903455-2147520193-3232235530'], ['Cisco-Guid: 1072635328-4043903455-2147520193-3232235530']],
     'X-AUDC-CALL-ID': [['X-AUDC-CALL-ID: 55'], ['X-AUDC-CALL-ID: 55']],
     'AC-SESSION-ID': [['AC-Session-ID: q1;w2'], ['AC-Session-ID: q1;w2']],
+    'X-Genesys-CallUUID': [['X-Genesys-CallUUID: 4BOKLLA3VH66JF112M1CC9VHKS14F0KP'], ['X-Genesys-CallUUID: 4BOKLLA3VH66JF112M1CC9VHKS14F0KP']],
     'Session-ID before all': [[sessionHeader, 'Cisco-Guid: 1-2-3-4'], [sessionHeader, 'Cisco-Guid: 5-6-7-8']],
   };
   for (const [name, [a, b]] of Object.entries(pairs)) {

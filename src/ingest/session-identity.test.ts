@@ -4,6 +4,7 @@ import { identityOf } from './session-identity.js';
 const identity = (...lines: readonly string[]) =>
   identityOf({
     callId: 'c1',
+    parts: [],
     metadata: undefined,
     headers: lines.map((line) => {
       const [, name = '', value = ''] = /^([^:]+):\s*(.*)$/.exec(line) ?? [];

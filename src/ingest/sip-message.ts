@@ -6,7 +6,7 @@
  * Leaves to  edge/ the cut into start line, headers and body; sip/ bodies and addresses.
  */
 import { headerOf, headersOf, parseText, type SipHeader } from '../edge/index.js';
-import { parseMetadata, parseNameAddr, readBody, type RecordingMetadata } from '../sip/index.js';
+import { parseMetadata, parseNameAddr, readBody, type BodyPart, type RecordingMetadata } from '../sip/index.js';
 import type { Endpoint } from './endpoints.js';
 
 export interface SipOnTheWire {
@@ -27,6 +27,8 @@ export interface SipOnTheWire {
   /** The branch of its topmost Via: one a transaction and hop (RFC 3261 §8.1.1.7). */
   readonly branch: string;
   readonly headers: readonly SipHeader[];
+  /** Of its body. */
+  readonly parts: readonly BodyPart[];
   /** Empty when it has none. */
   readonly sdp: string;
   /** Of a recording session (RFC 7866 §9.1). */
@@ -79,12 +81,12 @@ export function readSip(text: string, atMs: number, source: Endpoint, target: En
   };
 }
 
-function bodyOf(contentType: string | undefined, body: string): Pick<SipOnTheWire, 'sdp' | 'metadata'> {
+function bodyOf(contentType: string | undefined, body: string): Pick<SipOnTheWire, 'parts' | 'sdp' | 'metadata'> {
   const parts = body === '' ? [] : readBody(contentType, Buffer.from(body, 'latin1').toString('utf8'));
-  if (typeof parts === 'string') return { sdp: '', metadata: undefined };
+  if (typeof parts === 'string') return { parts: [], sdp: '', metadata: undefined };
   const xml = parts.find((part) => /^application\/rs-metadata(\+xml)?$/u.test(part.contentType))?.content;
   const metadata = xml === undefined ? undefined : parseMetadata(xml);
-  return { sdp: parts.find((part) => part.contentType === 'application/sdp')?.content ?? '', metadata: typeof metadata === 'string' ? undefined : metadata };
+  return { parts, sdp: parts.find((part) => part.contentType === 'application/sdp')?.content ?? '', metadata: typeof metadata === 'string' ? undefined : metadata };
 }
 
 export const header = (message: Pick<SipOnTheWire, 'headers'>, key: string): string | undefined => headerOf(message, key);

@@ -1,8 +1,7 @@
 /**
  * Who speaks on each line, out of whatever the client has said: metadata, Cisco's headers. Pure.
  */
-import { parseSipUri, senderOfStream, streamOf, type MetadataHints, type MetadataParticipant, type RecordingMetadata, type SdpMedia } from '../sip/index.js';
-import type { BuiltInBridge } from './cisco-bib.js';
+import { parseSipUri, senderOfStream, streamOf, type BuiltInBridge, type MetadataHints, type MetadataParticipant, type RecordingMetadata, type SdpMedia } from '../sip/index.js';
 import { castLines, type LineRole } from './line-roles.js';
 
 export interface Described {

@@ -1,8 +1,7 @@
 /**
  * What a recording session's INVITE, re-INVITE or UPDATE says: pure. Read liberally, written strictly (RFC 7866 §7, RFC 7865).
  */
-import { isWebSocket, parseMetadata, readBody, readSdp, type BodyPart, type MetadataReject, type RecordingMetadata, type Sdp, type SdpCodec, type SdpMedia } from '../sip/index.js';
-import { readBuiltInBridge, type BuiltInBridge } from './cisco-bib.js';
+import { isWebSocket, parseMetadata, readBody, readBuiltInBridge, readSdp, type BodyPart, type BuiltInBridge, type MetadataReject, type RecordingMetadata, type Sdp, type SdpCodec, type SdpMedia } from '../sip/index.js';
 import { readRecordingParticipants } from './cisco-nbr.js';
 import type { RecordingRequest } from './request.js';
 import { samplesPerSecond } from './sample-packets.js';

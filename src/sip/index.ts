@@ -8,7 +8,8 @@ export {
   type NameAddr,
   type SipUri,
 } from './addresses.js';
-export { ciscoGuidInGtd, newCiscoGuid, readCiscoGuid, sipCiscoGuid } from './cisco-guid.js';
+export { bridgedCallOf, readBuiltInBridge, type BuiltInBridge } from './built-in-bridge.js';
+export { newCiscoGuid, readCiscoGuid, sipCiscoGuid } from './cisco-guid.js';
 export {
   encodeMetadata,
   metadataContentType,
@@ -16,11 +17,10 @@ export {
   newMetadataId,
   type MetadataTimes,
 } from './encode-metadata.js';
-export { readGenesysUuid } from './genesys-uuid.js';
+export { makersCallId } from './makers-call-id.js';
 export type { MetadataHints } from './metadata-hints.js';
 export { lacksBase, mergeMetadata } from './metadata-merge.js';
 export { encodeSnapshotRequest, snapshotRequestType } from './snapshot-request.js';
-export { readUcid } from './ucid.js';
 export { bodyRejects, encodeMultipart, readBody, type BodyPart, type BodyReject } from './multipart.js';
 export { controlBounds, controlNamespace, type RecordingControl } from './recording-control.js';
 export {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { readBuiltInBridge } from './cisco-bib.js';
+import { readBuiltInBridge } from './built-in-bridge.js';
 
 const shared = 'x-refci=27757093;x-nearendclusterid=Cluster1;x-nearenddevice=SEP1;x-nearendaddr=7001;x-farendrefci=27757092;x-farendclusterid=Cluster1;x-farenddevice=SEP2;x-farendaddr=4006';
 

@@ -5,7 +5,7 @@
  *   From: <sip:7001@cucm;x-nearend;x-refci=27757093;x-nearendclusterid=c1;x-nearendaddr=7001;x-farendaddr=4006>;tag=98
  *
  * Owns       the parameters, wherever in the header they stand.
- * Leaves to  session-identity.ts what pairs both; line-parties.ts who speaks.
+ * Leaves to  recorder/ who speaks.
  */
 
 export interface BuiltInBridge {
@@ -44,3 +44,6 @@ export function readBuiltInBridge(from: string): BuiltInBridge | undefined {
     farUri: uriOf(params.get('x-farendaddr') ?? ''),
   };
 }
+
+/** What pairs both: each has a Session-ID of its own. */
+export const bridgedCallOf = ({ refci, cluster }: BuiltInBridge): string => `${refci}@${cluster}`;
