@@ -19,7 +19,7 @@ import { StreamFraming } from '../src/edge/transport/stream-framing.js';
 import { encodeRtcp, encodeRtp, keySaltBytes, parseCryptoLine, parseRtcp, parseRtp, parseTelephoneEvent, parseWav, encodeWavHeader, SrtpReceiver, SrtpSender, useOpenSsl } from '../src/media/index.js';
 import { openFlacReader } from '../src/media/files/flac-reader.js';
 import { openFlacWriter } from '../src/media/files/flac-writer.js';
-import { openMp3Reader } from '../src/media/files/mp3-reader.js';
+import { proveMp3 } from '../src/media/files/mp3-reader.js';
 import { encodeOggPage } from '../src/media/files/ogg-pages.js';
 import { OggReader } from '../src/media/files/ogg-reader.js';
 import { openWavReader } from '../src/media/files/wav-reader.js';
@@ -324,7 +324,7 @@ export const targets: Readonly<Record<string, Target>> = {
     },
   },
   flac: { seeds: [flacFile()], words: ['fLaC', '\u0080', '\u00ff\u00f8'], run: (input) => readThrough(openFlacReader(), input) },
-  mp3: { seeds: [Buffer.concat([Buffer.from('fff3a4c4', 'hex'), Buffer.alloc(1_000, 1)])], words: ['\u00ff\u00f3', '\u00ff\u00fb'], run: (input) => readThrough(openMp3Reader(), input) },
+  mp3: { seeds: [Buffer.concat([Buffer.from('fff3a4c4', 'hex'), Buffer.alloc(1_000, 1)])], words: ['\u00ff\u00f3', '\u00ff\u00fb'], run: (input) => readThrough(proveMp3(), input) },
   ogg: {
     seeds: [oggFile],
     words: ['OggS', '\u00ff', 'OpusHead', 'OpusTags'],

@@ -22,7 +22,7 @@ function isAlready(name: string, start: Buffer, format: AudioFormat): boolean {
   return (format === 'wav') === (start.length >= 20 && start.readUInt32LE(16) === 16);
 }
 
-/** @throws Failure AUDIO_UNUSABLE when the recording rests in a format that cannot be decoded here, or is damaged. */
+/** @throws Failure AUDIO_UNUSABLE when the recording rests in a format that is none of ours, or is damaged. */
 export async function* reencoded({ name, bytes, report }: StoredRecording, format: AudioFormat): AsyncGenerator<Uint8Array, void, undefined> {
   let conversion: Conversion | undefined;
   let asItIs = false;
@@ -43,7 +43,7 @@ export async function* reencoded({ name, bytes, report }: StoredRecording, forma
 
 async function readerFor(name: string, start: Buffer): Promise<AudioReader> {
   const reader = await openAudioReader(name, start);
-  if (reader === undefined) throw new Failure('AUDIO_UNUSABLE', `${name} rests in a format that is not decoded here: export it as it is, without --format.`, { facts: { name } });
+  if (reader === undefined) throw new Failure('AUDIO_UNUSABLE', `${name} rests in a format that is not known here: export it as it is, without --format.`, { facts: { name } });
   return reader;
 }
 

@@ -355,19 +355,15 @@ t.test('in every format the recording is whole: as long, and with both parties o
       t.ok(left.equals(Buffer.concat(range(0, 100).map((n) => anna.payload(n)))), 'the codes as they came');
       t.equal(file.data[1], 0xff, 'silence before the other spoke');
     }
-    if (format === 'mp3') continue;
     // Taken out as WAV it is what it would have been, exactly where nothing was lost.
     const out: Uint8Array[] = [];
     for await (const piece of reencoded({ name: made.objectName, bytes: store.read(made.objectName), report: made.report }, 'wav')) out.push(piece);
     const again = parseWav(Buffer.concat(out));
     if (typeof again === 'string') throw new Error(again);
     t.equal(again.data.length / 4 / again.sampleRate, samples[0]!.length / 8_000);
-    if (format !== 'opus') t.ok(again.data.equals(Buffer.concat([...samples[0]!].map((sample, n) => Buffer.from(Int16Array.of(sample, samples[1]![n]!).buffer)))));
+    if (format === 'opus' || format === 'mp3') continue;
+    t.ok(again.data.equals(Buffer.concat([...samples[0]!].map((sample, n) => Buffer.from(Int16Array.of(sample, samples[1]![n]!).buffer)))));
   }
-  await t.rejects(async () => {
-    const mp3 = await stitch('as mp3', [source], keys, store, [], { format: 'mp3' });
-    for await (const _ of reencoded({ name: mp3.objectName, bytes: store.read(mp3.objectName), report: mp3.report }, 'wav'));
-  }, { code: 'AUDIO_UNUSABLE' });
 });
 
 t.test('G.711 is not kept as codes where the parties had different laws', async (t) => {

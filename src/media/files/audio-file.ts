@@ -7,7 +7,7 @@
 import type { AudioReader } from './audio-reader.js';
 import { openFlacReader } from './flac-reader.js';
 import { openFlacWriter } from './flac-writer.js';
-import { openMp3Reader } from './mp3-reader.js';
+import { openMp3Reader, proveMp3 } from './mp3-reader.js';
 import { openMp3Writer } from './mp3-writer.js';
 import { openOggOpusReader, proveOggOpus } from './ogg-opus-reader.js';
 import { openOggOpusWriter } from './ogg-opus-writer.js';
@@ -26,8 +26,8 @@ interface Kind {
   /** Undefined: any. */
   readonly rates?: readonly number[];
   readonly open: (shape: AudioShape) => Promise<AudioWriter>;
-  /** Gives samples; undefined where there is no decoder here. */
-  readonly read?: (start: Buffer) => Promise<AudioReader>;
+  /** Gives samples. */
+  readonly read: (start: Buffer) => Promise<AudioReader>;
   /** Proves that a file is whole, perhaps without samples. */
   readonly prove: () => Promise<AudioReader>;
 }
@@ -39,7 +39,7 @@ const kinds: Readonly<Record<AudioFormat, Kind>> = {
   'wav-g711': wav,
   flac: { extension: 'flac', contentType: 'audio/flac', mostChannels: 8, open: (shape) => Promise.resolve(openFlacWriter(shape)), read: () => Promise.resolve(openFlacReader()), prove: () => Promise.resolve(openFlacReader()) },
   opus: { extension: 'opus', contentType: 'audio/ogg', mostChannels: 255, rates: [8_000, 12_000, 16_000, 24_000, 48_000], open: openOggOpusWriter, read: openOggOpusReader, prove: proveOggOpus },
-  mp3: { extension: 'mp3', contentType: 'audio/mpeg', mostChannels: 2, rates: [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000], open: openMp3Writer, prove: () => Promise.resolve(openMp3Reader()) },
+  mp3: { extension: 'mp3', contentType: 'audio/mpeg', mostChannels: 2, rates: [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000], open: openMp3Writer, read: openMp3Reader, prove: () => Promise.resolve(proveMp3()) },
 };
 
 export const extensionOf = (format: AudioFormat): string => kinds[format].extension;
@@ -57,10 +57,10 @@ const kindOf = (name: string): Kind | undefined => Object.values(kinds).find(({ 
 export const contentTypeOf = (name: string): string => kindOf(name)?.contentType ?? 'application/octet-stream';
 
 /**
- * A reader of samples for a file of that name; undefined where it cannot be decoded here.
+ * A reader of samples for a file of that name; undefined for one of no format of ours.
  * @param start the beginning of the file, which the reader is given all the same
  */
-export const openAudioReader = (name: string, start: Buffer): Promise<AudioReader | undefined> => kindOf(name)?.read?.(start) ?? Promise.resolve(undefined);
+export const openAudioReader = (name: string, start: Buffer): Promise<AudioReader | undefined> => kindOf(name)?.read(start) ?? Promise.resolve(undefined);
 
 /** A reader that tells whether a file of that name is whole; undefined for one of no format of ours. */
 export const openAudioProof = (name: string): Promise<AudioReader | undefined> => kindOf(name)?.prove() ?? Promise.resolve(undefined);

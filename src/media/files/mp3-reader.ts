@@ -1,4 +1,8 @@
-/** MP3 files proved frame by frame, without being decoded (ISO/IEC 11172-3 §2.4.1, 13818-3 §2.4.1; "2.5" is its extension). */
+/**
+ * MP3 files read frame by frame (ISO/IEC 11172-3 §2.4.1, 13818-3 §2.4.1; "2.5" is its extension), as our writer makes them:
+ * proved without being decoded, or decoded by libmpg123 in WebAssembly. The one place that knows that library; it is loaded
+ * when the first such file is read.
+ */
 import type { AudioInfo, AudioReader, AudioReject } from './audio-reader.js';
 
 const headBytes = 4;
@@ -13,31 +17,69 @@ interface Mp3Frame {
   readonly info: AudioInfo;
 }
 
-export function openMp3Reader(): AudioReader {
-  let held: Buffer = Buffer.alloc(0);
-  let info: AudioInfo | undefined;
-  const passed = (): AudioReject | readonly [] => {
-    while (held.length >= headBytes) {
-      const frame = frameOf(held);
-      if (frame === undefined || (info !== undefined && (frame.info.sampleRate !== info.sampleRate || frame.info.channels !== info.channels))) return info === undefined ? 'not-mp3' : 'damaged';
-      if (held.length < frame.bytes) break;
-      info = frame.info;
-      held = held.subarray(frame.bytes);
-    }
-    return [];
-  };
-  return {
-    get info() {
-      return info;
-    },
-    push(piece) {
-      held = held.length === 0 ? piece : Buffer.concat([held, piece]);
-      return passed();
-    },
-    end: () => (info === undefined ? 'not-mp3' : held.length === 0 ? [] : 'cut'),
-    close: () => undefined,
-  };
+/** What LAME's encoder puts before the first sample (576), and any decoder after it (529). */
+const delaySamples = 1_105;
+
+interface FrameDecoder {
+  decodeFrames(frames: Uint8Array[]): { readonly channelData: readonly Float32Array[]; readonly errors: readonly unknown[] };
+  free(): void;
 }
+
+/** Only the frames are proved, and there are no samples. */
+export const proveMp3 = (): AudioReader => new Mp3Reader(undefined);
+
+export async function openMp3Reader(): Promise<AudioReader> {
+  const { MPEGDecoder } = await import('mpg123-decoder');
+  const decoder = new MPEGDecoder({ enableGapless: false });
+  await decoder.ready;
+  return new Mp3Reader(decoder);
+}
+
+class Mp3Reader implements AudioReader {
+  info: AudioInfo | undefined;
+  readonly #decoder: FrameDecoder | undefined;
+  #held: Buffer = Buffer.alloc(0);
+  #toSkip = delaySamples;
+
+  constructor(decoder: FrameDecoder | undefined) {
+    this.#decoder = decoder;
+  }
+
+  push(piece: Buffer): readonly (readonly Int16Array[])[] | AudioReject {
+    this.#held = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
+    const frames: Buffer[] = [];
+    while (this.#held.length >= headBytes) {
+      const frame = frameOf(this.#held);
+      if (frame === undefined || (this.info !== undefined && (frame.info.sampleRate !== this.info.sampleRate || frame.info.channels !== this.info.channels))) return this.info === undefined ? 'not-mp3' : 'damaged';
+      if (this.#held.length < frame.bytes) break;
+      this.info = frame.info;
+      frames.push(this.#held.subarray(0, frame.bytes));
+      this.#held = this.#held.subarray(frame.bytes);
+    }
+    return frames.length === 0 || this.#decoder === undefined ? [] : this.#decoded(this.#decoder, frames);
+  }
+
+  end(): readonly (readonly Int16Array[])[] | AudioReject {
+    if (this.info === undefined) return 'not-mp3';
+    return this.#held.length === 0 ? [] : 'cut';
+  }
+
+  close(): void {
+    this.#decoder?.free();
+  }
+
+  #decoded(decoder: FrameDecoder, frames: Buffer[]): readonly (readonly Int16Array[])[] | AudioReject {
+    const { channelData, errors } = decoder.decodeFrames(frames);
+    const block = channelData.slice(0, this.info?.channels).map(toSamples);
+    const count = block[0]?.length ?? 0;
+    if (errors.length > 0 || block.length !== this.info?.channels || block.some((samples) => samples.length !== count)) return 'damaged';
+    const skipped = Math.min(this.#toSkip, count);
+    this.#toSkip -= skipped;
+    return skipped === count ? [] : [block.map((samples) => samples.subarray(skipped))];
+  }
+}
+
+const toSamples = (floats: Float32Array): Int16Array => Int16Array.from(floats, (value) => Math.max(-0x8000, Math.min(0x7fff, Math.round(value * 0x8000))));
 
 function frameOf(bytes: Buffer): Mp3Frame | undefined {
   const head = bytes.readUInt32BE(0);
