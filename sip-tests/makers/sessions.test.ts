@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { encodeCryptoLine, parseCryptoLine, parseRtcp, SrtpReceiver } from '../../src/media/index.js';
+import { encodeCryptoLine, parseCryptoLine, parseRtcp, readLossSummaries, SrtpReceiver, type LossSummary } from '../../src/media/index.js';
 import { listed, metric, twintrack, until } from '../support/product.js';
 import { listedOnce, reportOf } from '../support/recordings.js';
 import { afterAPause, isRecorded, openBed, openNeighbours, openPair, openSpeaker, packets, portsOf, second, talk, type Bed } from './bed.js';
@@ -123,7 +123,7 @@ t.test('what is written is reported to its sender, over SRTCP where the media is
   const keys = [key(), key()] as const;
   const [plain, secure] = [await openSpeaker(t, 0), await openSpeaker(t, 0, keys[1])];
   const attributes = ['rtpmap:0 PCMU/8000', 'rtcp-mux'];
-  const description = sdp([line(plain.port, '1', { attributes }), line(secure.port, '2', { attributes: [...attributes, `crypto:${keys[1]}`], protocol: 'RTP/SAVP' })]);
+  const description = sdp([line(plain.port, '1', { attributes }), line(secure.port, '2', { attributes: [...attributes, 'rtcp-xr:stat-summary=loss', `crypto:${keys[1]}`], protocol: 'RTP/SAVP' })]);
   const flow = await startFlow((await bed).workspace, 'reports', [invite(siprec(description, rfcMetadata([ann, bob], { session: unique() }))), wait, bye]);
   const { media } = await flow.answer(1);
   const ours = parseCryptoLine(media[1]?.crypto[0] ?? '');
@@ -131,24 +131,30 @@ t.test('what is written is reported to its sender, over SRTCP where the media is
   const receiver = new SrtpReceiver(ours);
   await talk([plain, secure], media);
   let highest: readonly number[] = [];
-  const reportsIn = (bytes: Buffer | string) => {
+  const packetsIn = (bytes: Buffer | string) => {
     const parsed = typeof bytes === 'string' ? bytes : parseRtcp(bytes);
-    return typeof parsed === 'string' ? [] : parsed.flatMap((packet) => (packet.type === 'RR' ? packet.reports : []));
+    return typeof parsed === 'string' ? [] : parsed;
   };
   const heard = new Set<Buffer>();
   const latest = [0, 0];
+  const summaries: [LossSummary[], LossSummary[]] = [[], []];
   await until(() => {
     for (const [n, speaker] of [plain, secure].entries()) {
       for (const bytes of speaker.heard) {
         if (heard.has(bytes)) continue;
         heard.add(bytes);
-        for (const block of reportsIn(n === 0 ? bytes : receiver.unprotectRtcp(bytes))) if (block.ssrc === speaker.ssrc) latest[n] = block.extendedHighest;
+        for (const packet of packetsIn(n === 0 ? bytes : receiver.unprotectRtcp(bytes))) {
+          if (packet.type === 'RR') for (const block of packet.reports) if (block.ssrc === speaker.ssrc) latest[n] = block.extendedHighest;
+          if (packet.type === 'other') summaries[n]?.push(...readLossSummaries(packet));
+        }
       }
     }
     highest = [...latest];
     return Promise.resolve(highest[0] === plain.extendedHighest && highest[1] === secure.extendedHighest);
   }, 'the last packet of each is reported');
   t.ok(highest.every((number) => number > 0xffff), 'across a wrap of the sequence number');
+  t.strictSame(summaries[0], [], 'who does not ask for summaries gets none');
+  t.strictSame(summaries[1].at(-1), { ssrc: secure.ssrc, begin: 65_500, end: (secure.extendedHighest + 1) & 0xffff, lost: 0 });
   await flow.go();
   await flow.done;
 });
