@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { encodeEvent } from '../src/capture/event.js';
 import { encodeEventRecord, encodePacket, parseRecords, recordHeadBytes } from '../src/capture/format.js';
-import { encodeEntryHead, entryBytes, parseEntry } from '../src/capture/journal-format.js';
+import { encodeEntry, entryBytes, parseEntry } from '../src/capture/journal-format.js';
 import { encodeFrame, FrameReader } from '../src/edge/app/frame-reader.js';
 import { encodeMessage } from '../src/edge/message/encode-message.js';
 import { encodeNameAddr, parseNameAddr } from '../src/edge/message/name-addr.js';
@@ -104,7 +104,7 @@ const protectedPackets = keys.flatMap((each) => {
 
 function journalEntry(): Buffer {
   const bytes = Buffer.from('sealed');
-  return Buffer.concat([encodeEntryHead(Buffer.from('c.capture'), 5_000_000_000, bytes), bytes]);
+  return encodeEntry(Buffer.from('c.capture'), 5_000_000_000, bytes);
 }
 
 function captureChunk(): Buffer {

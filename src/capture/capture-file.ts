@@ -10,7 +10,7 @@ import { Turnstile } from './turnstile.js';
 
 /** What a writer needs of a file; errors are those of node's fs. */
 export interface CaptureFile {
-  /** Appends all of `bytes`. */
+  /** Appends all of `bytes`, which are the caller's again when it returns. */
   write(bytes: Buffer): Promise<void>;
   /** What was written outlives a power cut, the file's name included. */
   sync(): Promise<void>;
@@ -37,7 +37,7 @@ export function captureFileOn(handle: FileHandle, folder: string): CaptureFile {
   let writing: Promise<unknown> = Promise.resolve();
   return {
     write(bytes) {
-      const written = diskThread.write(handle.fd, bytes);
+      const written = diskThread.write(handle.fd, Buffer.from(bytes));
       writing = written.catch(() => undefined);
       return written;
     },

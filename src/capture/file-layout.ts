@@ -15,6 +15,8 @@
  * Invariants  1. A record is never split between chunks.
  *             2. Chunks open only in their order, so a reader never yields a record out of place.
  */
+import { sealOverheadBytes, type Sealer } from '../vault/index.js';
+
 export const magic = Buffer.from('TWCAPT\0\x01', 'latin1');
 
 /** A chunk is sealed when it has so many plain bytes, if the clock did not seal it before. */
@@ -28,10 +30,12 @@ export const chunkLengthBytes = 4;
 /** A length beyond this is damage: bounds what a reader keeps in memory. */
 export const maxSealedChunkBytes = maxEventBytes + chunkBytes;
 
-/** A sealed chunk as it is written. */
-export function frameChunk(sealed: Buffer): Buffer {
-  const framed = Buffer.allocUnsafe(chunkLengthBytes + sealed.length);
-  framed.writeUInt32BE(sealed.length, 0);
-  sealed.copy(framed, chunkLengthBytes);
-  return framed;
+/** Seals the next chunk, as it is written, to the beginning of `room`, which has `framedBytes` for it. Gives it back. */
+export function sealChunk(sealer: Pick<Sealer, 'sealInto'>, room: Buffer, plain: Uint8Array, last = false): Buffer {
+  const bytes = sealer.sealInto(room.subarray(chunkLengthBytes), plain, last);
+  room.writeUInt32BE(bytes, 0);
+  return room.subarray(0, chunkLengthBytes + bytes);
 }
+
+/** How long that is, of so many plain bytes. */
+export const framedBytes = (plainBytes: number): number => chunkLengthBytes + plainBytes + sealOverheadBytes;

@@ -31,17 +31,26 @@ export interface JournalEntry {
   readonly bytes: Buffer;
 }
 
-/** What goes before the bytes. The name has at most 1,024 bytes, as file names do. */
-export function encodeEntryHead(name: Buffer, offset: number, bytes: Uint8Array): Buffer {
-  const head = Buffer.allocUnsafe(headBytes + name.length);
-  head.writeUInt32BE(bytes.length, 4);
+/** How long the entry of so many bytes will be. */
+export const entryBytesOf = (name: Buffer, bytes: Uint8Array): number => headBytes + name.length + bytes.length;
+
+/** An entry. The name has at most 1,024 bytes, as file names do. */
+export function encodeEntry(name: Buffer, offset: number, bytes: Uint8Array): Buffer {
+  const entry = Buffer.alloc(entryBytesOf(name, bytes));
+  putEntry(entry, 0, name, offset, bytes);
+  return entry;
+}
+
+/** The same to `at` of `room`, which has enough of it. */
+export function putEntry(room: Buffer, at: number, name: Buffer, offset: number, bytes: Uint8Array): void {
+  room.writeUInt32BE(bytes.length, at + 4);
   // In two halves: a BigInt would be allocated for every chunk.
-  head.writeUInt32BE(offset === closed ? 0xffff_ffff : Math.floor(offset / 0x1_0000_0000), 8);
-  head.writeUInt32BE(offset === closed ? 0xffff_ffff : offset % 0x1_0000_0000, 12);
-  head.writeUInt16BE(name.length, 16);
-  name.copy(head, headBytes);
-  head.writeUInt32BE(crc32(bytes, crc32(head.subarray(4))), 0);
-  return head;
+  room.writeUInt32BE(offset === closed ? 0xffff_ffff : Math.floor(offset / 0x1_0000_0000), at + 8);
+  room.writeUInt32BE(offset === closed ? 0xffff_ffff : offset % 0x1_0000_0000, at + 12);
+  room.writeUInt16BE(name.length, at + 16);
+  room.set(name, at + headBytes);
+  room.set(bytes, at + headBytes + name.length);
+  room.writeUInt32BE(crc32(room.subarray(at + 4, at + entryBytesOf(name, bytes))), at);
 }
 
 /** How long the entry is that begins with these bytes: undefined when they are too few, or none begins so. */

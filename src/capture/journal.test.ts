@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { loadOrCreateKeys } from '../vault/index.js';
 import { limitFiles } from './full-disk.fixture.js';
 import { killedAfter } from './killed-script.fixture.js';
-import { encodeEntryHead, closed, entryBytes, journalMagic, parseEntry } from './journal-format.js';
+import { encodeEntry, closed, entryBytes, journalMagic, parseEntry } from './journal-format.js';
 import { CaptureJournal, type JournalOptions } from './journal.js';
 import { readCapture } from './reader.js';
 import { replayJournals } from './replay-journals.js';
@@ -23,7 +23,7 @@ function openJournal(t: Test, options: JournalOptions = {}) {
 }
 
 const segmentOf = (...entries: readonly (readonly [name: string, offset: number, bytes: string])[]): Buffer =>
-  Buffer.concat([journalMagic, ...entries.flatMap(([name, offset, bytes]) => [encodeEntryHead(Buffer.from(name), offset, Buffer.from(bytes)), Buffer.from(bytes)])]);
+  Buffer.concat([journalMagic, ...entries.map(([name, offset, bytes]) => encodeEntry(Buffer.from(name), offset, Buffer.from(bytes)))]);
 
 const until = async (what: () => boolean): Promise<void> => {
   while (!what()) await new Promise((resolve) => setImmediate(resolve));
@@ -236,7 +236,7 @@ t.test('an entry comes back as it was; any change in it, and any bytes at all, a
   const entry = fc.record({ name: fc.string({ minLength: 1, maxLength: 100 }).filter((name) => Buffer.from(name).toString() === name), offset: fc.oneof(fc.maxSafeNat(), fc.constant(closed)), bytes: fc.uint8Array({ maxLength: 300 }) });
   fc.assert(
     fc.property(entry, fc.nat(), fc.integer({ min: 1, max: 255 }), ({ name, offset, bytes }, at, change) => {
-      const encoded = Buffer.concat([encodeEntryHead(Buffer.from(name), offset, bytes), bytes]);
+      const encoded = encodeEntry(Buffer.from(name), offset, bytes);
       t.equal(entryBytes(encoded.subarray(0, 18)), encoded.length);
       const parsed = parseEntry(encoded);
       if (parsed?.name !== name || parsed.offset !== offset || !parsed.bytes.equals(bytes)) return false;

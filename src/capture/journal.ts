@@ -23,8 +23,7 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCaptureHandle, type CaptureFile } from './capture-file.js';
 import { diskThread } from './disk-thread.js';
-import { closed, encodeEntryHead, journalMagic } from './journal-format.js';
-import { joined } from './joined.js';
+import { closed, entryBytesOf, journalMagic, putEntry } from './journal-format.js';
 import { JournalledFile, type FileJournal } from './journalled-file.js';
 import { Turnstile } from './turnstile.js';
 
@@ -44,6 +43,8 @@ export interface JournalOptions {
 }
 
 const defaults = { settleMs: 5_000, syncWithinMs: 100, segmentBytes: 128 * 1024 * 1024, rescueEveryMs: 2_000, onRescued: (_name: string): void => undefined };
+/** What captures give in one turn as a rule; and, after a hang of the disk, at most without going back to that. */
+const [gatherBytes, mostGatherBytes] = [64 * 1024, 4 * 1024 * 1024];
 /** Files that are written to at a time. */
 const settlingAtOnce = 2;
 /** Those that have to be written are spread over most of the time until the next segment, so that they are no burst. */
@@ -67,7 +68,9 @@ export class CaptureJournal implements FileJournal {
   /** The oldest first; appends go to the last. */
   readonly #segments: Segment[] = [];
   #number: number;
-  #gathered: Uint8Array[] = [];
+  /** Entries that go with the next write, in memory that is used again and again. */
+  #gathered: Buffer = Buffer.allocUnsafeSlow(gatherBytes);
+  #gatheredBytes = 0;
   #gatheredFor: JournalledFile[] = [];
   /** Of what is gathered. */
   #next: Promise<void> | undefined;
@@ -99,7 +102,10 @@ export class CaptureJournal implements FileJournal {
   }
 
   append(file: JournalledFile, name: Buffer, offset: number, bytes: Uint8Array): Promise<void> {
-    this.#gathered.push(encodeEntryHead(name, offset, bytes), bytes);
+    const at = this.#gatheredBytes;
+    this.#gatheredBytes += entryBytesOf(name, bytes);
+    if (this.#gatheredBytes > this.#gathered.length) this.#gathered = grown(this.#gathered, at, this.#gatheredBytes);
+    putEntry(this.#gathered, at, name, offset, bytes);
     this.#gatheredFor.push(file);
     // What others append in the same turn, or while the disk is busy, goes along.
     this.#next ??= this.#current.then(() => this.#write());
@@ -160,21 +166,23 @@ export class CaptureJournal implements FileJournal {
   }
 
   #write(): Promise<void> {
-    const [parts, files] = [this.#gathered, this.#gatheredFor];
-    this.#gathered = [];
+    const files = this.#gatheredFor;
+    // The disk's thread takes its memory.
+    const bytes = new Uint8Array(this.#gathered.subarray(0, this.#gatheredBytes));
+    if (this.#gathered.length > mostGatherBytes) this.#gathered = Buffer.allocUnsafeSlow(gatherBytes);
+    this.#gatheredBytes = 0;
     this.#gatheredFor = [];
     this.#next = undefined;
-    const writing = this.#writeParts(parts, files);
+    const writing = this.#writeEntries(bytes, files);
     this.#current = writing.catch(() => undefined);
     return writing;
   }
 
-  async #writeParts(parts: readonly Uint8Array[], files: readonly JournalledFile[]): Promise<void> {
+  async #writeEntries(bytes: Uint8Array<ArrayBuffer>, files: readonly JournalledFile[]): Promise<void> {
     if (this.#turning !== undefined || this.#segments.at(-1)?.torn !== false) await this.#turnNow();
     const segment = this.#segments.at(-1);
     assert(segment !== undefined);
     for (const file of files) segment.needed.add(file);
-    const bytes = joined(parts);
     segment.bytes += bytes.length;
     try {
       await diskThread.give(segment.handle.fd, bytes);
@@ -266,4 +274,11 @@ export class CaptureJournal implements FileJournal {
       });
     }
   }
+}
+
+/** The first `keep` bytes, with room for `bytes`. */
+function grown(buffer: Buffer, keep: number, bytes: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(2 * buffer.length, bytes));
+  buffer.copy(larger, 0, 0, keep);
+  return larger;
 }

@@ -12,13 +12,13 @@ import { basename, dirname } from 'node:path';
 import { syncFolder } from '../vault/index.js';
 import type { CaptureFile } from './capture-file.js';
 import { diskThread } from './disk-thread.js';
-import { joined } from './joined.js';
+import { WaitingBytes } from './waiting-bytes.js';
 
 /** What a file needs of its journal. */
 export interface FileJournal {
   /** The number of the segment that is written to now. */
   readonly at: number;
-  /** Resolves when it is in the segment. */
+  /** Copies the bytes, and resolves when they are in the segment. */
   append(file: JournalledFile, name: Buffer, offset: number, bytes: Uint8Array): Promise<void>;
   /** Says that the file is whole. */
   appendClosed(file: JournalledFile, name: Buffer): Promise<void>;
@@ -40,8 +40,7 @@ export class JournalledFile implements CaptureFile {
   readonly #handle: FileHandle;
   readonly #folder: string;
   readonly #name: Buffer;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingBytes();
   #bytes = 0;
   /** To where the file has been written and synced. */
   #settledBytes = 0;
@@ -58,14 +57,13 @@ export class JournalledFile implements CaptureFile {
     this.#name = Buffer.from(basename(path));
   }
 
-  async write(bytes: Buffer): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#waitingBytes + bytes.length > maxWaitingBytes) throw new Error('the disk does not take the file');
+  write(bytes: Buffer): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#waiting.length + bytes.length > maxWaitingBytes) return Promise.reject(new Error('the disk does not take the file'));
     const offset = this.#bytes;
     this.#bytes += bytes.length;
     this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-    await this.#journal.append(this, this.#name, offset, bytes);
+    return this.#journal.append(this, this.#name, offset, bytes);
   }
 
   sync(): Promise<void> {
@@ -87,7 +85,7 @@ export class JournalledFile implements CaptureFile {
     } catch (error) {
       this.#failure ??= error instanceof Error ? error : new Error(String(error));
     }
-    if (this.#failure !== undefined && this.#waitingBytes > 0) {
+    if (this.#failure !== undefined && this.#waiting.length > 0) {
       this.#journal.strand(this);
       throw this.#failure;
     }
@@ -126,8 +124,7 @@ export class JournalledFile implements CaptureFile {
 
   /** What comes while it writes waits for the next time. */
   async #writeWaiting(): Promise<void> {
-    const count = this.#waiting.length;
-    const bytes = joined(this.#waiting);
+    const bytes = this.#waiting.copy();
     const { length } = bytes;
     // What a write that failed has left would be in the way.
     if (this.#isTorn) await this.#handle.truncate(this.#settledBytes);
@@ -137,8 +134,7 @@ export class JournalledFile implements CaptureFile {
     if (!this.#named) await syncFolder(this.#folder);
     this.#named = true;
     this.#isTorn = false;
-    this.#waiting.splice(0, count);
-    this.#waitingBytes -= length;
+    this.#waiting.letGo(length);
     this.#settledBytes += length;
   }
 }

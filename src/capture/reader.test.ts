@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Failure } from '../errors/index.js';
 import { createSealer, loadOrCreateKeys } from '../vault/index.js';
-import { frameChunk, magic } from './file-layout.js';
+import { framedBytes, magic, sealChunk } from './file-layout.js';
 import { encodeEvent } from './event.js';
 import { encodeEventRecord, recordHeadBytes, type CaptureRecord } from './format.js';
 import { readCapture, type CaptureOutcome } from './reader.js';
@@ -158,7 +158,7 @@ t.test('authentic chunks that do not hold what they should end or refuse a captu
   };
   const write = async (...chunks: Buffer[]): Promise<void> => {
     const sealer = await createSealer(keys.public);
-    writeFileSync(path, Buffer.concat([magic, sealer.header, ...chunks.map((chunk) => frameChunk(sealer.seal(chunk)))]));
+    writeFileSync(path, Buffer.concat([magic, sealer.header, ...chunks.map((chunk) => sealChunk(sealer, Buffer.alloc(framedBytes(chunk.length)), chunk))]));
     sealer.close();
   };
   const beginning = eventRecord(encodeEvent({ type: 'begin', ...begin }));

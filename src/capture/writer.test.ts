@@ -36,7 +36,11 @@ async function troubledFile(path: string): Promise<{ file: CaptureFile; trouble:
     await trouble[name]?.();
     await work();
   };
-  const file: CaptureFile = { write: (bytes) => run('write', () => real.write(bytes)), sync: () => run('sync', () => real.sync()), close: () => run('close', () => real.close()) };
+  const write = (bytes: Buffer): Promise<void> => {
+    const taken = Buffer.from(bytes);
+    return run('write', () => real.write(taken));
+  };
+  const file: CaptureFile = { write, sync: () => run('sync', () => real.sync()), close: () => run('close', () => real.close()) };
   return { file, trouble, calls };
 }
 
@@ -182,13 +186,13 @@ t.test('a disk that never answers does not keep a capture from closing', async (
   const path = join(t.testdir(), 'c');
   const { file, trouble, calls } = await troubledFile(path);
   const failures: Failure[] = [];
-  const writer = await writeCapture(Promise.resolve(file), path, keys.public, begin, { ...byHand, diskTimeoutMs: 30, onFailure: (failure) => failures.push(failure) });
+  const writer = await writeCapture(Promise.resolve(file), path, keys.public, begin, { ...byHand, diskTimeoutMs: 500, onFailure: (failure) => failures.push(failure) });
   writer.packet(0, 1, false, packet);
   let answer: () => void = () => undefined;
   const hang = new Promise<void>((resolve) => (answer = resolve));
   trouble.write = () => hang;
   t.match(await writer.close('bye'), { state: 'failed', packets: 0, droppedPackets: 1 });
-  t.match(failures, [{ code: 'CAPTURE_WRITE', message: /did not answer within 30 ms/ }]);
+  t.match(failures, [{ code: 'CAPTURE_WRITE', message: /did not answer within 500 ms/ }]);
   t.notOk(calls.includes('close'));
   answer();
   while (!calls.includes('close')) await new Promise((resolve) => setImmediate(resolve));

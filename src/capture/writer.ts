@@ -18,7 +18,7 @@ import { createSealer, diskAdvice, errnoOf, type Sealer, type VaultPublic } from
 import { createCaptureFile, type CaptureFile } from './capture-file.js';
 import { encodeEvent, type CaptureEvent } from './event.js';
 import type { CaptureJournal } from './journal.js';
-import { frameChunk, magic, maxEventBytes } from './file-layout.js';
+import { chunkBytes, framedBytes, magic, maxEventBytes, sealChunk } from './file-layout.js';
 import { flushWheel } from './flush-wheel.js';
 import { encodeEventRecord, encodePacket, maxPacketBytes, maxStream, recordHeadBytes } from './format.js';
 import { PendingChunks } from './pending-chunks.js';
@@ -217,34 +217,37 @@ class SealedCaptureWriter implements CaptureWriter {
 
   /** Writes the full chunks, one writer at a time. */
   #write(): Promise<void> {
-    this.#writing ??= this.#writeFull().finally(() => {
-      this.#writing = undefined;
-    });
+    if (this.#writing !== undefined || !this.#pending.hasFull) return this.#writing ?? Promise.resolve();
+    // There is a chunk, so it waits for the disk before it says that it is done.
+    this.#writing = this.#writeFull();
     return this.#writing;
   }
 
   async #writeFull(): Promise<void> {
-    for (;;) {
-      const chunk = this.#pending.take();
-      if (chunk === undefined) return;
-      const { packets, packetBytes } = chunk;
-      const sealed = frameChunk(this.#sealer.seal(chunk.bytes));
-      this.#pending.recycle(chunk);
-      await this.#append(sealed);
-      if (this.#hasFailed()) return;
-      this.#counts.writtenPackets += packets;
-      this.#counts.writtenPacketBytes += packetBytes;
+    try {
+      for (let chunk = this.#pending.take(); chunk !== undefined; chunk = this.#pending.take()) {
+        const { packets, packetBytes } = chunk;
+        const sealed = sealChunk(this.#sealer, roomFor(framedBytes(chunk.bytes.length)), chunk.bytes);
+        this.#pending.recycle(chunk);
+        await this.#append(sealed);
+        if (this.#hasFailed()) return;
+        this.#counts.writtenPackets += packets;
+        this.#counts.writtenPacketBytes += packetBytes;
+      }
+    } catch (cause) {
+      this.#fail(cause);
+    } finally {
+      this.#writing = undefined;
     }
   }
 
-  async #append(bytes: Buffer): Promise<void> {
-    try {
-      await this.#file.write(bytes);
-      this.#counts.writtenBytes += bytes.length;
+  #append(bytes: Buffer): Promise<void> {
+    // The bytes are for the next chunk by then, of whichever capture.
+    const { length } = bytes;
+    return this.#file.write(bytes).then(() => {
+      this.#counts.writtenBytes += length;
       this.#unsynced = true;
-    } catch (cause) {
-      this.#fail(cause);
-    }
+    });
   }
 
   /** Joins a sync under way. */
@@ -269,7 +272,7 @@ class SealedCaptureWriter implements CaptureWriter {
       const json = encodeEvent({ type: 'end', reason });
       const record = Buffer.alloc(recordHeadBytes + json.length);
       encodeEventRecord(record, 0, this.#options.now(), json);
-      await this.#append(frameChunk(this.#sealer.seal(record, true)));
+      await this.#append(sealChunk(this.#sealer, roomFor(framedBytes(record.length)), record, true)).catch((cause: unknown) => this.#fail(cause));
       // One under way may have begun before the last chunk.
       await this.#syncing;
       await this.#sync();
@@ -296,6 +299,17 @@ class SealedCaptureWriter implements CaptureWriter {
     // Whoever began the capture learns of a failure until then by the rejection.
     if (this.#begun) this.#options.onFailure?.(this.#failure);
   }
+}
+
+/** In which chunks are sealed, of all captures, one after the other: a file has taken one when its write() returns. */
+let sealingRoom = Buffer.allocUnsafeSlow(64 * 1024);
+
+function roomFor(bytes: number): Buffer {
+  if (bytes <= sealingRoom.length) return sealingRoom;
+  const larger = Buffer.allocUnsafeSlow(bytes);
+  // The room for a long event is not kept.
+  if (bytes <= framedBytes(chunkBytes)) sealingRoom = larger;
+  return larger;
 }
 
 /** Fails when the disk says nothing for so long. The work itself goes on: nothing can stop it. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { encodeEntryHead, journalMagic } from '../capture/journal-format.js';
+import { encodeEntry, journalMagic } from '../capture/journal-format.js';
 import type { CaptureEntry, Found } from '../ledger/index.js';
 import { captureFileName } from './capture-name.js';
 import { recoverCaptures, type RecoverOptions } from './recover.js';
@@ -85,7 +85,7 @@ t.test('a capture that was closed without what its journal still held is stitche
   const name = captureFileName(known.captureId, 's1');
   writeFileSync(known.path, 'abc');
   const bytes = Buffer.from('more');
-  writeFileSync(join(dir, 'journal-000000000001'), Buffer.concat([journalMagic, encodeEntryHead(Buffer.from(name), 3, bytes), bytes]));
+  writeFileSync(join(dir, 'journal-000000000001'), Buffer.concat([journalMagic, encodeEntry(Buffer.from(name), 3, bytes)]));
   const { ledger, captures } = fakeLedger(known);
   t.strictSame((await recoverCaptures({ recorder: 'r1', captureDir: dir, ledger })).map((one) => one.captureId), [known.captureId]);
   t.match(captures.get(known.captureId), { state: 'cut', packets: 5, bytes: 7, reason: 'the disk was full' });
