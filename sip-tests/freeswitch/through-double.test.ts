@@ -10,7 +10,7 @@ import { healthOf, listed, startProduct, until, type RunningProduct } from '../s
 import { listedOnce, recordingOf } from '../support/recordings.js';
 import { openWorkspace, type Workspace } from '../support/workspace.js';
 
-/** What comes before the recorder has answered is not copied; the first INVITE of a fresh process takes longest. */
+/** What comes before the recorder has answered is not copied. */
 const missedSamples = 8_000;
 
 async function openSite(t: Test, doubles: readonly FreeswitchDouble[], more: { webSocket?: boolean } = {}): Promise<{ workspace: Workspace; product: RunningProduct }> {
@@ -36,9 +36,11 @@ const callThrough = ({ nextHopPort, sipPort }: Workspace, seconds: number, srtp?
 t.test('calls through it are heard whole and recorded sample for sample, each party in its place', { timeout: 120_000 }, async (t) => {
   const double = await startDouble(t);
   const { workspace, product } = await openSite(t, [double]);
-  for (let n = 0; n < 2; n += 1) {
-    const result = await callThrough(workspace, 3);
+  for (let n = 0; n < 3; n += 1) {
+    const result = await callThrough(workspace, n === 0 ? 1 : 3);
     isHeardWhole(t, result);
+    // The first INVITE of a fresh process takes as long as the machine is slow: how much of that call is missed says nothing.
+    if (n === 0) continue;
     await listedOnce(workspace, result.sessionId, 'complete');
     const { report, channels } = await recordingOf(workspace, result.sessionId);
     for (const [at, side] of (['caller', 'callee'] as const).entries()) {
