@@ -18,8 +18,9 @@ import { runSipp } from '../support/sipp.js';
 import { openWorkspace, type Workspace, type WorkspaceOptions } from '../support/workspace.js';
 
 export const calls = 50;
-const callsPerSecond = 25;
-/** Of 20 ms: all calls run for five seconds, or less where the machine is slow to set them up. */
+/** A process that has just begun takes these on a slow machine too: more it may turn away, and the test is not of that. */
+const callsPerSecond = 15;
+/** Of 20 ms: all calls run for three seconds, or less where the machine is slow to set them up. */
 const packets = 325;
 /** SIPp's voice may lag behind its clock on a busy machine. */
 const lagMs = 250;
