@@ -22,7 +22,7 @@ t.test('whatever is noted is read again, in its order', (t) => {
   const entry = fc.record({ segment: fc.constantFrom(undefined, ...all.keys()), step: fc.constantFrom(0, 0, 0, 0, 160, -160, 12_345), duration: fc.constantFrom(80, 160, 160, 960), later: fc.boolean() });
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 300 }), (entries) => {
-      const log = new PlaceLog();
+      const log = new PlaceLog<Segment>();
       const reader = (): unknown[] => {
         const places = log.read();
         return entries.map(({ duration }) => {

@@ -2,21 +2,21 @@
  * Where each packet of a source lies, as the first reading of its captures has found it: pure.
  *
  * Packets are known by their order, which is the same in both readings. Nearly all lie right behind the one before, so only
- * where one does not is written down: a call of hours costs no more than its losses and pauses.
+ * where one does not is written down: a call of hours costs no more than its losses and pauses. A `Segment` is only told
+ * from others here.
  */
-import type { Segment } from './track.js';
 
 /** From that packet on each lies behind the one before it; without a segment they have no place. */
-interface Run {
+interface Run<Segment> {
   readonly from: number;
   readonly segment: Segment | undefined;
   readonly offsetTicks: number;
 }
 
-export class PlaceLog {
-  readonly #runs: Run[] = [];
+export class PlaceLog<Segment> {
+  readonly #runs: Run<Segment>[] = [];
   /** Packets whose place was found only when a later one had come. */
-  readonly #later = new Map<number, Run>();
+  readonly #later = new Map<number, Run<Segment>>();
   #count = 0;
   #segment: Segment | undefined;
   #nextTicks = 0;
@@ -41,7 +41,7 @@ export class PlaceLog {
     this.#later.set(packet, { from: packet, segment, offsetTicks });
   }
 
-  read(): PlaceReader {
+  read(): PlaceReader<Segment> {
     return new PlaceReader(this.#runs, this.#later);
   }
 
@@ -55,13 +55,13 @@ export class PlaceLog {
 }
 
 /** The places of a source's packets, one after the other. */
-export class PlaceReader {
+export class PlaceReader<Segment> {
   /** Of the packet that was asked for last; undefined where it has no place. */
   segment: Segment | undefined;
   /** From the packet that began the segment; negative for one before it. */
   offsetTicks = 0;
-  readonly #runs: readonly Run[];
-  readonly #later: ReadonlyMap<number, Run>;
+  readonly #runs: readonly Run<Segment>[];
+  readonly #later: ReadonlyMap<number, Run<Segment>>;
   #packet = -1;
   #run = -1;
   #nextFrom = 0;
@@ -69,7 +69,7 @@ export class PlaceReader {
   #runSegment: Segment | undefined;
   #runTicks = 0;
 
-  constructor(runs: readonly Run[], later: ReadonlyMap<number, Run>) {
+  constructor(runs: readonly Run<Segment>[], later: ReadonlyMap<number, Run<Segment>>) {
     this.#runs = runs;
     this.#later = later;
     this.#nextFrom = runs[0]?.from ?? Number.POSITIVE_INFINITY;

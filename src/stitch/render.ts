@@ -83,7 +83,7 @@ interface Opened {
 /** One source of a channel. */
 interface Source {
   readonly ssrc: number;
-  readonly places: PlaceReader;
+  readonly places: PlaceReader<Segment>;
   readonly located: Map<Segment, Located>;
   /** That of the packet before, which is nearly always the next one's too. */
   last: Located | undefined;

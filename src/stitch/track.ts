@@ -83,7 +83,7 @@ export class Track {
   readonly clockRate: number;
   readonly segments: Segment[] = [];
   readonly reception: Reception;
-  readonly places = new PlaceLog();
+  readonly places = new PlaceLog<Segment>();
   /** Which sequence numbers came, with sound or without. */
   readonly #came = new Coverage();
   /** What is added to the reception's numbers, so that a restart leaves no gap and an outage its true one. */
