@@ -7,7 +7,7 @@
  * a few writes and one sync a tenth of a second in place of ten thousand and a thousand a second, and each file is written
  * to every few seconds.
  *
- * After a crash the segments that are left say what is not in the files yet: replay-journal.ts puts it there, before
+ * After a crash the segments that are left say what is not in the files yet: replay-journals.ts puts it there, before
  * anybody reads them.
  *
  * Owns       the segments, from their creation to their removal; when a file has to be written.
