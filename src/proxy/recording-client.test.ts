@@ -8,10 +8,16 @@ import { RecordingClient, type RecordingClientOptions } from './recording-client
 
 const sdpOf = (version: number, port = 4_000): string => `v=0\r\no=- 1 ${version} IN IP4 127.0.0.1\r\ns=-\r\nm=audio ${port} RTP/AVP 0\r\na=label:1\r\n`;
 const sessionId = 'a'.repeat(32);
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
 /** Everything that is due now has been done. */
 const settled = async (): Promise<void> => {
-  // A BYE gives what came before it a turn of the loop.
-  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  // A BYE gives what came before it a turn of the loop; who leaves a recorder asks another when a timer of no length is due.
+  await turns();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  await turns();
 };
 
 const until = async (holds: () => boolean): Promise<void> => {
@@ -697,6 +703,19 @@ t.test('what is told of a recorder that was left already changes nothing', async
   await settled();
   t.strictSame([invites.length, said.detached, said.failed.length], [2, 1, 1]);
   client.end();
+});
+
+t.test('of calls whose recorder dies at once each notices it before the first of them asks another', async (t) => {
+  const calls = [await liveAtOne(), await liveAtOne()];
+  for (const { trouble } of calls) {
+    trouble('port-unreachable');
+    // Messages of the media threads come one by one, and all that is promised is done between two.
+    for (let step = 0; step < 100; step += 1) await Promise.resolve();
+  }
+  t.strictSame(calls.map(({ invites, said }) => [invites.length, said.failed.length]), [[1, 1], [1, 1]]);
+  await settled();
+  t.strictSame(calls.map(({ invites }) => invites.length), [2, 2]);
+  for (const { client } of calls) client.end();
 });
 
 t.test('when the call ends while another takes over, that one is waited for, has what was kept, and gets its BYE', async (t) => {

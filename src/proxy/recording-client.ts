@@ -364,6 +364,8 @@ export class RecordingClient {
     this.#left = { recorder, cause, reason, atMs: nowMs };
     this.#offered = '';
     onRecorderFailed(reason);
+    // A turn later: of many calls whose recorder has died at once, each notices before the first asks another.
+    this.#changes = this.#changes.then(() => new Promise<void>((resolve) => void clock.setTimeout(resolve, 0)));
     void this.changed();
     return true;
   }
