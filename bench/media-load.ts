@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { usageOf } from './process-usage.js';
+import { coresUsage, usageOf } from './process-usage.js';
 import type { Parties } from './relay/calls.js';
 import type { FromLoad, LoadResult, ToLoad } from './relay/messages.js';
 
@@ -18,6 +18,8 @@ export interface LoadWindow {
   readonly cpuUs: number;
   /** Of all cores, the load's share left out. */
   readonly machineShare: number;
+  /** Of all cores, by everybody: the load, and whatever else runs. */
+  readonly busyShare: number;
   readonly lost: number;
   readonly copiesLost: number;
   readonly delayMs: LoadResult['delayMs'];
@@ -50,15 +52,16 @@ export async function measure(load: ChildProcess, pid: number, run: Omit<ToLoad,
   load.send({ kind: 'run', ...run } satisfies ToLoad);
   const result = answerOf<LoadResult>(load, signal, 'result');
   await delay(warmUpMs, undefined, { signal });
-  const before = { ...usageOf([pid]), atMs: performance.timeOrigin + performance.now() };
+  const before = { ...usageOf([pid]), cores: coresUsage(), atMs: performance.timeOrigin + performance.now() };
   await delay(seconds * 1_000 - warmUpMs - 500, undefined, { signal });
-  const after = { ...usageOf([pid]), atMs: performance.timeOrigin + performance.now() };
+  const after = { ...usageOf([pid]), cores: coresUsage(), atMs: performance.timeOrigin + performance.now() };
   const { startedAtMs, sentBy, sent, received, copies, delayMs } = await result;
   const sentAt = (ms: number): number => sentBy[Math.floor((ms - startedAtMs) / 100) - 1] ?? Number.NaN;
   const cpuMs = after.cpuMs - before.cpuMs;
   return {
     cpuUs: (cpuMs * 1_000) / (sentAt(after.atMs) - sentAt(before.atMs)),
     machineShare: cpuMs / (after.atMs - before.atMs) / availableParallelism(),
+    busyShare: (after.cores.usedMs - before.cores.usedMs) / (after.cores.allMs - before.cores.allMs),
     sent,
     lost: sent - received,
     copiesLost: sent - copies,

@@ -9,7 +9,22 @@ const found = loadLibc();
 assert(found !== undefined, 'the load needs koffi');
 export const libc: Libc = found;
 const koffi = createRequire(import.meta.url)('koffi') as { load(path: null): { func(definition: string): (...args: readonly number[]) => number } };
-const sendmmsg = koffi.load(null).func('int sendmmsg(int fd, uintptr_t messages, uint32_t count, int flags)');
+const library = koffi.load(null);
+const sendmmsg = library.func('int sendmmsg(int fd, uintptr_t messages, uint32_t count, int flags)');
+const clockGettime = library.func('int clock_gettime(int clock, uintptr_t time)');
+const clockRealtime = 0;
+const time = libc.alloc(16);
+
+export const unixUsOf = (seconds: number, nanoseconds: number): number => seconds * 1e6 + nanoseconds / 1e3;
+
+/** By the clock that the kernel stamps packets with. */
+export function unixUs(): number {
+  clockGettime(clockRealtime, time.at(0, 16));
+  return unixUsOf(time.words[0] ?? 0, time.words[2] ?? 0);
+}
+
+/** So many by one call: they hold one instant. */
+const sentAtOnce = 32;
 
 /** The packets of one direction: one for each call, with its header and target, sent over and over. */
 export class PacedPackets {
@@ -43,11 +58,12 @@ export class PacedPackets {
     });
   }
 
-  /** So many of the next ones; they hold the instant in microseconds. */
-  send(wanted: number, nowUs: number): number {
+  /** So many of the next ones; they hold the instant in microseconds of Unix time. */
+  send(wanted: number): number {
     let left = wanted;
     while (left > 0) {
-      const count = Math.min(left, this.#count - this.#next);
+      const count = Math.min(left, this.#count - this.#next, sentAtOnce);
+      const nowUs = unixUs();
       for (let n = this.#next; n < this.#next + count; n += 1) {
         const at = n * this.bytes;
         const { view } = this.#packets;

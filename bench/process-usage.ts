@@ -57,6 +57,13 @@ export function usageOf(pids: readonly number[]): Usage {
   };
 }
 
+/** CPU of all cores since the machine began: what was used, by whomever, and what there was. */
+export function coresUsage(): { readonly usedMs: number; readonly allMs: number } {
+  const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, irq = 0, softirq = 0, stolen = 0] = (readFileSync('/proc/stat', 'latin1').split('\n')[0] ?? '').trim().split(/ +/u).slice(1).map(Number);
+  const used = user + nice + system + irq + softirq + stolen;
+  return { usedMs: used * msPerTick, allMs: (used + idle + waiting) * msPerTick };
+}
+
 /** What was used between two readings. `busiestOtherMs`: the one thread beside the first that did most. */
 export function usedBetween(before: Usage, after: Usage): { readonly cpuMs: number; readonly mainThreadMs: number; readonly busiestOtherMs: number } {
   const others = Object.entries(after.otherThreadsMs).map(([thread, ms]) => ms - (before.otherThreadsMs[thread] ?? 0));

@@ -1,22 +1,24 @@
 /**
  * The load of the relay bench, in a process of its own: all parties of all calls, and the recorder.
  *
- * It sends by one system call for many packets and looks for what has come every third of a millisecond, so that it takes
- * little of the machine and its own delay is small beside what it measures. Parties share a socket: one for all callers,
- * one for all callees, one for all copies.
+ * It sends by one system call for many packets, each millisecond those that are due, so that it takes little of the
+ * machine. Each packet holds when it was sent, and the kernel tells when it came back: how late the load is to read it does
+ * not count. Parties share a socket: one for all callers, one for all callees, one for all copies.
  */
 import type { DatagramSocket } from '../../src/udp/index.js';
+import { EpollWay } from '../../src/udp/native/epoll-way.js';
 import { NativeDatagrams } from '../../src/udp/native/native-datagrams.js';
 import { RingWay } from '../../src/udp/native/ring-way.js';
-import { libc, PacedPackets } from '../paced-packets.js';
+import { libc, PacedPackets, unixUs } from '../paced-packets.js';
 import { loopback } from './calls.js';
 import { Reporter } from './reporter.js';
+import { StampedReceiver } from './stamped-receiver.js';
 import type { FromLoad, LoadResult, ToLoad } from './messages.js';
 
 const packetMs = 20;
 /** Of callers and callees, one each. */
 const firstSsrcs = [1, 100_001] as const;
-const lookEveryMs = 0.3;
+const turnMs = 1;
 const [solSocket, soRcvbufForce] = [1, 33];
 const bufferBytes = 16 * 1024 * 1024;
 /** Delays are counted in steps of so many microseconds. */
@@ -29,10 +31,12 @@ const warmUpUs = 3e6;
 const lastMs = 500;
 
 const datagrams = new NativeDatagrams(libc, new RingWay(libc, undefined));
+/** Those of its sockets are read by what knows when packets came. */
+const unread = new NativeDatagrams(libc, new EpollWay(libc, undefined));
 const tell = (message: FromLoad): void => void process.send?.(message);
 
-async function open(): Promise<DatagramSocket & { readonly fd: number }> {
-  const socket = (await datagrams.open(loopback, 0)) as DatagramSocket & { readonly fd: number };
+async function open(by: NativeDatagrams): Promise<DatagramSocket & { readonly fd: number }> {
+  const socket = (await by.open(loopback, 0)) as DatagramSocket & { readonly fd: number };
   const value = libc.alloc(4);
   value.view.setInt32(0, bufferBytes, true);
   if (libc.setsockopt(socket.fd, solSocket, soRcvbufForce, value.at(0, 4), 4) !== 0) throw new Error('the receive buffer cannot be made large enough: the bench needs CAP_NET_ADMIN (root)');
@@ -45,18 +49,16 @@ function run({ calls, seconds, packetBytes }: ToLoad): LoadResult {
   const reporter = new Reporter(recorder, calls.flatMap(({ copies }, n) => (copies ?? []).map((port, side) => ({ port, ssrc: (firstSsrcs[side] ?? 0) + n }))));
   const delays = new Float64Array(steps + 1);
   let [received, heard, copies, sent, max] = [0, 0, 0, 0, 0];
-  let nowUs = 0;
-  const hear = (bytes: Buffer): void => {
+  const countedFromUs = unixUs() + warmUpUs;
+  const hear = (packets: DataView, at: number, cameUs: number): void => {
     received += 1;
-    if (nowUs < warmUpUs) return;
+    if (cameUs < countedFromUs) return;
     heard += 1;
-    const us = nowUs - bytes.readDoubleBE(12);
+    const us = cameUs - packets.getFloat64(at + 12);
     const step = Math.min(steps, Math.max(0, Math.floor(us / stepUs)));
     delays[step] = (delays[step] ?? 0) + 1;
     if (us > max) max = us;
   };
-  caller.receive(hear);
-  callee.receive(hear);
   recorder.receive((bytes) => {
     copies += 1;
     reporter.hear(bytes);
@@ -69,20 +71,19 @@ function run({ calls, seconds, packetBytes }: ToLoad): LoadResult {
   for (;;) {
     const atMs = performance.now() - from;
     if (atMs >= endMs + lastMs) break;
-    nowUs = atMs * 1_000;
     while (sentBy.length < Math.floor(atMs / slotMs)) sentBy.push(sent);
     // Packet k of a direction is due at k shares of 20 ms, so that they come evenly.
     const due = Math.floor((Math.min(atMs, endMs) / packetMs) * calls.length);
     const owed = due - sent / 2;
-    if (owed > 0) sent += callers.send(owed, nowUs) + callees.send(owed, nowUs);
+    if (owed > 0) sent += callers.send(owed) + callees.send(owed);
     reporter.send(atMs);
     for (let looks = 0; looks < 50; looks += 1) {
       const before = received + copies;
-      nowUs = (performance.now() - from) * 1_000;
+      for (const receiver of receivers) receiver.drain(hear);
       datagrams.drain();
       if (received + copies === before) break;
     }
-    Atomics.wait(sleeper, 0, 0, lookEveryMs);
+    Atomics.wait(sleeper, 0, 0, turnMs);
   }
   const quantile = (share: number): number => {
     let seen = 0;
@@ -92,7 +93,8 @@ function run({ calls, seconds, packetBytes }: ToLoad): LoadResult {
   return { kind: 'result', startedAtMs, sentBy, sent, received, copies, delayMs: { p50: quantile(0.5), p99: quantile(0.99), max: max / 1_000 } };
 }
 
-const [caller, callee, recorder] = [await open(), await open(), await open()];
+const [caller, callee, recorder] = [await open(unread), await open(unread), await open(datagrams)];
+const receivers = [caller, callee].map(({ fd }) => new StampedReceiver(libc, fd));
 process.on('message', (order: ToLoad) => {
   try {
     tell(run(order));

@@ -143,9 +143,9 @@ function report(plan: Plan, windows: Readonly<Record<string, readonly Window[]>>
     tables: [
       {
         title: `${plan.calls} calls relayed and forked; recorded: ${plan.recordedCalls} calls, with the recorder in the same process`,
-        columns: ['', 'CPU µs a packet', 'share of the machine', 'lost', 'copies lost', 'delay p50 ms', 'p99', 'max', 'kB a call'],
-        rows: Object.entries(figures).map(([name, { cpuUs, machineShare, lost, copiesLost, delayMs, memoryKbPerCall }]) => [
-          name, cpuUs.toFixed(2), machineShare.toFixed(2), String(lost), String(copiesLost), delayMs.p50.toFixed(2), delayMs.p99.toFixed(2), delayMs.max.toFixed(1), memoryKbPerCall?.toFixed(0) ?? '',
+        columns: ['', 'CPU µs a packet', 'share of the machine', 'with the load', 'lost', 'copies lost', 'delay p50 ms', 'p99', 'max', 'kB a call'],
+        rows: Object.entries(figures).map(([name, { cpuUs, machineShare, busyShare, lost, copiesLost, delayMs, memoryKbPerCall }]) => [
+          name, cpuUs.toFixed(2), machineShare.toFixed(2), busyShare.toFixed(2), String(lost), String(copiesLost), delayMs.p50.toFixed(2), delayMs.p99.toFixed(2), delayMs.max.toFixed(1), memoryKbPerCall?.toFixed(0) ?? '',
         ]),
       },
     ],
@@ -163,6 +163,7 @@ function summary(windows: readonly Window[]) {
   return {
     cpuUs: of(({ cpuUs }) => cpuUs),
     machineShare: of(({ machineShare }) => machineShare),
+    busyShare: of(({ busyShare }) => busyShare),
     lost: sum(({ lost }) => lost),
     copiesLost: sum(({ copiesLost }) => copiesLost),
     delayMs: { p50: of(({ delayMs }) => delayMs.p50), p99: of(({ delayMs }) => delayMs.p99), max: of(({ delayMs }) => delayMs.max) },
