@@ -102,7 +102,7 @@ export class SimulatedCall {
     const media: CallFork & Pick<AnchoredCall, 'openFork'> = Object.assign(own, { openFork: (of: readonly Side[]) => this.#openFork(of) });
     this.#recording = new CallRecording({
       sip,
-      settings: { answerTimeoutMs: 4_000, withinMs: 8_000, keys: 'siprec', keysInClear: false },
+      settings: { answerTimeoutMs: 4_000, withinMs: 8_000, afterCallMs: 8_000, keys: 'siprec', keysInClear: false },
       terms: { members: redundancy === 'single' ? members.slice(0, 1) : members, redundancy },
       pool,
       media: media as AnchoredCall,

@@ -134,7 +134,7 @@ async function openBed(t: Test, options: BedOptions): Promise<Bed> {
       strangers: 'refuse',
       policy: policySettings.parse({ otherwise: { record: options.record ?? 'always' } }),
       anchor: { relay: { address: '127.0.0.1', ports: [50_000, 60_000], accelerator: 'auto' } },
-      recording: recordingSettings.parse({ recorder: 'sip:rec@127.0.0.1:9;transport=tcp' }),
+      recording: recordingSettings.parse({ recorder: 'sip:rec@127.0.0.1:9;transport=tcp', afterCallMs: 0 }),
       retention: {},
     },
     sip,

@@ -66,7 +66,7 @@ async function openBed(t: Test, { settings = {}, limits = {}, answer }: { settin
       health: healthSettings.parse({}),
       policy,
       anchor: { relay: { address: '127.0.0.1', ports: [59_000, 59_100], accelerator: 'auto' } },
-      recording: recordingSettings.parse({ recorder: 'sip:nobody@127.0.0.1' }),
+      recording: recordingSettings.parse({ recorder: 'sip:nobody@127.0.0.1', afterCallMs: 0 }),
       retention: {},
     },
     sip,

@@ -151,6 +151,8 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
       recording: recordingSettings.parse({
         recorders: { default: { uris: [...(options.recordersBefore ?? []), `sip:rec@${addressOf(recorder.sip, 'tcp')};transport=tcp`] } },
         answerTimeoutMs: options.recordersBefore === undefined ? 4_000 : 300,
+        // Recorders that refused are not waited for.
+        afterCallMs: 0,
         // Who is there is told by calls alone.
         pool: { checks: false },
       }),

@@ -97,6 +97,7 @@ interface Given {
   readonly elsewhere: RecordingClientOptions['elsewhere'];
   readonly answerTimeoutMs: number;
   readonly withinMs: number;
+  readonly afterCallMs: number;
   readonly keysInClear: boolean;
 }
 
@@ -153,7 +154,7 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
   };
   const client = new RecordingClient({
     sip,
-    settings: { answerTimeoutMs: 60_000, withinMs: 60_000, keys: 'siprec', keysInClear: false, ...settings },
+    settings: { answerTimeoutMs: 60_000, withinMs: 60_000, afterCallMs: 8_000, keys: 'siprec', keysInClear: false, ...settings },
     members: recorders.map((uri, at) => ({ uri, priority: at })),
     pool: {
       choose: (members) => ({ ask: members.map(({ uri }) => uri).filter((uri) => !spared.includes(uri)), spared: members.filter(({ uri }) => spared.includes(uri)).map(({ uri }) => ({ uri, reason: `${uri} is not asked for now` })) }),
@@ -381,6 +382,21 @@ t.test('where nobody takes the rest of a call whose recorder died at its end, it
   await client.end();
   t.match(said.lost, [/did not answer the end/u]);
   t.equal(said.lost.length, 1);
+});
+
+t.test('with afterCallMs 0 nobody is asked for a call that is over, and a session that runs gets its BYE', async (t) => {
+  const { client, invites } = open({ afterCallMs: 0 });
+  const changed = client.changed();
+  await settled();
+  invites[0]!.refuse({ status: 503 });
+  await changed;
+  await client.end();
+  await settled();
+  t.equal(invites.length, 1);
+  const running = await liveAtOne({ afterCallMs: 0 });
+  await running.client.end();
+  await settled();
+  t.equal(running.dialog.byes, 1);
 });
 
 t.test('a recorder that refuses for what the session is is told once, and is not asked again', async (t) => {

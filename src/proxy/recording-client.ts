@@ -41,7 +41,7 @@ export interface TakenOver {
 
 export interface RecordingClientOptions {
   readonly sip: SipConnection;
-  readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'keys' | 'keysInClear'>;
+  readonly settings: Pick<ProxySettings['recording'], 'answerTimeoutMs' | 'withinMs' | 'afterCallMs' | 'keys' | 'keysInClear'>;
   readonly members: RecorderSearch['members'];
   readonly pool: Pick<RecorderPool, 'choose' | 'began' | 'ended' | 'failed' | 'suspect' | 'watch' | 'whenAskable'>;
   readonly elsewhere?: RecorderSearch['elsewhere'];
@@ -65,8 +65,6 @@ export interface RecordingClientOptions {
 
 /** How long the end waits for the answer to what is being told, and for that to the BYE. */
 const lastWordMs = 2_000;
-/** Recorders are asked for the rest of a call for so long after it is over. */
-const endWithinMs = 8_000;
 /** A recorder reports each second, and of what is sent to it again with the next report. */
 const confirmedWithinMs = 4_000;
 /**
@@ -189,12 +187,13 @@ export class RecordingClient {
   }
 
   async #endInTime(): Promise<void> {
-    const { clock } = this.#options;
-    const untilMs = clock.now() + endWithinMs;
+    const { clock, settings } = this.#options;
+    const untilMs = clock.now() + settings.afterCallMs;
     do {
       // One that is back may be asked for what was kept, although the back-off is not over.
       if (this.#state === 'waiting') {
-        const waitsMs = this.#noneAtMs + firstRetryMs - clock.now();
+        const waitsMs = Math.max(0, this.#noneAtMs + firstRetryMs - clock.now());
+        if (clock.now() + waitsMs > untilMs) break;
         if (waitsMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, waitsMs));
         this.#askAgain();
       }

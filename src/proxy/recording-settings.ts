@@ -23,6 +23,7 @@ export const recordingSettings = z
     pool: recorderPoolSettings.describe('how it is seen which recorders are there'),
     answerTimeoutMs: z.int().min(100).max(30_000).default(4_000).describe('how long one recorder may take to answer'),
     withinMs: z.int().min(100).max(60_000).default(8_000).describe('how long recorders of the group are tried one after the other'),
+    afterCallMs: z.int().min(0).max(10_000).default(8_000).describe('how long after the end of a call recorders are asked for the rest of it that none has taken'),
     keys: z.enum(['siprec', 'none']).default('siprec').describe('none: SRTP keys are never in what the recorder is offered; they come by themselves, sealed'),
     keysInClear: z
       .boolean()
