@@ -14,6 +14,7 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rtpengineIsInstalled } from '../src/anchor/rtpengine/daemon.fixture.js';
+import { makeLedgerTemplate } from '../src/ledger/ledger-template.fixture.js';
 import { runFiles } from '../test-runner/run-files.js';
 import { whyNotRunnable } from './drachtio-srf/runnable.js';
 import { baresipIsInstalled } from './support/baresip.js';
@@ -56,10 +57,12 @@ let status = 0;
 const runnable = wanted.filter((test) => !skipped.includes(test) && !leftOut.includes(test));
 if (runnable.length > 0) {
   const beside = runnable.filter(({ name }) => !alone.includes(name)).sort((one, other) => place(one.name) - place(other.name));
+  const template = runnable.length > 1 ? await makeLedgerTemplate() : undefined;
   for (const [jobs, tests] of [[2, beside], [1, runnable.filter((test) => !beside.includes(test))]] as const) {
     const files = tests.map(({ file }) => file);
-    if (files.length > 0 && !(await runFiles({ files, jobs, timeoutSeconds: 300 }))) status = 1;
+    if (files.length > 0 && !(await runFiles({ files, jobs, timeoutSeconds: 300, env: template?.env }))) status = 1;
   }
+  await template?.remove();
 }
 if (leftOut.length > 0) console.error(`\nLEFT OUT: drachtio-srf, the suite that drachtio-srf ships: ${lacking ?? ''}.`);
 for (const { program, debian, folders } of missing) {

@@ -23,6 +23,8 @@ export interface FilesRun {
   /** How many at once; a file knows which of them it is by TAP_JOB_ID, from 0. */
   readonly jobs: number;
   readonly timeoutSeconds: number;
+  /** Of all of them, beside this process's own. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 interface Outcome {
@@ -32,14 +34,14 @@ interface Outcome {
 }
 
 /** Resolves to whether all passed. */
-export async function runFiles({ files, jobs, timeoutSeconds }: FilesRun): Promise<boolean> {
+export async function runFiles({ files, jobs, timeoutSeconds, env = {} }: FilesRun): Promise<boolean> {
   const startedMs = Date.now();
   const waiting = [...files];
   const outcomes: Outcome[] = [];
   const work = async (job: number): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const fileStartedMs = Date.now();
-      const outcome = await runFile(file, job, timeoutSeconds);
+      const outcome = await runFile(file, timeoutSeconds, { ...env, TAP_JOB_ID: String(job) });
       outcomes.push(outcome);
       console.log(`${String(outcomes.length).padStart(4)}/${files.length} ${outcome.passed ? 'ok    ' : 'FAILED'} ${((Date.now() - fileStartedMs) / 1000).toFixed(1).padStart(6)} s  ${relative(root, file)}`);
     }
@@ -52,12 +54,12 @@ export async function runFiles({ files, jobs, timeoutSeconds }: FilesRun): Promi
   return failed.length === 0;
 }
 
-const runFile = (file: string, job: number, timeoutSeconds: number): Promise<Outcome> =>
+const runFile = (file: string, timeoutSeconds: number, env: Readonly<Record<string, string>>): Promise<Outcome> =>
   new Promise((resolve) => {
     const failures = collectFailures();
     const child = spawn(process.execPath, ['--enable-source-maps', file], {
       cwd: root,
-      env: { ...process.env, TAP_TIMEOUT: String(timeoutSeconds), TAP_JOB_ID: String(job) },
+      env: { ...process.env, ...env, TAP_TIMEOUT: String(timeoutSeconds) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (line) => failures.take(line));

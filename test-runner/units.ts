@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeLedgerTemplate } from '../src/ledger/ledger-template.fixture.js';
 import { runFiles } from './run-files.js';
 
 const dist = fileURLToPath(new URL('..', import.meta.url));
@@ -20,4 +21,7 @@ if (tests.length === 0) {
 /** Longer than the rest: begun first, so that none of them is left alone at the end. */
 const longest = ['proxy/next-hops', 'ledger/ledger', 'recorder/recorder', 'anchor/freeswitch/freeswitch', 'cli/ingest', 'stitch/two-hours'].map((name) => `src/${name}.test.js`);
 const files = [...longest.filter((file) => tests.includes(file)), ...tests.filter((file) => !longest.includes(file))];
-process.exitCode = (await runFiles({ files: files.map((file) => join(dist, file)), jobs: 2, timeoutSeconds: 120 })) ? 0 : 1;
+// Of one file it would be made for one use.
+const template = files.length > 1 ? await makeLedgerTemplate() : undefined;
+process.exitCode = (await runFiles({ files: files.map((file) => join(dist, file)), jobs: 2, timeoutSeconds: 120, env: template?.env })) ? 0 : 1;
+await template?.remove();

@@ -31,7 +31,7 @@ t.test('where all SIP goes by TLS with client certificates: trunk, next hop and 
 });
 
 t.test('test calls through a running product', { timeout: 180_000 }, async (t) => {
-  const workspace = await openWorkspace();
+  const workspace = await openWorkspace({ isNew: true });
   t.teardown(() => workspace.remove());
   const product = await startProduct(workspace);
   t.teardown(() => product.kill());

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { furnishLedger } from '../../src/ledger/ledger-template.fixture.js';
 import { freePort } from '../../src/udp/free-port.fixture.js';
 import { mediaPorts, type PortRange } from './ports.js';
 
@@ -19,6 +20,8 @@ export interface Workspace {
 }
 
 export interface WorkspaceOptions {
+  /** The product makes its ledger by itself, which takes seconds. */
+  readonly isNew?: boolean;
   /** Lines of YAML in place of the key's own. */
   readonly strangers?: 'refuse' | 'ignore';
   /** Sources of the trunk. */
@@ -45,6 +48,7 @@ export async function openWorkspace(options: WorkspaceOptions = {}): Promise<Wor
   const configFile = join(dir, 'twintrack.yaml');
   const media = mediaPorts();
   const [recorder, relay] = [media.recorder, options.relayPorts ?? media.relay];
+  if (options.isNew !== true) await furnishLedger(join(dir, 'data', 'ledger'));
   const { tls } = options;
   const transports = tls === undefined ? ['udp', 'tcp'] : ['tls'];
   const sipAt = (port: number): string =>

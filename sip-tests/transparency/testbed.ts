@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { furnishLedger } from '../../src/ledger/ledger-template.fixture.js';
 import { freePort } from '../../src/udp/free-port.fixture.js';
 import { loopbackAddress, mediaPorts } from '../support/ports.js';
 import { startProduct, type RunningProduct } from '../support/product.js';
@@ -69,6 +70,7 @@ export async function openTestbed(scenarios: readonly string[]): Promise<Testbed
       trunks.set(`${scenario}-${mode}`, { callerAddress: loopbackAddress(which === 0 ? 0 : 1, index + 1), calleePort: await freePort() });
     }
   }
+  await furnishLedger(join(dir, 'data', 'ledger'));
   const configFile = join(dir, 'twintrack.yaml');
   const lines = [...trunks].map(([name, { callerAddress, calleePort }]) => `  - {name: ${name}, sources: [${callerAddress}], nextHop: "sip:127.0.0.1:${calleePort}"}\n`);
   const never = [...trunks.keys()].filter((name) => name.endsWith('-proxied'));

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { furnishLedger } from '../ledger/ledger-template.fixture.js';
 import { encodeWavHeader } from '../media/index.js';
 import { openLedger, type Report } from '../ledger/index.js';
 import { createHealth, createLog, createMetrics } from '../ops/index.js';
@@ -38,6 +39,7 @@ export const openSite = async () => {
   const keys = await loadOrCreateKeys(join(root, 'keys'));
   const vaultDir = join(root, 'vault');
   const store = await openObjectStore(vaultDir, keys);
+  await furnishLedger(join(root, 'ledger'));
   const ledger = await openLedger({ dir: join(root, 'ledger') });
   const { digest, sealedBytes } = await store.put(objectName, [wav]);
   await store.putDocument(objectName.replace('.wav', '.json'), { recordingId, sessionId, digest, sealedBytes, report });

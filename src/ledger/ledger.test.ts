@@ -6,6 +6,7 @@ import { limitFiles } from '../capture/full-disk.fixture.js';
 import { newCall, newRecording } from './entries.fixture.js';
 import { createLedger } from './ledger.js';
 import { ledgerContract } from './ledger-contract.js';
+import { furnishLedger } from './ledger-template.fixture.js';
 import { migrate } from './migrations.js';
 import { openLedger } from './open-ledger.js';
 import { openPglite } from './pglite-sql.js';
@@ -18,6 +19,7 @@ const ledger = await openLedger({ dir: join(folder, 'ledger'), now: () => clock.
 await t.test('the ledger on PGlite keeps the contract', (t) => ledgerContract(t, ledger, clock));
 
 await t.test('what a ledger promises to several processes, PGlite keeps as well', async (t) => {
+  await furnishLedger(join(folder, 'shared'));
   const sql = await openPglite({ dir: join(folder, 'shared') });
   await migrate(sql, 1);
   await sharedContract(t, { one: createLedger(sql, () => 1e12), other: createLedger(sql, () => 1e12), sql });
@@ -27,6 +29,7 @@ await t.test('what a ledger promises to several processes, PGlite keeps as well'
 await t.test('what is entered while the disk is full is kept, health says so, and when there is room it is in the ledger', async (t) => {
   const told: string[] = [];
   const dir = join(folder, 'full');
+  await furnishLedger(dir);
   const full = await openLedger({ dir, observer: { waiting: () => undefined, behind: () => told.push('behind'), caughtUp: () => told.push('caught up') } });
   const call = newCall();
   await full.callBegan(call);
@@ -63,6 +66,7 @@ await t.test('a ledger that was closed opens again with all it had', async (t) =
 });
 
 await t.test('a ledger from before retention and tags were kept is brought up to date, and its recordings are found by the tags in their reports', async (t) => {
+  await furnishLedger(join(folder, 'older'));
   const sql = await openPglite({ dir: join(folder, 'older') });
   await migrate(sql, 1);
   const older = createLedger(sql, () => 1);

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { CaptureJournal, openCaptureWriter, readCapture, type CaptureWriter } from '../capture/index.js';
 import { limitFiles } from '../capture/full-disk.fixture.js';
+import { furnishLedger } from '../ledger/ledger-template.fixture.js';
 import { openLedger, type CaptureEntry } from '../ledger/index.js';
 import { loadOrCreateKeys } from '../vault/index.js';
 import { captureFileName } from './capture-name.js';
@@ -15,6 +16,7 @@ import { openSignsOfLife } from './signs-of-life.js';
 
 const home = t.testdir();
 const keys = await loadOrCreateKeys(join(home, 'keys'));
+await furnishLedger(join(home, 'ledger'));
 const ledger = await openLedger({ dir: join(home, 'ledger') });
 t.teardown(() => ledger.close());
 
