@@ -6,7 +6,7 @@
  * the network's delay. Either way a sender's clock that runs fast or slow is followed from beginning to end.
  */
 import type { Channel } from './channel.js';
-import { arrivalLine, senderLine, type Segment } from './track.js';
+import { arrivalLine, goesOnFrom, senderLine, type Segment } from './track.js';
 import type { ClockLine } from './clock-fit.js';
 
 /** A wall clock this near to ours is taken for synchronised; a worse one is not asked for the time. */
@@ -41,13 +41,9 @@ export function planRecording(channels: readonly Channel[], sampleRate: number):
   const located = new Map(all.map((segment) => [segment, { byArrival: arrivalLine(segment), bySender: senderLine(segment) }]));
   const agrees = (segment: Segment): boolean => clockAgrees(segment, located.get(segment));
   const trustSenders = byChannel.every((segments) => segments.some(agrees)) && all.every((segment) => segment.reports === undefined || agrees(segment));
-  const lines = new Map(
-    [...located].map(([segment, { byArrival, bySender }]) => {
-      // Reports too near to each other place a segment; how its clock runs its arrivals tell.
-      const line = trustSenders && bySender !== undefined ? { ...bySender, slope: bySender.slope === 0 ? byArrival.slope : bySender.slope } : byArrival;
-      return [segment, line] as const;
-    }),
-  );
+  // Reports too near to each other place a segment; how its clock runs its arrivals tell.
+  const own = new Map([...located].map(([segment, { byArrival, bySender }]) => [segment, trustSenders && bySender !== undefined ? { ...bySender, slope: bySender.slope === 0 ? byArrival.slope : bySender.slope } : byArrival]));
+  const lines = joined(own, !trustSenders);
   const lineOf = (segment: Segment): ClockLine => lines.get(segment) ?? arrivalLine(segment);
   const originMs = Math.min(...all.map((segment) => lineOf(segment).baseMs + (segment.startTicks * 1000 * (1 + lineOf(segment).slope)) / segment.clockRate));
   const startOf = (segment: Segment, rate = sampleRate): number => Math.round(((lineOf(segment).baseMs - originMs) * rate) / 1000);
@@ -58,6 +54,27 @@ export function planRecording(channels: readonly Channel[], sampleRate: number):
   };
   const frames = Math.max(...all.map((segment) => frameOf(segment, segment.endTicks)));
   return { sampleRate, originMs, frames, startOf: (segment) => startOf(segment), frameOf, placesOf, isFollowed: (segment) => lineOf(segment).slope !== 0 };
+}
+
+/** Each as its own line has it, but those that go on from one before by that one's; by arrivals it begins where the earliest of them allows. */
+function joined(own: ReadonlyMap<Segment, ClockLine>, byArrival: boolean): ReadonlyMap<Segment, ClockLine> {
+  const first = new Map<Segment, { readonly segment: Segment; readonly offsetMs: number }>();
+  const bases = new Map<Segment, number>();
+  for (const [segment, line] of own) {
+    const before = goesOnFrom(segment);
+    const start = before === undefined ? undefined : first.get(before.segment);
+    const place = before === undefined || start === undefined ? { segment, offsetMs: 0 } : { segment: start.segment, offsetMs: start.offsetMs + before.offsetMs };
+    first.set(segment, place);
+    const slope = own.get(place.segment)?.slope ?? 0;
+    const base = bases.get(place.segment);
+    if (base === undefined) bases.set(segment, line.baseMs);
+    else if (byArrival) bases.set(place.segment, Math.min(base, line.baseMs - place.offsetMs * (1 + slope)));
+  }
+  return new Map([...own].map(([segment, line]) => {
+    const { segment: start, offsetMs } = first.get(segment) ?? { segment, offsetMs: 0 };
+    const slope = own.get(start)?.slope ?? line.slope;
+    return [segment, { baseMs: (bases.get(start) ?? line.baseMs) + offsetMs * (1 + slope), slope }];
+  }));
 }
 
 /** Ticks of an RTP clock in samples of the recording. */

@@ -65,6 +65,42 @@ t.test('when the first packets of a call are swapped not a sample is lost', asyn
   t.match(report, { state: 'complete', durationMs: 1_000 });
 });
 
+t.test('packets that were sent to the recorder again, or held back on their way, lie where their timestamps have them', async (t) => {
+  const late: Readonly<Record<string, (n: number) => number>> = {
+    'the last ones, all at once': (n) => (n < 180 ? 0 : 3_000 - (n - 180) * 19.5),
+    'the last one': (n) => (n < 199 ? 0 : 3_000),
+    'in two parts': (n) => (n < 180 ? 0 : (n < 190 ? 3_000 : 4_600) - (n - 180) * 19.5),
+    'in the middle, and in time again but for some ms': (n) => (n < 50 ? 0 : Math.max(15.5, 2_300 - (n - 50) * 19.5)),
+  };
+  for (const [which, delayMs] of Object.entries(late)) {
+    const anna = new Speaker(1);
+    const { objectName, report } = await stitch(`late ${which}`, [await captured(t.testdir(), keys, spoken(anna, 0, [0, 200], { delayMs }))], keys, store);
+    t.ok(same((await heard(store, objectName))[0], expected(anna, 32_000, 0, range(0, 200))), which);
+    t.match(report, { state: 'complete', durationMs: 4_000, channels: [{ gaps: [] }, {}] }, which);
+  }
+});
+
+t.test('of a sender whose timestamps stood still while it was silent the silence is there, also shortly before the end', async (t) => {
+  for (const last of [150, 190]) {
+    const anna = new Speaker(1);
+    const { report } = await stitch(`silent until ${last}`, [await captured(t.testdir(), keys, spoken(anna, 0, [0, 200], { delayMs: (n) => (n < last ? 0 : 3_000 + (n % 2) * 15) }))], keys, store);
+    t.match(report, { durationMs: 7_000, channels: [{ gaps: [{ atMs: last * packetMs, ms: 3_000, cause: 'dtx' }] }, {}] });
+  }
+});
+
+t.test('what goes on from packets that were all late themselves pulls them to where they would have come', async (t) => {
+  const [anna, bob] = [new Speaker(1), new Speaker(2)];
+  // Late by 1 s from the first on, then held back by 2 s more, then in time.
+  const source = await captured(t.testdir(), keys, [
+    ...spoken(anna, 0, [0, 300], { delayMs: (n) => (n < 50 ? 1_000 : Math.max(0, 3_100 - (n - 50) * 19.5)) }),
+    ...spoken(bob, 1, [0, 300]),
+  ]);
+  const { objectName } = await stitch('late from the first on', [source], keys, store);
+  const [left, right] = await heard(store, objectName);
+  t.ok(same(left, expected(anna, 48_000, 0, range(0, 300))));
+  t.ok(same(right, expected(bob, 48_000, 0, range(0, 300))));
+});
+
 t.test('a source that begins anew keeps its first packet too', async (t) => {
   const anna = new Speaker(1);
   const first = spoken(anna, 0, [0, 50]);

@@ -6,7 +6,9 @@
  * still while it was silent), and where a codec of another clock rate begins (RFC 7160).
  *
  * Where a segment begins on our clock is the earliest that any of its packets allows: a packet may be late,
- * never early. How its clock runs is clock-fit.ts.
+ * never early. How its clock runs is clock-fit.ts. But where timestamps go on and only arrivals are late, a sender that
+ * paused stays late, at the pace of its timestamps. Packets that come all at once, or are in time again after a while, were
+ * held back on their way or sent again, and lie where the segment before goes on.
  *
  * Where each packet lies is noted in the order in which they came: a second reading brings the same packets, and finds
  * their places there.
@@ -29,6 +31,8 @@ const earlyInBurstMs = 6_000;
 const segmentsLookedAt = 2;
 /** More than that is no packet of a call: it has no sound. */
 export const longestPacketSeconds = 1;
+/** Of the time that its timestamps say: in which packets come that are sent again, and no sender is done. */
+const againShare = 0.25;
 /** Sender reports that are further apart tell how the sender's clock runs. */
 const reportSpanMs = 60_000;
 
@@ -41,12 +45,26 @@ export interface Segment {
   /** When that packet would have arrived without delay, unix ms. */
   baseMs: number;
   readonly clock: ClockFit;
+  /** Where its timestamps go on from those of the one before, and only its packets came late. */
+  readonly after: Following | undefined;
   /** What the sender's own clock says of its timestamps (RTCP sender reports), first and last; undefined when it told nothing. */
   reports: { readonly first: SenderTime; last: SenderTime } | undefined;
   /** Where its sound begins and ends, from that packet; it begins before it when packets came out of order. */
   startTicks: number;
   endTicks: number;
   readonly coverage: Coverage;
+}
+
+interface Following {
+  readonly segment: Segment;
+  /** From the packet that began that one to the packet that began this. */
+  readonly offsetMs: number;
+  /** When this one would have come as those before it. */
+  readonly expectedAtMs: number;
+  lastArrivedAtMs: number;
+  /** How long its packets took to come, waits beyond what their timestamps say left out, and what those say. */
+  tookMs: number;
+  spokenMs: number;
 }
 
 interface SenderTime {
@@ -59,6 +77,11 @@ interface SenderTime {
 export function arrivalLine({ clock, baseMs, beganAtMs }: Segment): ClockLine {
   const { slope, baseMs: lineMs } = clock.line();
   return { baseMs: slope === 0 ? baseMs : beganAtMs + lineMs, slope };
+}
+
+/** The segment that this one goes on from, though it came later: undefined for one that has its own place. */
+export function goesOnFrom({ after, baseMs }: Segment): { readonly segment: Segment; readonly offsetMs: number } | undefined {
+  return after !== undefined && (after.tookMs <= after.spokenMs * againShare || baseMs <= after.expectedAtMs + toleranceMs) ? after : undefined;
 }
 
 /** The same by the sender's clock; undefined when it told nothing. */
@@ -190,10 +213,19 @@ export class Track {
     if (arrivedAtMs - offsetMs < segment.baseMs) segment.baseMs = arrivedAtMs - offsetMs;
     segment.clock.add(offsetMs, arrivedAtMs - segment.beganAtMs - offsetMs);
     if (offsetTicks < segment.startTicks) segment.startTicks = offsetTicks;
+    if (segment.after !== undefined) this.#step(segment.after, arrivedAtMs, segment.endTicks === 0 ? 0 : this.#ms(offsetTicks + durationTicks - segment.endTicks, clockRate));
     if (offsetTicks + durationTicks > segment.endTicks) segment.endTicks = offsetTicks + durationTicks;
     segment.coverage.add(offsetTicks, offsetTicks + durationTicks, sequence);
     this.#offsetTicks = offsetTicks;
     return segment;
+  }
+
+  #step(after: Following, arrivedAtMs: number, spokenMs: number): void {
+    if (spokenMs > 0) {
+      after.spokenMs += spokenMs;
+      after.tookMs += Math.min(spokenMs, Math.max(0, arrivedAtMs - after.lastArrivedAtMs));
+    }
+    after.lastArrivedAtMs = arrivedAtMs;
   }
 
   #segmentFor(ticks: number, arrivedAtMs: number, clockRate: number): Segment {
@@ -201,6 +233,10 @@ export class Track {
       const known = this.segments[this.segments.length - back];
       if (known !== undefined && this.#fits(known, ticks, arrivedAtMs, clockRate)) return known;
     }
+    const before = this.segments.at(-1);
+    const offsetTicks = before === undefined ? 0 : ticks - before.firstTicks;
+    const offsetMs = this.#ms(offsetTicks, clockRate);
+    const pause = before === undefined ? -1 : offsetTicks - before.endTicks;
     const segment: Segment = {
       index: this.segments.length,
       clockRate,
@@ -208,6 +244,10 @@ export class Track {
       beganAtMs: arrivedAtMs,
       baseMs: arrivedAtMs,
       clock: new ClockFit(),
+      after:
+        before !== undefined && before.clockRate === clockRate && pause >= 0 && pause < clockRate * longestPacketSeconds
+          ? { segment: before, offsetMs, expectedAtMs: before.beganAtMs + offsetMs + before.clock.expectedMs(offsetMs), lastArrivedAtMs: arrivedAtMs, tookMs: 0, spokenMs: 0 }
+          : undefined,
       reports: undefined,
       startTicks: 0,
       endTicks: 0,
