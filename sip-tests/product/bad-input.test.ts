@@ -132,7 +132,7 @@ t.test('strangers', { timeout: 120_000 }, async (t) => {
 });
 
 t.test('a recorder that is not there: the call goes on, and the ledger says what happened to its recording', { timeout: 120_000 }, async (t) => {
-  const workspace = await openWorkspace({ recorderUri: 'sip:nobody@127.0.0.1:9;transport=tcp' });
+  const workspace = await openWorkspace({ recorderUri: 'sip:nobody@127.0.0.1:9;transport=tcp', afterCallMs: 0 });
   t.teardown(() => workspace.remove());
   const product = await startProduct(workspace);
   t.teardown(() => product.kill());

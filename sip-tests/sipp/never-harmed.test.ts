@@ -28,7 +28,7 @@ t.test('calls go on, whatever happens to their recording', { timeout: 290_000 },
   const elsewhere = await openWorkspace();
   t.teardown(() => elsewhere.remove());
   const [bed, injured, narrow] = await Promise.all([
-    openBed(t, { relayPorts: relayPortsAt(0, portsOf(5)) }),
+    openBed(t, { relayPorts: relayPortsAt(0, portsOf(5)), afterCallMs: 1_000 }),
     // The journal of captures is to stay below what its disk is made to take.
     openBed(t, { relayPorts: relayPortsAt(portsOf(5), portsOf(2)), recorder: { settleMs: 200 } }),
     // A call takes a port pair for each party, and one for each copy: not enough for all.

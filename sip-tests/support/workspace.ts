@@ -27,6 +27,8 @@ export interface WorkspaceOptions {
   /** Sources of the trunk. */
   readonly sources?: readonly string[];
   readonly recorderUri?: string;
+  /** Of a recorder that is not there nobody needs to wait for the rest of a call. */
+  readonly afterCallMs?: number;
   /** The key `policy`. */
   readonly policy?: object;
   /** Sides of the trunk whose headers command the recording. */
@@ -67,7 +69,7 @@ trunks:
 ${options.policy === undefined ? '' : `policy: ${JSON.stringify(options.policy)}`}
 strangers: ${options.strangers ?? 'refuse'}
 anchor: ${options.anchor === undefined ? `{relay: {address: 127.0.0.1, ports: [${relay[0]}, ${relay[1]}]}}` : JSON.stringify(options.anchor)}
-recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${recorderPort};transport=${tls === undefined ? 'tcp' : 'tls'}`}"}
+recording: {recorder: "${options.recorderUri ?? `sip:recorder@127.0.0.1:${recorderPort};transport=${tls === undefined ? 'tcp' : 'tls'}`}"${options.afterCallMs === undefined ? '' : `, afterCallMs: ${options.afterCallMs}`}}
 recorder:
   name: recorder
   sip: ${sipAt(recorderPort)}

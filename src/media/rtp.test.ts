@@ -157,12 +157,7 @@ t.test('a view tells of a packet, wherever it lies, what parsing tells of the da
     assert.equal(reject, typeof packet === 'string' ? packet : undefined);
     if (typeof packet === 'string') return;
     const { payloadType, sequenceNumber, timestamp, ssrc, payload } = packet;
-    const kept = view.kept();
-    for (const one of [view, kept]) {
-      assert.deepEqual([one.payloadType, one.sequenceNumber, one.timestamp, one.ssrc, one.payload, one.payloadBytes], [payloadType, sequenceNumber, timestamp, ssrc, payload, payload.length]);
-    }
-    view.bytes.fill(0);
-    assert.deepEqual(kept.payload, payload);
+    assert.deepEqual([view.payloadType, view.sequenceNumber, view.timestamp, view.ssrc, view.payload, view.payloadBytes], [payloadType, sequenceNumber, timestamp, ssrc, payload, payload.length]);
   }), { numRuns: 500 });
   t.end();
 });

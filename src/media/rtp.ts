@@ -132,11 +132,6 @@ export class RtpView {
   get payload(): Buffer {
     return this.bytes.subarray(this.payloadFrom, this.payloadTo);
   }
-
-  /** One that stays when the bytes around it are used again. */
-  kept(): RtpView {
-    return Object.assign(new RtpView(), this, { bytes: Buffer.from(this.payload), payloadFrom: 0, payloadTo: this.payloadBytes });
-  }
 }
 
 const nowhere = Buffer.alloc(0);

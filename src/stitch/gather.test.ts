@@ -2,6 +2,7 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { CaptureStream } from '../capture/index.js';
+import { RtpView } from '../media/index.js';
 import { loadOrCreateKeys, sealSecret } from '../vault/index.js';
 import { beginMs, captured, packetMs, Speaker, spoken, streamOf } from './call.fixture.js';
 import { gather, type Gathered, type Gathering } from './gather.js';
@@ -9,9 +10,11 @@ import { channelOf } from './source-times.js';
 
 const home = t.testdir();
 const keys = await loadOrCreateKeys(join(home, 'keys'));
+/** It stays when the bytes around it are used again. */
+const kept = (packet: RtpView): RtpView => Object.assign(new RtpView(), packet, { bytes: Buffer.from(packet.payload), payloadFrom: 0, payloadTo: packet.payloadBytes });
 const collect = async (gathering: Gathering): Promise<Gathered[]> => {
   const all: Gathered[] = [];
-  for await (const batch of gathering) all.push(...batch.map((one) => (one.kind === 'rtp' ? { ...one, packet: one.packet.kept() } : one)));
+  for await (const batch of gathering) all.push(...batch.map((one) => (one.kind === 'rtp' ? { ...one, packet: kept(one.packet) } : one)));
   return all;
 };
 const numbers = (gathered: readonly Gathered[]): number[] => gathered.flatMap((one) => (one.kind === 'rtp' ? [one.packet.sequenceNumber] : []));
