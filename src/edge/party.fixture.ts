@@ -6,6 +6,7 @@ import Srf from 'drachtio-srf';
 import type { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import type { Test } from 'tap';
+import { Failure } from '../errors/index.js';
 import type { Edge, EdgeOptions, ListenAddress } from './edge-options.js';
 import { openEdgeWith, type EdgeEnvironment } from './open-edge.js';
 
@@ -79,6 +80,8 @@ const SECRET = 'cymru';
 /** T1 of tests: short enough not to wait for, long enough for a loaded machine. */
 export const quick: EdgeEnvironment = { timing: { t1Ms: 40, t2Ms: 160, t4Ms: 160 } };
 
+const [firstPort, ports] = [5_100, 4_800];
+
 export interface Party {
   readonly edge: Edge;
   readonly srf: SrfApp;
@@ -111,15 +114,30 @@ export function connectApp(t: Test, edge: Edge, secret = SECRET, tags: readonly 
 }
 
 export async function openQuietEdge(t: Test, environment: EdgeEnvironment = {}, options: Partial<EdgeOptions> = {}): Promise<Edge> {
-  const edge = await openEdgeWith({
-    listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }, { transport: 'tcp', host: '127.0.0.1', port: 0 }],
-    admin: { host: '127.0.0.1', port: 0 },
-    secret: SECRET,
-    ...options,
-    // How busy the test machine is must not decide what a test sees.
-  }, { load: () => ({ busy: 0, waitMs: 0, memory: 0 }), ...environment });
+  const open = (listen: EdgeOptions['listen']): Promise<Edge> =>
+    openEdgeWith(
+      { listen, admin: { host: '127.0.0.1', port: 0 }, secret: SECRET, ...options },
+      // How busy the test machine is must not decide what a test sees.
+      { load: () => ({ busy: 0, waitMs: 0, memory: 0 }), ...environment },
+    );
+  const edge = await (options.listen === undefined ? onOnePort(open) : open(options.listen));
   t.teardown(() => edge.close());
   return edge;
+}
+
+/**
+ * By both transports, and below the ports that the kernel gives to whoever asks for any: an edge sends nothing to a host
+ * and port of its own, whichever the transport, so what it has by TCP nobody may have by UDP.
+ */
+async function onOnePort(open: (listen: EdgeOptions['listen']) => Promise<Edge>): Promise<Edge> {
+  for (let triesLeft = 20; ; triesLeft -= 1) {
+    const port = firstPort + Math.floor(Math.random() * ports);
+    try {
+      return await open((['udp', 'tcp'] as const).map((transport) => ({ transport, host: '127.0.0.1', port })));
+    } catch (error) {
+      if (!(error instanceof Failure && error.code === 'EDGE_LISTEN') || triesLeft === 0) throw error;
+    }
+  }
 }
 
 export async function openParty(t: Test, environment: EdgeEnvironment = {}, options: Partial<EdgeOptions> = {}): Promise<Party> {
