@@ -22,9 +22,17 @@ void t.test('SIGTERM drains: running calls end whole, new ones are told to come 
   const raw = await openRawSip('127.0.0.1');
   t.teardown(() => raw.close());
   await until(async () => !(await isWell(workspace)), 'health says that no calls are taken');
-  for (const method of ['INVITE', 'OPTIONS']) raw.send(rawRequest({ method, from: { address: '127.0.0.1', port: raw.port }, toPort: workspace.sipPort }), workspace.sipPort);
-  await until(() => Promise.resolve(raw.received.filter((each) => each.startsWith('SIP/2.0 503 ')).length >= 2), 'INVITE and OPTIONS are answered 503');
-  t.match(raw.received.find((each) => each.startsWith('SIP/2.0 503 ')), /\r\nRetry-After: \d+\r\n/iu);
+  for (const method of ['OPTIONS', 'INVITE']) {
+    const refusals = (): string[] => raw.received.filter((each) => each.startsWith('SIP/2.0 503 ') && each.includes(`CSeq: 1 ${method}\r\n`));
+    const counted = async (): Promise<boolean> => method === 'OPTIONS' || (await metric(workspace, 'twintrack_sip_rejected_total{reason="draining"}')) > 0;
+    await until(async () => {
+      if (refusals().length > 0 && (await counted())) return true;
+      // On a busy machine the edge may turn one away by itself, which then is no call.
+      raw.send(rawRequest({ method, from: { address: '127.0.0.1', port: raw.port }, toPort: workspace.sipPort }), workspace.sipPort);
+      return false;
+    }, `${method} is answered 503`);
+    t.match(refusals()[0], /\r\nRetry-After: \d+\r\n/iu);
+  }
   t.equal(await metric(workspace, 'twintrack_calls_active'), calls, 'meanwhile the old calls run');
   await running.done;
   t.equal(await stopped, 0);
@@ -33,9 +41,9 @@ void t.test('SIGTERM drains: running calls end whole, new ones are told to come 
   const again = await startProduct(workspace);
   t.teardown(() => again.kill());
   await until(async () => (await listed(workspace, 'complete')).length === calls, 'the recordings');
-  const [refused, ...others] = (await listed(workspace)).filter(({ state }) => state !== 'complete');
-  t.strictSame([refused?.state, others.length], ['excluded', 0]);
-  t.match(refused?.reason, /takes no new calls/u);
+  const refused = (await listed(workspace)).filter(({ state }) => state !== 'complete');
+  t.ok(refused.length > 0);
+  for (const { state, reason } of refused) t.match({ state, reason }, { state: 'excluded', reason: /takes no new calls/u });
   t.equal(await again.stop(), 0);
 });
 
