@@ -2,6 +2,9 @@
  * `npm run bench -- failover`: a recorder goes while SIPp's calls run through a proxy and two recorders, again and again;
  * what is missing in their recordings, sample by sample, and how long it took until another had the calls.
  */
+import { cp, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { withoutPostgres, startPostgres } from '../../src/ledger/postgres-server.fixture.js';
 import { placeRound } from '../../sip-tests/failover/calls-in-fault.js';
 import { areBack, faults, hasAll, type FaultName } from '../../sip-tests/failover/faults.js';
@@ -53,6 +56,7 @@ export const failover: Bench = {
           takenOver.push(...result.takenOverMs);
           wrong.push(...result.faults);
           for (const fault of result.faults.slice(0, 5)) progress(fault);
+          if (result.faults.length > 0) progress(`logs, captures and recordings are kept in ${await keep(fleet)}`);
           progress(`round ${round} of ${rounds}: ${result.missingMs.reduce((sum, ms) => sum + ms, 0)} ms missing in ${calls} recordings${result.takenOverMs.length === 0 ? '' : `, all taken over after ${Math.round(Math.max(...result.takenOverMs))} ms`}`);
           await areBack(fleet);
         }
@@ -82,6 +86,15 @@ const haveAll = async (fleet: Fleet, calls: number, redundancy: string): Promise
   await hasAll(fleet, calls, 0);
   if (redundancy !== 'primary-backup') await hasAll(fleet, calls, 1);
 };
+
+/** What tells how something came to be missing: the fleet's folder without its ledger, and the logs of its processes. */
+async function keep(fleet: Fleet): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'twintrack-failover-'));
+  await cp(fleet.proxy.dir, join(dir, 'fleet'), { recursive: true, filter: (path) => !path.endsWith('ledger') });
+  await writeFile(join(dir, 'proxy.log'), fleet.log());
+  for (const [n, { product }] of fleet.recorders.entries()) await writeFile(join(dir, `recorder-${n + 1}.log`), product.log());
+  return dir;
+}
 
 const spanOf = (values: readonly number[]): Readonly<Record<string, number>> => (values.length === 0 ? {} : { median: Math.round(median(values)), most: Math.round(Math.max(...values)) });
 
