@@ -76,11 +76,12 @@ export async function place(t: Test, { workspace, sink, capture }: Bed, { inject
   t.teardown(() => ends.forEach((end) => end.stop()));
   const done = Promise.all(ends.map((end) => end.done));
   done.catch(() => undefined);
+  const running = (count: number): Promise<void> => Promise.race([until(async () => (await active()) >= count, `${count} calls run`), ended(done)]);
   if (when < calls) {
-    await until(async () => (await active()) >= when, `${when} calls run`);
+    await running(when);
     await inject?.();
   }
-  await until(async () => (await active()) === calls, 'all calls run');
+  await running(calls);
   if (when === calls) await inject?.();
   await done;
   const heard = sink.take();
@@ -95,6 +96,12 @@ export async function place(t: Test, { workspace, sink, capture }: Bed, { inject
     }, `the ledger has them as ${states.join(' or ')}`, 60_000);
     return found;
   };
+}
+
+/** For those who wait for something before that: rejects in either case. */
+async function ended(done: Promise<unknown>): Promise<never> {
+  await done;
+  throw new Error('the calls ended before all of them ran');
 }
 
 export function statesOf(found: readonly Listed[]): Partial<Record<Listed['state'], number>> {

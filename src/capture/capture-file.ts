@@ -15,6 +15,8 @@ export interface CaptureFile {
   /** What was written outlives a power cut, the file's name included. */
   sync(): Promise<void>;
   close(): Promise<void>;
+  /** Something that was written is not where a reader of the file finds it, and is put there later; absent: never so. */
+  readonly moreFollows?: boolean;
 }
 
 /** Makes a new file at `path` for this user alone; there must be none (EEXIST). Its owner closes it. */

@@ -94,6 +94,10 @@ export class JournalledFile implements CaptureFile {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  get moreFollows(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   get name(): string {
     return this.#name.toString();
   }

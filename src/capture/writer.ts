@@ -41,6 +41,8 @@ export interface CaptureStats {
 /** How a capture ended. `failed`: the file is cut, what was written before is readable. */
 export interface CaptureSummary extends CaptureStats {
   readonly state: 'closed' | 'failed';
+  /** Some of `writtenPackets` is in the journal and not yet in the file. */
+  readonly moreFollows: boolean;
 }
 
 /** An open capture. Its owner closes it. */
@@ -200,7 +202,7 @@ class SealedCaptureWriter implements CaptureWriter {
     this.#accepting = false;
     this.#closing ??= answerWithin(this.#finish(reason), this.#options.diskTimeoutMs)
       .catch((cause: unknown) => this.#fail(cause))
-      .then(() => ({ state: this.#failure === undefined ? 'closed' : 'failed', ...this.stats }));
+      .then(() => ({ state: this.#failure === undefined ? 'closed' : 'failed', moreFollows: this.#file.moreFollows ?? false, ...this.stats }));
     return this.#closing;
   }
 

@@ -22,6 +22,7 @@ export const captureFrom = (row: Row): CaptureEntry => {
     ...(closedAtMs === undefined ? {} : { closedAtMs }),
     state: oneOf(row, 'state', ['open', 'closed', 'cut']),
     reason: textOf(row, 'reason'),
+    ...(row['more_follows'] === true ? { moreFollows: true } : {}),
     packets: numberOf(row, 'packets'),
     bytes: numberOf(row, 'bytes'),
   };
@@ -44,10 +45,10 @@ export const captureClosed = async (sql: Sql, captureId: string, end: CaptureEnd
   const [found = []] = await changing(sql, 'capture', [captureId], [
     {
       // What its recorder says of it takes the place of any copy.
-      text: `update captures set state = $2, closed_at_ms = $3, packets = $4, bytes = $5, reason = $6, stitched = false,
+      text: `update captures set state = $2, closed_at_ms = $3, packets = $4, bytes = $5, reason = $6, more_follows = $7, stitched = false,
           path = coalesce(own_path, path), own_path = null
         where capture_id = $1 returning capture_id`,
-      params: [captureId, end.state, end.atMs, end.packets, end.bytes, end.reason ?? ''],
+      params: [captureId, end.state, end.atMs, end.packets, end.bytes, end.reason ?? '', end.moreFollows ?? false],
     },
     // A new capture is a new chance for a session that could not be stitched.
     { text: 'delete from stitch_tries where session_id = (select session_id from captures where capture_id = $1)', params: [captureId] },
@@ -57,22 +58,37 @@ export const captureClosed = async (sql: Sql, captureId: string, end: CaptureEnd
   }
 };
 
-/** Whether it was still open: then the copy stands for it. */
+/** The file of one that is not open has all of it now: its session is to be stitched again. False where there is no such capture. */
+export const captureWhole = async (sql: Sql, captureId: string, { atMs, bytes }: Pick<CaptureEnd, 'atMs' | 'bytes'>): Promise<boolean> => {
+  const [found = []] = await changing(sql, 'capture', [captureId], [
+    {
+      // A stitch that is under way has another instant of its close in hand, and does not count as one of this.
+      text: `update captures set closed_at_ms = greatest($2::double precision, closed_at_ms + 1), bytes = $3, more_follows = false, stitched = false,
+          path = coalesce(own_path, path), own_path = null
+        where capture_id = $1 and state <> 'open' returning capture_id`,
+      params: [captureId, atMs, bytes],
+    },
+    { text: 'delete from stitch_tries where session_id = (select session_id from captures where capture_id = $1)', params: [captureId] },
+  ]);
+  return found.length > 0;
+};
+
+/** Whether it was still open, or not whole: then the copy stands for it. */
 export const captureCopied = async (sql: Sql, captureId: string, { path, atMs, bytes }: CaptureCopy): Promise<boolean> => {
   const [found = []] = await changing(sql, 'capture', [captureId], [
     {
-      text: `update captures set state = 'cut', closed_at_ms = $3, packets = 0, bytes = $4, reason = '', stitched = false, own_path = path, path = $2
-        where capture_id = $1 and state = 'open' returning capture_id`,
+      text: `update captures set state = 'cut', closed_at_ms = $3, bytes = $4, more_follows = false, stitched = false, own_path = path, path = $2
+        where capture_id = $1 and (state = 'open' or more_follows) returning capture_id`,
       params: [captureId, path, atMs, bytes],
     },
   ]);
   return found.length > 0;
 };
 
-/** Open, or a copy stands for it; with the path where its recorder writes it. */
+/** Open, not whole, or a copy stands for it; with the path where its recorder writes it. */
 export const capturesLeftOpen = async (sql: Sql, recorder: string): Promise<CaptureEntry[]> =>
   (
-    await sql.query(`select * from captures where recorder = $1 and (state = 'open' or own_path is not null) order by opened_at_ms, capture_id`, [recorder])
+    await sql.query(`select * from captures where recorder = $1 and (state = 'open' or more_follows or own_path is not null) order by opened_at_ms, capture_id`, [recorder])
   ).map((row) => ({ ...captureFrom(row), path: optionalTextOf(row, 'own_path') ?? textOf(row, 'path') }));
 
 /** Those of these IDs that the ledger has never heard of. */

@@ -90,6 +90,8 @@ export interface CaptureEntry {
   readonly state: 'open' | 'closed' | 'cut';
   /** Why it was cut; empty when its recorder died. */
   readonly reason: string;
+  /** What its recorder has acknowledged of it is not all in the file yet: the recorder's disk did not take it. Absent: no. */
+  readonly moreFollows?: boolean;
   readonly packets: number;
   readonly bytes: number;
 }
@@ -118,6 +120,7 @@ export interface CaptureEnd {
   readonly state: 'closed' | 'cut';
   /** Why it was cut. */
   readonly reason?: string | undefined;
+  readonly moreFollows?: boolean;
   readonly atMs: number;
   readonly packets: number;
   readonly bytes: number;

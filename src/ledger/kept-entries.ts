@@ -150,6 +150,13 @@ export function keepingEntries(ledger: Ledger, options: KeptEntriesOptions): Led
     callEnded: (callId, end) => kept.add(() => ledger.callEnded(callId, end)),
     captureOpened: (capture) => kept.add(() => ledger.captureOpened(capture)),
     captureClosed: (captureId, end) => kept.add(() => ledger.captureClosed(captureId, end)),
+    captureWhole: async (captureId, whole) => {
+      let known = false;
+      await kept.add(async () => {
+        known = await ledger.captureWhole(captureId, whole);
+      });
+      return known;
+    },
     health: async () => {
       // It may take long to say nothing.
       if (kept.isBehind) return { ok: false, detail: `the database takes no entries; ${kept.waiting} of calls and captures are kept for it` };

@@ -159,6 +159,29 @@ export const ledgerContract = async (t: Test, ledger: Ledger, clock: ContractClo
     ]);
   });
 
+  await t.test('a capture of which more follows is left open in that, until it is whole: then it is stitched again', async (t) => {
+    const call = newCall();
+    const capture = newCapture(call.sessionId);
+    const due = async (): Promise<readonly StitchJob[]> => (await ledger.sessionsToStitch(1_000)).filter(({ sessionId }) => sessionId === call.sessionId);
+    await ledger.callBegan(call);
+    await ledger.captureOpened(capture);
+    t.notOk(await ledger.captureWhole(capture.captureId, { atMs: 200, bytes: 9 }), 'it is open');
+    await ledger.captureClosed(capture.captureId, { state: 'cut', reason: 'the disk was full', atMs: 210, packets: 5, bytes: 800, moreFollows: true });
+    const left = { ...capture, state: 'cut', reason: 'the disk was full', moreFollows: true, closedAtMs: 210, packets: 5, bytes: 800 };
+    t.strictSame(await ledger.capturesLeftOpen(capture.recorder), [left]);
+    t.strictSame((await due()).map(({ captures }) => captures), [[left]], 'what there is can be heard');
+
+    // Whole while that is stitched: what was taken in was another.
+    t.ok(await ledger.captureWhole(capture.captureId, { atMs: 100, bytes: 900 }));
+    await ledger.putRecording(newRecording(call.sessionId, { stitchedAtMs: 250, takenIn: [{ captureId: capture.captureId, closedAtMs: 210 }] }));
+    const { moreFollows: _followed, ...whole } = { ...left, bytes: 900, closedAtMs: 211 };
+    t.strictSame((await due()).map(({ captures }) => captures), [[whole]]);
+    t.strictSame(await ledger.capturesLeftOpen(capture.recorder), []);
+    await ledger.putRecording(newRecording(call.sessionId, { stitchedAtMs: 260, takenIn: [{ captureId: capture.captureId, closedAtMs: 211 }] }));
+    t.strictSame(await due(), []);
+    t.notOk(await ledger.captureWhole('nobody', { atMs: 1, bytes: 1 }));
+  });
+
   await t.test('a session is due when its last capture has closed, until a recording is made of it', async (t) => {
     const sessionId = randomUUID();
     const first = newCapture(sessionId, { openedAtMs: 100 });

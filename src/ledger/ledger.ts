@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../errors/index.js';
 import { callAnswered, callBegan, callEnded, interruptCalls, loseUncaptured } from './calls.js';
-import { captureClosed, captureCopied, captureOpened, capturesLeftOpen, unknownCaptures } from './captures.js';
+import { captureClosed, captureCopied, captureOpened, capturesLeftOpen, captureWhole, unknownCaptures } from './captures.js';
 import type {
   CallEnd,
   CaptureCopy,
@@ -45,6 +45,8 @@ export interface Ledger {
   callEnded(callId: string, end: CallEnd): Promise<void>;
   captureOpened(capture: NewCapture): Promise<void>;
   captureClosed(captureId: string, end: CaptureEnd): Promise<void>;
+  /** What had not come when it closed is in its file now. False where there is no such capture, or it is open. */
+  captureWhole(captureId: string, whole: Pick<CaptureEnd, 'atMs' | 'bytes'>): Promise<boolean>;
   /** At start: what this node left in progress when it died becomes `interrupted`. Returns how many calls. */
   interruptCalls(node: string, atMs: number): Promise<number>;
   /** Calls of this node that ended until then, are to be recorded and have no capture are lost, for this reason. Returns how many. */
@@ -105,6 +107,7 @@ export const createLedger = (sql: Sql, now: () => number, claimant: string = ran
   callEnded: (callId, end) => callEnded(sql, callId, end),
   captureOpened: (capture) => captureOpened(sql, capture),
   captureClosed: (captureId, end) => captureClosed(sql, captureId, end),
+  captureWhole: (captureId, whole) => captureWhole(sql, captureId, whole),
   interruptCalls: (node, atMs) => interruptCalls(sql, node, atMs),
   loseUncaptured: (node, endedUntilMs, reason) => loseUncaptured(sql, node, endedUntilMs, reason),
   capturesLeftOpen: (recorder) => capturesLeftOpen(sql, recorder),

@@ -133,6 +133,7 @@ const migrations: readonly Migration[] = [
     ],
   },
   { id: '0007-unrecorded', statements: [`alter table calls add column if not exists unrecorded jsonb not null default '[]'`] },
+  { id: '0008-more-follows', statements: ['alter table captures add column if not exists more_follows boolean not null default false'] },
 ];
 
 /** Two who make the first table at once would fail, "if not exists" or not; one waits for the other. */

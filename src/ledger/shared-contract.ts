@@ -137,6 +137,11 @@ export const sharedContract = async (t: Test, { one, other, sql }: Sharing): Pro
     t.strictSame(await dueFor(one), [sessionId], 'there is more of it');
     t.strictSame(await one.unusedCopies([{ recorder, copy }]), [copy]);
     t.notOk(await other.captureCopied(capture.captureId, { path: `${copy}/1`, atMs: 5_000, bytes: 70 }), 'closed is closed');
+    await one.captureClosed(capture.captureId, { state: 'cut', atMs: 4_000, packets: 9, bytes: 90, moreFollows: true });
+    t.ok(await other.captureCopied(capture.captureId, { path: `${copy}/1`, atMs: 5_000, bytes: 170 }), 'what follows may be in the copy');
+    t.match((await one.find(sessionId))?.captures, [{ state: 'cut', path: `${copy}/1`, packets: 9, bytes: 170 }]);
+    t.ok(await one.captureWhole(capture.captureId, { atMs: 6_000, bytes: 190 }));
+    t.match((await one.find(sessionId))?.captures, [{ state: 'cut', path: capture.path, bytes: 190, closedAtMs: 6_000 }], 'its own is the better one');
     t.strictSame(await one.capturesLeftOpen(recorder), []);
     t.strictSame(await one.unknownCaptures([capture.captureId, 'never']), ['never']);
     await one.putRecording(newRecording(sessionId, { stitchedAtMs: 7_000 }));

@@ -16,7 +16,7 @@ export interface RecorderOptions {
   readonly captureDir: string;
   /** All that a recorder knows of the vault: it can close captures, not open them. */
   readonly sealTo: VaultPublic;
-  readonly ledger: Pick<Ledger, 'captureOpened' | 'captureClosed' | 'find'>;
+  readonly ledger: Pick<Ledger, 'captureOpened' | 'captureClosed' | 'captureWhole' | 'find'>;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'captureEnded' | 'capturesOpen' | 'sipRejected' | 'recorderRefused' | 'recorderReady'>;
   /** Told of each packet. */

@@ -22,7 +22,7 @@ async function open(t: Test) {
     packet: (stream, atMs, rtcp, bytes) => written.push({ stream, atMs, rtcp, bytes }) > 0,
     event: () => undefined,
     flush: () => Promise.resolve(),
-    close: () => Promise.resolve({ state: 'closed', ...stats }),
+    close: () => Promise.resolve({ state: 'closed', moreFollows: false, ...stats }),
     stats,
   };
   const sockets = await openMediaSockets(loopback, new PortPool(firstPort, firstPort + 19, { restMs: 0 }));

@@ -30,6 +30,8 @@ export interface Bed {
   readonly captureDir: string;
   readonly opened: NewCapture[];
   readonly closed: { captureId: string; end: CaptureEnd }[];
+  /** Captures that were closed too early and have all of it now. */
+  readonly whole: readonly string[];
   /** Resolves when a capture is closed and entered. */
   readonly done: Promise<string>;
   metric(name: string): Promise<number>;
@@ -64,6 +66,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
   const captureDir = join(dir, 'captures');
   const opened: NewCapture[] = [];
   const closed: Bed['closed'] = [];
+  const whole: string[] = [];
   let tell: (sessionId: string) => void = () => undefined;
   const done = new Promise<string>((resolve) => (tell = resolve));
   let packets = 0;
@@ -96,6 +99,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
     ledger: {
       captureOpened: (capture) => Promise.resolve(void opened.push(capture)),
       captureClosed: (captureId, end) => Promise.resolve(void closed.push({ captureId, end })),
+      captureWhole: (captureId) => Promise.resolve(whole.push(captureId) > 0),
       find: (id) => Promise.resolve(options.known?.includes(id) === true ? ({ sessionId: id } as Found) : undefined),
     },
     log: createLog({ level: 'silent', name: 'test' }),
@@ -117,6 +121,7 @@ export async function openBed(t: Test, options: BedOptions = {}): Promise<Bed> {
     captureDir,
     opened,
     closed,
+    whole,
     done,
     seen: (many) =>
       new Promise((resolve) => {

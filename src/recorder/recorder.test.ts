@@ -143,6 +143,11 @@ t.test('when the disk takes no more the client is hung up and told why; what was
   t.type(await bed.open(), 'object', 'the next session is taken');
 });
 
+/** The test's own timeout bounds it. */
+const until = async (isSo: () => boolean): Promise<void> => {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
 /** A client's socket, which is told what the recorder has written. */
 async function openSource(t: Test) {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
@@ -179,6 +184,23 @@ t.test('RFC 3550 §6.4.2: reports tell each second what is written, and after a 
   t.strictSame(source.highest, [...source.highest].sort((a, b) => a - b), 'they only rise');
   t.ok(Math.max(...source.highest) <= Math.max(...written), `${Math.max(...source.highest)} reported, ${Math.max(...written)} written`);
   t.match(bed.closed, [{ end: { state: 'cut', reason: /EFBIG/ } }], 'the disk did fail');
+});
+
+t.test('what was reported as written and the disk does not take at the end is said to follow, and told when it has', async (t) => {
+  const bed = await openBed(t);
+  const dialog = await bed.open();
+  const source = await openSource(t);
+  for (const n of [1, 2, 3]) await source.send(packet(n), mediaOf(dialog.remote.sdp)[0]?.port ?? 0);
+  await until(() => source.highest.at(-1) === 3);
+  t.teardown(() => limitFiles(process.pid, undefined));
+  limitFiles(process.pid, 60);
+  await hangUp(dialog);
+  await bed.done;
+  t.match(bed.closed, [{ end: { state: 'cut', packets: 3, moreFollows: true } }]);
+  t.strictSame(bed.whole, []);
+  limitFiles(process.pid, undefined);
+  await until(() => bed.whole.length > 0);
+  t.strictSame([packetsIn(await recordsOf(bed)).length, bed.whole], [3, bed.closed.map(({ captureId }) => captureId)]);
 });
 
 t.test('it tells in its answer to OPTIONS how loaded it is; 503 while it takes no sessions', async (t) => {

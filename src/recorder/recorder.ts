@@ -19,7 +19,7 @@ import type { RecorderContext, RecorderOptions } from './context.js';
 import { nowMs } from './intake.js';
 import { readRecordingOffer, type OfferReject } from './offer.js';
 import { RecordingSession } from './recording-session.js';
-import { holdsMore } from './recover.js';
+import { isWhole } from './recover.js';
 import { recordingRequestOf } from './request.js';
 import { SessionDialog, warningOf } from './session-dialog.js';
 import { sessionIdsOf, type SessionClues } from './session-identity.js';
@@ -63,8 +63,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       settleMs: settings.settleMs,
       onRescued: (name) => {
         log.info({ capture: name }, 'the disk takes more: a capture has all that it had taken in');
-        holdsMore(options.ledger, join(options.captureDir, name))
-          .then((holds) => holds && options.onCaptureClosed(readCaptureFileName(name)?.sessionId ?? ''))
+        isWhole(options.ledger, join(options.captureDir, name))
+          .then((whole) => whole && options.onCaptureClosed(readCaptureFileName(name)?.sessionId ?? ''))
           .catch((error: unknown) => log.error({ capture: name, reason: messageOf(error) }, 'the ledger did not take that a capture holds more'));
       },
     }),

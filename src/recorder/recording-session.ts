@@ -231,18 +231,18 @@ export class RecordingSession {
   async #end(reason: string): Promise<void> {
     await delay(lastPacketsMs);
     await this.#lines.close();
-    const { packets, bytes, whole } = await this.#close(reason);
+    const { packets, bytes, moreFollows, whole } = await this.#close(reason);
     this.#context.metrics.captureEnded(whole ? 'closed' : 'failed');
-    const end = { state: whole ? 'closed' : 'cut', reason: this.#failed, atMs: Date.now(), packets, bytes } as const;
+    const end = { state: whole ? 'closed' : 'cut', reason: this.#failed, atMs: Date.now(), packets, bytes, moreFollows } as const;
     // The ledger may be down for longer than anybody here should wait.
     void this.#note(this.#context.ledger.captureClosed(this.captureId, end)).then(() => this.#context.onCaptureClosed(this.sessionId));
     this.#tellEnded();
   }
 
-  async #close(reason: string): Promise<{ packets: number; bytes: number; whole: boolean }> {
+  async #close(reason: string): Promise<{ packets: number; bytes: number; moreFollows: boolean; whole: boolean }> {
     // Of a failure onFailure has told; what was written before is still a capture, cut where the disk gave up.
-    const { packets, bytes, state } = await this.#writer.close(reason);
-    return { packets, bytes, whole: state === 'closed' };
+    const { packets, bytes, moreFollows, state } = await this.#writer.close(reason);
+    return { packets, bytes, moreFollows, whole: state === 'closed' };
   }
 
   /** What the client says of the recording is in the file before it is answered: a wish that was heard outlives a kill. */

@@ -31,7 +31,7 @@ const idsAtOnce = 1_000;
  * @throws Failure CAPTURE_WRITE where they cannot be copied: nothing has changed then.
  */
 export async function recoverAnother({ recorder, folder, ledger, now }: RecoverAnotherOptions): Promise<readonly Recovered[]> {
-  const open = (await ledger.capturesLeftOpen(recorder)).filter(({ state }) => state === 'open');
+  const open = (await ledger.capturesLeftOpen(recorder)).filter(({ state, moreFollows }) => state === 'open' || moreFollows === true);
   const files = (await readdir(folder)).flatMap((name) => {
     const file = readCaptureFileName(name);
     return file === undefined ? [] : [{ ...file, name }];

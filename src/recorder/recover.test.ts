@@ -21,7 +21,14 @@ function fakeLedger(...known: CaptureEntry[]) {
       captures.set(captureId, { ...capture, ...end, reason, closedAtMs: atMs });
       return Promise.resolve();
     },
-    capturesLeftOpen: (recorder) => Promise.resolve([...captures.values()].filter((one) => one.recorder === recorder && one.state === 'open')),
+    captureWhole: (captureId, { bytes }) => {
+      const capture = captures.get(captureId);
+      if (capture === undefined || capture.state === 'open') return Promise.resolve(false);
+      const { moreFollows: _followed, ...others } = capture;
+      captures.set(captureId, { ...others, bytes });
+      return Promise.resolve(true);
+    },
+    capturesLeftOpen: (recorder) => Promise.resolve([...captures.values()].filter((one) => one.recorder === recorder && (one.state === 'open' || one.moreFollows === true))),
     find: (sessionId) => {
       const own = [...captures.values()].filter((one) => one.sessionId === sessionId);
       const found: Found = { sessionId, state: 'pending', reason: '', startedAtMs: 0, caller: '', callee: '', calls: [], captures: own };
@@ -90,4 +97,14 @@ t.test('a capture that was closed without what its journal still held is stitche
   t.strictSame((await recoverCaptures({ recorder: 'r1', captureDir: dir, ledger })).map((one) => one.captureId), [known.captureId]);
   t.match(captures.get(known.captureId), { state: 'cut', packets: 5, bytes: 7, reason: 'the disk was full' });
   t.equal(readFileSync(known.path, 'utf8'), 'abcmore');
+});
+
+t.test('a capture of which more was to follow when its recorder ended is whole at its next start, whatever the journal still has', async (t) => {
+  const dir = t.testdir();
+  const known = entry(dir, 's1', { state: 'cut', packets: 5, reason: 'the disk was full', closedAtMs: 9, moreFollows: true });
+  writeFileSync(known.path, 'abc');
+  const { ledger, captures } = fakeLedger(known);
+  t.strictSame((await recoverCaptures({ recorder: 'r1', captureDir: dir, ledger })).map((one) => one.captureId), [known.captureId]);
+  t.match(captures.get(known.captureId), { state: 'cut', packets: 5, bytes: 3, reason: 'the disk was full' });
+  t.notOk(captures.get(known.captureId)?.moreFollows);
 });

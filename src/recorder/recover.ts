@@ -23,7 +23,7 @@ export interface RecoverOptions {
   readonly captureDir: string;
   /** Where captures lay before each recorder had a folder of its own. */
   readonly olderDir?: string;
-  readonly ledger: Pick<Ledger, 'captureOpened' | 'captureClosed' | 'capturesLeftOpen' | 'find'>;
+  readonly ledger: Pick<Ledger, 'captureOpened' | 'captureClosed' | 'captureWhole' | 'capturesLeftOpen' | 'find'>;
 }
 
 /**
@@ -39,8 +39,9 @@ export async function recoverCaptures({ recorder, captureDir, olderDir, ledger }
   for (const capture of await ledger.capturesLeftOpen(recorder)) {
     const bytes = await sizeOf(capture.path);
     // What was copied while this one was gone is better than nothing.
-    if (bytes === undefined && capture.state === 'cut') continue;
-    await ledger.captureClosed(capture.captureId, { state: 'cut', atMs: Date.now(), packets: 0, bytes: bytes ?? 0 });
+    if (bytes === undefined && capture.state !== 'open') continue;
+    if (capture.state === 'open') await ledger.captureClosed(capture.captureId, { state: 'cut', atMs: Date.now(), packets: 0, bytes: bytes ?? 0 });
+    else await ledger.captureWhole(capture.captureId, { atMs: Date.now(), bytes: bytes ?? 0 });
     recovered.push({ captureId: capture.captureId, sessionId: capture.sessionId });
   }
   for (const path of (await Promise.all(folders.map(pathsIn))).flat()) {
@@ -56,18 +57,15 @@ export async function recoverCaptures({ recorder, captureDir, olderDir, ledger }
   for (const path of late) {
     const file = readCaptureFileName(basename(path));
     if (file === undefined || recovered.some(({ captureId }) => captureId === file.captureId)) continue;
-    if (await holdsMore(ledger, path)) recovered.push(file);
+    if (await isWhole(ledger, path)) recovered.push(file);
   }
   return recovered;
 }
 
-/** A capture that was closed without all that it had taken in has it now: its session is to be stitched again. False where the ledger has no such capture. */
-export async function holdsMore(ledger: Pick<Ledger, 'captureClosed' | 'find'>, path: string): Promise<boolean> {
+/** Tells that a capture which was closed without all that it had taken in has it now: its session is stitched again. False where the ledger has no such capture. */
+export async function isWhole(ledger: Pick<Ledger, 'captureWhole'>, path: string): Promise<boolean> {
   const file = readCaptureFileName(basename(path));
-  const known = file === undefined ? undefined : (await ledger.find(file.sessionId))?.captures.find(({ captureId }) => captureId === file.captureId);
-  if (known === undefined || known.state === 'open') return false;
-  await ledger.captureClosed(known.captureId, { state: known.state, reason: known.reason, atMs: known.closedAtMs ?? Date.now(), packets: known.packets, bytes: (await sizeOf(path)) ?? known.bytes });
-  return true;
+  return file !== undefined && (await ledger.captureWhole(file.captureId, { atMs: Date.now(), bytes: (await sizeOf(path)) ?? 0 }));
 }
 
 const replayed = (folder: string): Promise<readonly string[]> =>

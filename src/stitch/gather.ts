@@ -40,6 +40,7 @@ export interface CaptureFacts {
   toMs: number;
   readonly openedAtMs: number;
   readonly cutReason?: string;
+  readonly moreFollows?: boolean;
   cut: boolean;
   /** The file is there but is refused: by the disk, or because it is sealed for other keys. */
   unreadable: boolean;
@@ -101,7 +102,7 @@ class CaptureReader {
   readonly #packets: readonly Mutable<GatheredRtp>[];
 
   constructor(
-    { captureId, path, openedAtMs = 0, reason = '' }: CaptureSource,
+    { captureId, path, recorder = '', openedAtMs = 0, reason = '', moreFollows = false }: CaptureSource,
     private readonly index: number,
     keys: VaultKeys,
     private readonly lateKeys: readonly SessionKey[],
@@ -110,7 +111,7 @@ class CaptureReader {
     this.#path = path;
     this.#keys = keys;
     this.#packets = Array.from({ length: batchRecords }, () => ({ kind: 'rtp', channel: '', arrivedAtMs: 0, packet: new RtpView(), codec: undefined, source: this.index }));
-    this.facts = { captureId, recorder: '', fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cutReason: reason, cut: true, unreadable: false, endReason: '', control: undefined };
+    this.facts = { captureId, recorder, fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs, cutReason: reason, moreFollows, cut: true, unreadable: false, endReason: '', control: undefined };
   }
 
   countsOf(channel: string): ClearCounts[] {

@@ -107,6 +107,15 @@ t.test('a recorder that died costs nothing when another went on to the end', (t)
   t.end();
 });
 
+t.test('while a recorder has yet to write what it took in nobody knows whether all of it is there', (t) => {
+  const empty = { ...closed, captureId: 'c0', recorder: 'r0', cut: true, fromMs: Number.POSITIVE_INFINITY, toMs: 0, moreFollows: true };
+  const reason = 'some of what the recorder r0 took in is not in its capture yet; when its disk takes it, this is made anew';
+  t.match(reportOf(bothWhole(), { captures: [empty, closed] }), { state: 'partial', reason });
+  t.match(reportOf(bothWhole(), { captures: [{ ...empty, moreFollows: false }, closed] }), { state: 'complete' });
+  t.match(reportOf([new Channel('caller')], { captures: [empty] }), { state: 'lost', reason: `${reason}; the recorder died during the call` });
+  t.end();
+});
+
 t.test('a capture that holds nothing is told by when it was opened', (t) => {
   const empty = { ...closed, cut: true, fromMs: Number.POSITIVE_INFINITY, toMs: 0, openedAtMs: beginMs + 5 };
   const at = new Date(beginMs + 5).toISOString();

@@ -104,6 +104,8 @@ function judge({ channels, captures, plan, countsOf, wishes, unrecorded = [] }: 
   const faults: string[] = [];
   const unreadable = captures.filter((capture) => capture.unreadable).length;
   if (unreadable > 0) faults.push(`${unreadable} of ${captures.length} captures could not be read`);
+  // How much that is nobody can tell: the counts begin with the first packet that is there.
+  for (const { recorder } of captures.filter(({ moreFollows }) => moreFollows === true)) faults.push(`some of what the recorder ${recorder} took in is not in its capture yet; when its disk takes it, this is made anew`);
   // One that ended early costs nothing when another went on to the end; what neither has shows in the counts.
   const cut = captures.filter((capture) => capture.cut && !capture.unreadable);
   const cutAtMs = Math.max(...cut.map((capture) => capture.toMs));
