@@ -25,7 +25,7 @@ export class RunningChecks {
     if (!call.isRecordable) return;
     for (const copy of call.copies) {
       const seenAtMs = this.#seenAtMs.get(copy) ?? nowMs;
-      if (copy.session !== undefined) this.#told.delete(copy);
+      if (copy.hasBegun) this.#told.delete(copy);
       if (call.isLost || call.lostAtMs >= seenAtMs) this.#told.add(copy);
       const isSeen = copy.session !== undefined || copy.asked > 0;
       this.#seenAtMs.set(copy, isSeen ? nowMs : seenAtMs);

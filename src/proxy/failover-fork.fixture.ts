@@ -24,6 +24,8 @@ export class FakeFork implements CallFork, Reported {
   readonly streams: ReadonlyMap<Side, KeptStream>;
   /** The recorder's session, as signalling knows it. */
   session: string | undefined;
+  /** That session has begun: until then it may end, and nobody is told that the call was recorded again. */
+  hasBegun = false;
   /** Ended by the proxy, as one that nothing will be recorded by. */
   isStopped = false;
   /** Since when there is neither a session nor a search. */
@@ -53,12 +55,13 @@ export class FakeFork implements CallFork, Reported {
     this.session = answer;
     this.#isStarted = true;
     await this.#order(() => this.#each((stream) => stream.start(answer)));
+    this.hasBegun = this.session === answer;
   }
 
   detachFork(): Promise<void> {
     if (this.session === undefined) this.noneSinceMs = this.#world.clock.now();
     this.session = undefined;
-    this.#isStarted = false;
+    this.hasBegun = this.#isStarted = false;
     return this.#order(() => this.#each((stream) => stream.detach()));
   }
 
