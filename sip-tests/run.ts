@@ -8,7 +8,8 @@
  * (drachtio-srf/runnable.ts); asked for by its name it fails.
  *
  * Most of them wait most of the time, for calls to be heard out: those run two at a time (support/ports.ts keeps them
- * apart). Those of `alone` measure, or fill the machine by themselves.
+ * apart). Those of `quiet` bear one another, but not the starts of many products; those of `alone` fill the machine by
+ * themselves.
  */
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -35,8 +36,10 @@ const tests = folders.flatMap((folder) =>
     .map((file) => ({ folder, name: basename(file, '.test.js'), file: join(here, folder, file) })),
 );
 
+/** Files that only others of these may run beside. */
+const quiet = ['transparency', 'loss', 'rtpengine-keeps', 'bench', 'calls'];
 /** Files that have the machine to themselves. */
-const alone = ['never-harmed', 'calls', 'bench', 'loss', 'transparency', 'takeover', 'redundancy', 'rtpengine-keeps'];
+const alone = ['never-harmed', 'takeover', 'redundancy'];
 /** The longest of the others: begun first, so that none of them is left alone at the end. */
 const longest = ['suite', 'recording-control', 'test-call'];
 const place = (name: string): number => (longest.includes(name) ? longest.indexOf(name) : longest.length);
@@ -56,9 +59,10 @@ const leftOut = lacking === undefined ? [] : wanted.filter((test) => test.folder
 let status = 0;
 const runnable = wanted.filter((test) => !skipped.includes(test) && !leftOut.includes(test));
 if (runnable.length > 0) {
-  const beside = runnable.filter(({ name }) => !alone.includes(name)).sort((one, other) => place(one.name) - place(other.name));
+  const beside = runnable.filter(({ name }) => ![...quiet, ...alone].includes(name)).sort((one, other) => place(one.name) - place(other.name));
+  const of = (names: readonly string[]): typeof runnable => names.flatMap((name) => runnable.filter((test) => test.name === name));
   const template = runnable.length > 1 ? await makeLedgerTemplate() : undefined;
-  for (const [jobs, tests] of [[2, beside], [1, runnable.filter((test) => !beside.includes(test))]] as const) {
+  for (const [jobs, tests] of [[2, beside], [2, of(quiet)], [1, of(alone)]] as const) {
     const files = tests.map(({ file }) => file);
     if (files.length > 0 && !(await runFiles({ files, jobs, timeoutSeconds: 300, env: template?.env }))) status = 1;
   }

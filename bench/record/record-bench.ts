@@ -103,7 +103,7 @@ function planOf(options: BenchOptions): Plan {
     return value;
   };
   const quick = options['record-quick'] === true;
-  return { calls: number('record-calls', 1_000), nodeCalls: number('record-node-calls', 400), seconds: quick ? 8 : 15, runs: quick ? 1 : 3, finishedSeconds: quick ? 120 : 1_200 };
+  return { calls: number('record-calls', 2_000), nodeCalls: number('record-node-calls', 1_000), seconds: quick ? 8 : 15, runs: quick ? 1 : 3, finishedSeconds: quick ? 120 : 1_200 };
 }
 
 async function run(options: BenchOptions, context: BenchContext): Promise<BenchOutcome> {
@@ -182,8 +182,8 @@ export const record: Bench = {
   summary: 'a recorded packet from its socket to its sealed capture, and to its sealed recording; beside rtpengine writing pcap',
   options: { 'record-calls': { type: 'string' }, 'record-node-calls': { type: 'string' }, 'record-quick': { type: 'boolean' } },
   help: [
-    '--record-calls N       at a time (1000)',
-    '--record-node-calls N  without koffi, and by rtpengine (400)',
+    '--record-calls N       at a time (2000)',
+    '--record-node-calls N  without koffi, and by rtpengine (1000)',
     '--record-quick         one window of 8 s each, and a recording of two minutes',
   ],
   run,

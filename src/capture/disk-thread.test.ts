@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
 import { DiskThread } from './disk-thread.js';
+import { WriteRooms } from './write-rooms.js';
 
 t.test('what many files are given is in each of them, whole and in order', async (t) => {
   const dir = t.testdir();
@@ -39,6 +40,23 @@ t.test('what is given is copied before its owner has it again', async (t) => {
   bytes.fill('x');
   await written;
   t.equal(readFileSync(path, 'latin1'), 'one');
+  await handle.close();
+  await disk.worker?.terminate();
+});
+
+t.test('of shared memory it reads what is there, after what others gave before it', async (t) => {
+  const disk = new DiskThread();
+  const path = join(t.testdir(), 'f');
+  const handle = await open(path, 'ax');
+  const rooms = new WriteRooms();
+  const room = rooms.take(3);
+  room.write('two---');
+  await Promise.all([disk.write(handle.fd, Buffer.from('one')), disk.writeShared(handle.fd, room.subarray(0, 3))]);
+  t.equal(readFileSync(path, 'latin1'), 'onetwo');
+  rooms.giveBack(room);
+  t.equal(rooms.take(1), room, 'it is used again');
+  t.not(rooms.take(1), room, 'by one at a time');
+  t.ok(rooms.take(100_000).length >= 100_000);
   await handle.close();
   await disk.worker?.terminate();
 });

@@ -56,11 +56,11 @@ export class DiskThread {
     });
   }
 
-  /** The same, of bytes that have memory of their own and are the thread's from now on. */
-  give(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  /** The same, of bytes in memory that the thread shares (write-rooms.ts): they stay as they are until it resolves. */
+  writeShared(fd: number, bytes: Uint8Array<SharedArrayBuffer>): Promise<void> {
     // In their order, should others be waiting.
     if (this.#waiting.length > 0) this.#send();
-    return new Promise((done, failed) => this.#post([{ fd, bytes, done, failed }], bytes));
+    return new Promise((done, failed) => this.#post([{ fd, bytes, done, failed }], bytes, []));
   }
 
   #send(): void {
@@ -73,17 +73,18 @@ export class DiskThread {
       bytes.set(entry.bytes, at);
       at += entry.bytes.length;
     }
-    this.#post(entries, bytes);
+    this.#post(entries, bytes, [bytes.buffer]);
   }
 
-  #post(entries: readonly Entry[], bytes: Uint8Array<ArrayBuffer>): void {
+  /** @param moved what is the thread's from now on */
+  #post(entries: readonly Entry[], bytes: Uint8Array, moved: readonly ArrayBuffer[]): void {
     const descriptors = Int32Array.from(entries, ({ fd }) => fd);
     const lengths = Int32Array.from(entries, (entry) => entry.bytes.length);
     const ticket = (this.#tickets += 1);
     this.start();
     this.#under.set(ticket, entries);
     this.#worker?.ref();
-    this.#worker?.postMessage({ ticket, descriptors, lengths, bytes } satisfies Batch, [bytes.buffer, descriptors.buffer, lengths.buffer]);
+    this.#worker?.postMessage({ ticket, descriptors, lengths, bytes } satisfies Batch, [...moved, descriptors.buffer, lengths.buffer]);
   }
 
   #started(): Worker {

@@ -26,6 +26,7 @@ import { diskThread } from './disk-thread.js';
 import { closed, entryBytesOf, journalMagic, putEntry } from './journal-format.js';
 import { JournalledFile, type FileJournal } from './journalled-file.js';
 import { Turnstile } from './turnstile.js';
+import { writeRooms, type WriteRoom } from './write-rooms.js';
 
 export const segmentName = (number: number): string => `journal-${String(number).padStart(12, '0')}`;
 
@@ -43,8 +44,8 @@ export interface JournalOptions {
 }
 
 const defaults = { settleMs: 5_000, syncWithinMs: 100, segmentBytes: 128 * 1024 * 1024, rescueEveryMs: 2_000, onRescued: (_name: string): void => undefined };
-/** What captures give in one turn as a rule; and, after a hang of the disk, at most without going back to that. */
-const [gatherBytes, mostGatherBytes] = [64 * 1024, 4 * 1024 * 1024];
+/** What captures give in one turn as a rule. */
+const gatherBytes = 256 * 1024;
 /** Files that are written to at a time. */
 const settlingAtOnce = 2;
 /** Those that have to be written are spread over most of the time until the next segment, so that they are no burst. */
@@ -68,8 +69,8 @@ export class CaptureJournal implements FileJournal {
   /** The oldest first; appends go to the last. */
   readonly #segments: Segment[] = [];
   #number: number;
-  /** Entries that go with the next write, in memory that is used again and again. */
-  #gathered: Buffer = Buffer.allocUnsafeSlow(gatherBytes);
+  /** Entries that go with the next write. */
+  #gathered: WriteRoom = writeRooms.take(gatherBytes);
   #gatheredBytes = 0;
   #gatheredFor: JournalledFile[] = [];
   /** Of what is gathered. */
@@ -167,25 +168,25 @@ export class CaptureJournal implements FileJournal {
 
   #write(): Promise<void> {
     const files = this.#gatheredFor;
-    // The disk's thread takes its memory.
-    const bytes = new Uint8Array(this.#gathered.subarray(0, this.#gatheredBytes));
-    if (this.#gathered.length > mostGatherBytes) this.#gathered = Buffer.allocUnsafeSlow(gatherBytes);
+    const room = this.#gathered;
+    const bytes = room.subarray(0, this.#gatheredBytes);
+    this.#gathered = writeRooms.take(gatherBytes);
     this.#gatheredBytes = 0;
     this.#gatheredFor = [];
     this.#next = undefined;
-    const writing = this.#writeEntries(bytes, files);
+    const writing = this.#writeEntries(bytes, files).finally(() => writeRooms.giveBack(room));
     this.#current = writing.catch(() => undefined);
     return writing;
   }
 
-  async #writeEntries(bytes: Uint8Array<ArrayBuffer>, files: readonly JournalledFile[]): Promise<void> {
+  async #writeEntries(bytes: WriteRoom, files: readonly JournalledFile[]): Promise<void> {
     if (this.#turning !== undefined || this.#segments.at(-1)?.torn !== false) await this.#turnNow();
     const segment = this.#segments.at(-1);
     assert(segment !== undefined);
     for (const file of files) segment.needed.add(file);
     segment.bytes += bytes.length;
     try {
-      await diskThread.give(segment.handle.fd, bytes);
+      await diskThread.writeShared(segment.handle.fd, bytes);
     } catch (error) {
       segment.torn = true;
       throw error;
@@ -276,9 +277,10 @@ export class CaptureJournal implements FileJournal {
   }
 }
 
-/** The first `keep` bytes, with room for `bytes`. */
-function grown(buffer: Buffer, keep: number, bytes: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(Math.max(2 * buffer.length, bytes));
-  buffer.copy(larger, 0, 0, keep);
+/** The first `keep` bytes, with room for `bytes`, in place of it. */
+function grown(room: WriteRoom, keep: number, bytes: number): WriteRoom {
+  const larger = writeRooms.take(bytes);
+  room.copy(larger, 0, 0, keep);
+  writeRooms.giveBack(room);
   return larger;
 }

@@ -13,6 +13,7 @@ import { syncFolder } from '../vault/index.js';
 import type { CaptureFile } from './capture-file.js';
 import { diskThread } from './disk-thread.js';
 import { WaitingBytes } from './waiting-bytes.js';
+import { writeRooms } from './write-rooms.js';
 
 /** What a file needs of its journal. */
 export interface FileJournal {
@@ -128,17 +129,27 @@ export class JournalledFile implements CaptureFile {
 
   /** What comes while it writes waits for the next time. */
   async #writeWaiting(): Promise<void> {
-    const bytes = this.#waiting.copy();
-    const { length } = bytes;
+    const { length } = this.#waiting;
     // What a write that failed has left would be in the way.
     if (this.#isTorn) await this.#handle.truncate(this.#settledBytes);
     this.#isTorn = true;
-    if (length > 0) await diskThread.give(this.#handle.fd, bytes);
+    if (length > 0) await this.#append(length);
     await this.#handle.datasync();
     if (!this.#named) await syncFolder(this.#folder);
     this.#named = true;
     this.#isTorn = false;
     this.#waiting.letGo(length);
     this.#settledBytes += length;
+  }
+
+  /** All that waits now, which is so much. */
+  async #append(length: number): Promise<void> {
+    const room = writeRooms.take(length);
+    try {
+      this.#waiting.copyInto(room);
+      await diskThread.writeShared(this.#handle.fd, room.subarray(0, length));
+    } finally {
+      writeRooms.giveBack(room);
+    }
   }
 }

@@ -16,6 +16,8 @@ const firstBufferBytes = 4096;
 /** A run of whole records on its way to the disk; given back with `recycle`. */
 export interface PendingChunk {
   readonly bytes: Buffer;
+  /** What they lie at the beginning of. */
+  readonly buffer: Buffer;
   readonly packets: number;
   /** Bytes of those packets alone. */
   readonly packetBytes: number;
@@ -66,8 +68,8 @@ export class PendingChunks {
   /** Ends the chunk that fills, unless it is empty. */
   cut(): void {
     if (this.#used === 0) return;
-    const bytes = this.#buffer.subarray(0, this.#used);
-    this.#full.push({ bytes, packets: this.#packets, packetBytes: this.#packetBytes });
+    const buffer = this.#buffer;
+    this.#full.push({ bytes: buffer.subarray(0, this.#used), buffer, packets: this.#packets, packetBytes: this.#packetBytes });
     this.#fullBytes += this.#used;
     this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(firstBufferBytes);
     this.#spare = undefined;
@@ -82,9 +84,8 @@ export class PendingChunks {
   }
 
   /** Gives a chunk's memory back for later ones. */
-  recycle(chunk: PendingChunk): void {
-    const whole = Buffer.from(chunk.bytes.buffer);
-    if (whole.length <= chunkBytes) this.#spare ??= whole;
+  recycle({ buffer }: PendingChunk): void {
+    if (buffer.length <= chunkBytes) this.#spare ??= buffer;
   }
 
   /** Gives up all that waits and lets its memory go. */

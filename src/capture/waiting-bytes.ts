@@ -4,10 +4,22 @@
  */
 
 const blockBytes = 16_384;
-/** Of all files: 16 MB. */
-const mostSpareBlocks = 1_024;
+/** Of all files, that are kept for the next ones although fewer are in use: 16 MB. */
+const spareBlocks = 1_024;
 
 const spare: Buffer[] = [];
+let inUse = 0;
+
+function takeBlock(): Buffer {
+  inUse += 1;
+  return spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+}
+
+/** What waits of all files together swings with their settling: as much as is in use may be so again soon. */
+function giveBlockBack(block: Buffer): void {
+  inUse -= 1;
+  if (spare.length < Math.max(spareBlocks, inUse)) spare.push(block);
+}
 
 export class WaitingBytes {
   #blocks: Buffer[] = [];
@@ -25,7 +37,7 @@ export class WaitingBytes {
     for (let done = 0; done < bytes.length; ) {
       let last = this.#blocks.at(-1);
       if (last === undefined || this.#to === blockBytes) {
-        this.#blocks.push((last = spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes)));
+        this.#blocks.push((last = takeBlock()));
         this.#to = 0;
       }
       const count = Math.min(bytes.length - done, blockBytes - this.#to);
@@ -36,17 +48,15 @@ export class WaitingBytes {
     this.#length += bytes.length;
   }
 
-  /** A copy of all, in one piece of memory of its own. */
-  copy(): Uint8Array<ArrayBuffer> {
-    const whole = new Uint8Array(this.#length);
+  /** Copies all to the beginning of `room`, which has enough of it. */
+  copyInto(room: Uint8Array): void {
     let at = 0;
     for (const [n, block] of this.#blocks.entries()) {
       const from = n === 0 ? this.#from : 0;
       const to = n === this.#blocks.length - 1 ? this.#to : blockBytes;
-      whole.set(block.subarray(from, to), at);
+      room.set(block.subarray(from, to), at);
       at += to - from;
     }
-    return whole;
   }
 
   /** Lets go of the oldest; there are so many. */
@@ -54,7 +64,7 @@ export class WaitingBytes {
     this.#length -= bytes;
     this.#from += bytes;
     const done = this.#length === 0 ? this.#blocks.length : Math.floor(this.#from / blockBytes);
-    for (const block of this.#blocks.splice(0, done)) if (spare.length < mostSpareBlocks) spare.push(block);
+    for (const block of this.#blocks.splice(0, done)) giveBlockBack(block);
     this.#from = this.#length === 0 ? 0 : this.#from - done * blockBytes;
     if (this.#length === 0) this.#to = 0;
   }

@@ -231,7 +231,10 @@ class SealedCaptureWriter implements CaptureWriter {
         const { packets, packetBytes } = chunk;
         const sealed = sealChunk(this.#sealer, roomFor(framedBytes(chunk.bytes.length)), chunk.bytes);
         this.#pending.recycle(chunk);
-        await this.#append(sealed);
+        // The bytes are for the next chunk by then, of whichever capture.
+        const { length } = sealed;
+        await this.#file.write(sealed);
+        this.#isWritten(length);
         if (this.#hasFailed()) return;
         this.#counts.writtenPackets += packets;
         this.#counts.writtenPacketBytes += packetBytes;
@@ -243,13 +246,15 @@ class SealedCaptureWriter implements CaptureWriter {
     }
   }
 
-  #append(bytes: Buffer): Promise<void> {
-    // The bytes are for the next chunk by then, of whichever capture.
+  async #append(bytes: Buffer): Promise<void> {
     const { length } = bytes;
-    return this.#file.write(bytes).then(() => {
-      this.#counts.writtenBytes += length;
-      this.#unsynced = true;
-    });
+    await this.#file.write(bytes);
+    this.#isWritten(length);
+  }
+
+  #isWritten(length: number): void {
+    this.#counts.writtenBytes += length;
+    this.#unsynced = true;
   }
 
   /** Joins a sync under way. */

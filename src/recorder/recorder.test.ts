@@ -241,13 +241,13 @@ t.test('a disk that hangs keeps no client of a recorder that is emptied from its
   const left = once(dialog, 'destroy') as Promise<[SipRequest]>;
   let answer: () => void = () => undefined;
   const answers = new Promise<void>((resolve) => (answer = resolve));
-  const give = diskThread.give.bind(diskThread);
-  diskThread.give = async (fd, bytes) => {
+  const write = diskThread.writeShared.bind(diskThread);
+  diskThread.writeShared = async (fd, bytes) => {
     await answers;
-    return give(fd, bytes);
+    return write(fd, bytes);
   };
   t.teardown(() => {
-    diskThread.give = give;
+    diskThread.writeShared = write;
     answer();
   });
   await send(mediaOf(dialog.remote.sdp)[0]?.port ?? 0, [packet(1)]);
@@ -267,14 +267,14 @@ t.test('a session that is being opened when the recorder is to be emptied is end
   const opens = new Promise<void>((resolve) => (open = resolve));
   let begin: () => void = () => undefined;
   const begun = new Promise<void>((resolve) => (begin = resolve));
-  const give = diskThread.give.bind(diskThread);
-  diskThread.give = async (fd, bytes) => {
+  const write = diskThread.writeShared.bind(diskThread);
+  diskThread.writeShared = async (fd, bytes) => {
     begin();
     await opens;
-    return give(fd, bytes);
+    return write(fd, bytes);
   };
   t.teardown(() => {
-    diskThread.give = give;
+    diskThread.writeShared = write;
     open();
   });
   const opened = bed.open();
