@@ -35,6 +35,7 @@ export class FakeFork implements CallFork, Reported {
   #isStarted = false;
   #told: (trouble: ForkTrouble) => void = () => undefined;
   #versions = 0;
+  #detaches = 0;
   readonly #world: ForkWorld;
   readonly #media: () => string | undefined;
 
@@ -59,6 +60,7 @@ export class FakeFork implements CallFork, Reported {
   }
 
   detachFork(): Promise<void> {
+    this.#detaches += 1;
     if (this.session === undefined) this.noneSinceMs = this.#world.clock.now();
     this.session = undefined;
     this.hasBegun = this.#isStarted = false;
@@ -73,15 +75,18 @@ export class FakeFork implements CallFork, Reported {
   forkConfirmed(withinMs: number): Promise<boolean> {
     const { clock } = this.#world;
     const untilMs = clock.now() + withinMs;
+    const detaches = this.#detaches;
     return new Promise((resolve) => {
       const look = (): void => {
         const streams = [...this.streams.values()];
         if (streams.every((stream) => stream.isConfirmed)) resolve(true);
-        else if (!this.#isStarted || clock.now() >= untilMs || streams.some((stream) => !stream.isConfirmed && !stream.reports)) resolve(false);
+        else if (!this.#isStarted || this.#detaches !== detaches || clock.now() >= untilMs || streams.some((stream) => !stream.isConfirmed && !stream.reports)) resolve(false);
         else clock.setTimeout(look, onTheWayMs * 20);
       };
-      this.#each((stream) => stream.ends());
-      look();
+      clock.setTimeout(() => {
+        this.#each((stream) => stream.ends());
+        look();
+      }, onTheWayMs);
     });
   }
 

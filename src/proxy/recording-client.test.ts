@@ -99,9 +99,11 @@ interface Given {
   readonly withinMs: number;
   readonly afterCallMs: number;
   readonly keysInClear: boolean;
+  /** Each question whether all is written, to be answered here. */
+  readonly confirmed: ((confirmed: boolean) => void)[];
 }
 
-function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere, ...settings }: Partial<Given> = {}, verifiesTls = false) {
+function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere, confirmed, ...settings }: Partial<Given> = {}, verifiesTls = false) {
   const invites: Invite[] = [];
   const said = { lost: [] as string[], failed: [] as string[], forks: [] as string[], takenOver: [] as string[], resumed: 0, stops: 0, detached: 0, cancels: 0 };
   const pooled = { failed: [] as string[], sessions: [] as string[], suspected: [] as string[] };
@@ -128,6 +130,7 @@ function open({ recorder = alone, recorders = [recorder], spared = [], elsewhere
       return Promise.resolve();
     },
     watchFork: (told) => (tellTrouble = told),
+    ...(confirmed === undefined ? {} : { forkConfirmed: () => new Promise<boolean>((resolve) => void confirmed.push(resolve)) }),
   };
   const createUAC = (uri: string, options: Invite['options'], told: { cbRequest: (error: null, request: object) => void }): Promise<SipDialog> =>
     new Promise((resolve, reject) => {
@@ -743,6 +746,23 @@ t.test('when the call ends while another takes over, that one is waited for, has
   await ended;
   await settled();
   t.strictSame([said.forks.length, said.cancels, dialog.byes], [2, 0, 1]);
+});
+
+t.test('when another has taken over before it is known that the first will confirm nothing more, that one is waited for too', async (t) => {
+  const confirmed: ((confirmed: boolean) => void)[] = [];
+  const { client, invites, trouble } = await liveAtOne({ confirmed });
+  const ended = client.end();
+  await until(() => confirmed.length === 1);
+  trouble('no-reports');
+  await settled();
+  const dialog = invites[1]!.accept();
+  await settled();
+  confirmed[0]!(false);
+  await until(() => confirmed.length === 2);
+  t.equal(dialog.byes, 0, 'it has yet to write what was kept');
+  confirmed[1]!(true);
+  await ended;
+  t.equal(dialog.byes, 1);
 });
 
 t.test('those that the pool spares are not asked, and the reason says why', async (t) => {

@@ -189,7 +189,7 @@ export class RecordingClient {
   async #endInTime(): Promise<void> {
     const { clock, settings } = this.#options;
     const untilMs = clock.now() + settings.afterCallMs;
-    do {
+    for (;;) {
       // One that is back may be asked for what was kept, although the back-off is not over.
       if (this.#state === 'waiting') {
         const waitsMs = Math.max(0, this.#noneAtMs + firstRetryMs - clock.now());
@@ -203,25 +203,27 @@ export class RecordingClient {
         await Promise.race([this.#changes, new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, searches ? untilMs - clock.now() : lastWordMs)))]);
         clock.clearTimeout(timer);
       }
-      await this.#allIsWritten(searches);
-    } while (clock.now() < untilMs && !(await this.#endLive()));
+      const live = this.#live;
+      await this.#allIsWritten(live, searches);
+      if (clock.now() >= untilMs || (await this.#endLive(live))) break;
+    }
     this.#end();
   }
 
   /** Or will not be, as far as can be told. */
-  async #allIsWritten(searched: boolean): Promise<void> {
+  async #allIsWritten(live: Live | undefined, searched: boolean): Promise<void> {
     const { clock, media } = this.#options;
-    const live = this.#live;
     if (live === undefined || (await media.forkConfirmed?.(confirmedWithinMs)) === true || this.#live !== live) return;
     const replaysMs = live.tookOver || searched ? live.sinceMs + replayMs - clock.now() : 0;
     if (replaysMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, replaysMs));
   }
 
-  /** Resolves to false while there is no recorder for what none may have written. */
-  async #endLive(): Promise<boolean> {
+  /** Resolves to false while there is no recorder for what none may have written, or another that has yet to write it. */
+  async #endLive(live: Live | undefined): Promise<boolean> {
     if (this.#state !== 'live') return this.#state !== 'searching' && this.#state !== 'waiting';
+    if (this.#live !== live) return false;
     // From now on its ports may be closed: nothing but its answer shows whether it is there.
-    const live = this.#takeLive();
+    this.#takeLive();
     if (live === undefined || (await live.dialog.end(lastWordMs))) return true;
     return !this.#leave(live, 'no-answer', `the recorder ${live.dialog.recorder} did not answer the end of the recording session`);
   }
