@@ -9,6 +9,8 @@ import type { Listed } from '../../src/ledger/index.js';
 import type { Workspace } from './workspace.js';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+/** As `npm start` does. */
+const flags = ['--single-threaded-gc'];
 const startWithinMs = 40_000;
 
 /**
@@ -64,7 +66,7 @@ export interface StartOptions {
 
 /** Starts the product and waits until it is well. */
 export async function startProduct(workspace: Workspace, { nodeOptions = [], roles, within = [] }: StartOptions = {}): Promise<RunningProduct> {
-  const child = spawnAsUser([...nodeOptions, main, 'start', '--config', workspace.configFile, ...(roles === undefined ? [] : ['--roles', roles])], process.env, 'ignore', within);
+  const child = spawnAsUser([...flags, ...nodeOptions, main, 'start', '--config', workspace.configFile, ...(roles === undefined ? [] : ['--roles', roles])], process.env, 'ignore', within);
   const output = collect(child);
   const closed = once(child, 'close') as Promise<[number | null]>;
   const log = (): string => output().stderr;

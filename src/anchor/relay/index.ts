@@ -15,6 +15,10 @@ export type { KeptCopies } from './kept-copies.js';
 import type { RelayPlace } from './call-seat.js';
 import { KeptCopies, type KeptCopiesOptions } from './kept-copies.js';
 import { RelayCall } from './relay-call.js';
+import type { Rank } from './thread-priority.js';
+
+/** What an operator is told of it. */
+const ranks: Readonly<Record<Rank, string>> = { 'real-time': ' in real time', 'before-others': ' before other work', 'as-others': '' };
 
 /** More would wait for each other's sockets rather than for a core. */
 const mostThreads = 8;
@@ -107,7 +111,7 @@ export function copyKeeperIn(threads: readonly [CallSeats, ...CallSeats[]], sett
 
 function healthOf(threads: readonly [CallSeats, ...CallSeats[]], freePairs: number, exhausted: string | undefined): { readonly ok: boolean; readonly detail: string } {
   const down = threads.filter(({ isUp }) => !isUp).length;
-  const carried = `${threads.length} media threads${threads[0].goesFirst ? ' before other work' : ''}${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'node' ? 'Node' : threads[0].datagrams}, SRTP tried by ${threads[0].srtp}`;
+  const carried = `${threads.length} media threads${ranks[threads[0].rank]}${down === 0 ? '' : `, ${down} of them being started anew`}, packets by ${threads[0].datagrams === 'node' ? 'Node' : threads[0].datagrams}, SRTP tried by ${threads[0].srtp}`;
   return { ok: exhausted === undefined && down === 0, detail: `${exhausted ?? `${freePairs} port pairs are free`}; ${carried}` };
 }
 

@@ -11,7 +11,7 @@ export class LocalThread implements CallSeats {
   isUp = true;
   readonly datagrams: Datagrams['kind'];
   readonly srtp = srtpBy();
-  readonly goesFirst = false;
+  readonly rank = 'as-others';
   readonly #listeners = new Map<number, CallListener>();
   readonly #calls: MediaCalls;
 

@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { clip, Sound, srtpBy } from '../../media/index.js';
-import { PortPool } from '../../udp/index.js';
+import { openDatagrams, PortPool } from '../../udp/index.js';
 import { callBetween, loopback, mediaPeer, openRecorderPeer, rtp, sequenceOf } from '../media-peer.fixture.js';
 import { relayIn } from './index.js';
 import { LocalThread } from './local-thread.fixture.js';
@@ -50,11 +52,20 @@ t.test('a media thread goes before the others of its process, where the system a
     allowed = false;
   }
   const thread = await MediaThread.start('off', (error) => void t.fail(error.message));
-  t.equal(thread.goesFirst, allowed);
+  t.equal(thread.rank, allowed ? 'before-others' : 'as-others');
   t.equal(nicenesses().filter((niceness) => niceness === -10).length, allowed ? 1 : 0);
   t.equal(getPriority(), own);
   await thread.close();
 });
+
+const mayBeInRealTime = (await openDatagrams()).kind !== 'node' && spawnSync('chrt', ['-r', '1', 'true']).status === 0;
+for (const [flag, told] of [['--single-threaded-gc', { rank: 'real-time', inRealTime: 1 }], ['--no-deprecation', { rank: 'before-others', inRealTime: 0 }]] as const) {
+  t.test(`of a process with ${flag}, which may be in real time, so many threads are: ${told.inRealTime}`, { skip: mayBeInRealTime ? false : 'nothing may be in real time here' }, (t) => {
+    const { stdout, stderr } = spawnSync(process.execPath, [flag, fileURLToPath(new URL('./ranks.fixture.js', import.meta.url))], { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } });
+    t.strictSame(JSON.parse(stdout), told, stderr);
+    t.end();
+  });
+}
 
 for (const accelerator of ['auto', 'off'] as const) {
   t.test(`a thread that crashes comes back, and its calls go on: ports, places, copies (accelerator ${accelerator})`, async (t) => {

@@ -15,6 +15,7 @@ import { closeDatagrams, shareDatagrams, unshareDatagrams, type Datagrams } from
 import type { ForkTrouble, PlayEnd, Side } from '../door.js';
 import type { FromThread, Order, ThreadData, ToThread } from './orders.js';
 import { newCounts } from './packet-counts.js';
+import { mayBeInRealTime, type Rank } from './thread-priority.js';
 
 /** Waits before the next start after a crash: doubling, and back to the first after a quiet minute. */
 const firstRestartMs = 20;
@@ -45,8 +46,8 @@ export interface CallSeats {
   readonly datagrams: Datagrams['kind'];
   /** What SRTP is tried by where it has to authenticate. */
   readonly srtp: SrtpBy;
-  /** Whether the system lets it go before other work. */
-  readonly goesFirst: boolean;
+  /** As far as the system allows it. */
+  readonly rank: Rank;
   /** See packet-counts.ts. */
   readonly counts: SharedArrayBuffer;
   seat(call: number, listener: CallListener): void;
@@ -110,7 +111,7 @@ export class MediaThread implements CallSeats {
   #worker: Worker | undefined;
   #datagrams: Datagrams['kind'] = 'node';
   #srtp: SrtpBy = 'JavaScript';
-  #goesFirst = false;
+  #rank: Rank = 'as-others';
   #replies = 0;
   #closed = false;
   #delayMs = firstRestartMs;
@@ -145,8 +146,8 @@ export class MediaThread implements CallSeats {
     return this.#srtp;
   }
 
-  get goesFirst(): boolean {
-    return this.#goesFirst;
+  get rank(): Rank {
+    return this.#rank;
   }
 
   /** Ended from outside only by tests. */
@@ -201,7 +202,7 @@ export class MediaThread implements CallSeats {
   }
 
   async #start(): Promise<void> {
-    const data: ThreadData = { accelerator: this.#accelerator, counts: this.counts, share: this.#share };
+    const data: ThreadData = { accelerator: this.#accelerator, inRealTime: this.#accelerator === 'auto' && mayBeInRealTime(), counts: this.counts, share: this.#share };
     const worker = new Worker(new URL('./media-worker.js', import.meta.url), { workerData: data, execArgv: [] });
     let cause: Error | undefined;
     await new Promise<void>((resolve, reject) => {
@@ -217,7 +218,7 @@ export class MediaThread implements CallSeats {
         clearTimeout(late);
         this.#datagrams = message.datagrams;
         this.#srtp = message.srtp;
-        this.#goesFirst = message.goesFirst;
+        this.#rank = message.rank;
         this.#startedAtMs = performance.now();
         this.#worker = worker;
         resolve();

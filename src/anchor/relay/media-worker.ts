@@ -14,9 +14,9 @@ const looksAtAll = 4;
 assert(parentPort !== null);
 const port = parentPort;
 const tell = (message: FromThread): void => port.postMessage(message);
-const { accelerator, counts, share } = workerData as ThreadData;
+const { accelerator, inRealTime, counts, share } = workerData as ThreadData;
 useOpenSsl(accelerator === 'auto');
-const goesFirst = goFirst();
+const rank = goFirst(inRealTime);
 const datagrams = await openDatagrams(accelerator, share);
 const calls = new MediaCalls({ datagrams, counts, tell });
 
@@ -39,4 +39,4 @@ setInterval(() => {
   looks += 1;
   if (looks % looksAtAll === 0) calls.look(nowMs);
 }, lookAtForksEveryMs);
-tell({ kind: 'ready', datagrams: datagrams.kind, srtp: srtpBy(), goesFirst });
+tell({ kind: 'ready', datagrams: datagrams.kind, srtp: srtpBy(), rank });

@@ -6,6 +6,7 @@ import type { SdpMedia } from '../../sip/index.js';
 import type { Datagrams, DatagramShare, Endpoint } from '../../udp/index.js';
 import type { ForkTrouble, Play, PlayEnd, Side } from '../door.js';
 import type { ForkTarget } from './fork.js';
+import type { Rank } from './thread-priority.js';
 
 /** A sound as it travels: whoever got one under this number has it. */
 export interface SharedSound {
@@ -51,7 +52,7 @@ export interface Refusal {
 }
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly datagrams: Datagrams['kind']; readonly srtp: SrtpBy; readonly goesFirst: boolean }
+  | { readonly kind: 'ready'; readonly datagrams: Datagrams['kind']; readonly srtp: SrtpBy; readonly rank: Rank }
   | { readonly kind: 'done'; readonly reply: number; readonly refused?: Refusal }
   | { readonly kind: 'key'; readonly call: number; readonly from: Side; readonly key: string }
   | { readonly kind: 'silent'; readonly call: number }
@@ -60,6 +61,8 @@ export type FromThread =
 
 export interface ThreadData {
   readonly accelerator: 'auto' | 'off';
+  /** Whether it is to be, where the system allows it: see thread-priority.ts. */
+  readonly inRealTime: boolean;
   /** See packet-counts.ts. */
   readonly counts: SharedArrayBuffer;
   readonly share: DatagramShare;
