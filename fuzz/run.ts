@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz [-- NAME…] [--seconds N] [--count N] [--runs N] [--seed N] [--json]`: mutated input for every
+ * `npm run fuzz [-- NAME…] [--not NAME] [--seconds N] [--count N] [--runs N] [--seed N] [--json]`: mutated input for every
  * parser that takes what strangers send, and for the whole edge (`edge`), and recorders that fail at random
- * while calls run (`failover`). Without names all; without `--seconds` five for a parser, sixty for the edge
+ * while calls run (`failover`). Without names all, or all but those of `--not`; without `--seconds` five for a parser, sixty for the edge
  * and twenty for failover; `--count` stops the edge after so many messages instead, `--runs` failover after so
  * many schedules. Fails on a throw, a broken promise of a target, or an input that takes too long; the input
  * is left in a file, and so is what happened in a schedule.
@@ -86,10 +86,10 @@ const others = { edge: { run: edge, seconds: 60, most: 'count' }, failover: { ru
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string' }, count: { type: 'string' }, runs: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean', default: false } },
+  options: { not: { type: 'string', multiple: true, default: [] }, seconds: { type: 'string' }, count: { type: 'string' }, runs: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean', default: false } },
 });
 const names = [...Object.keys(targets), ...Object.keys(others)];
-const unknown = positionals.filter((name) => !names.includes(name));
+const unknown = [...positionals, ...values.not].filter((name) => !names.includes(name));
 const most = (given: string | undefined, limit: number): boolean => given === undefined || (Number(given) > 0 && Number(given) <= limit);
 if (unknown.length > 0 || !most(values.seconds, 86_400) || !most(values.count, 1e12) || !most(values.runs, 1e12)) {
   console.error(
@@ -102,7 +102,7 @@ const outcomes: Outcome[] = [];
 const other = ({ run, seconds, most: bound }: (typeof others)[keyof typeof others]) =>
   run(Number(values.seconds ?? (values[bound] === undefined ? seconds : 86_400)), Number(values[bound] ?? Infinity), seed);
 for (const name of names) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  if ((positionals.length > 0 && !positionals.includes(name)) || values.not.includes(name)) continue;
   const target = targets[name];
   const { outcome, words } = target === undefined
     ? await other(name === 'failover' ? others.failover : others.edge)
