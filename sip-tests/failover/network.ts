@@ -28,6 +28,7 @@ export async function openNetwork(): Promise<Network> {
     await ip('link', 'set', outer, 'up');
     for (const args of [['address', 'add', `${there}/24`, 'dev', inner], ['link', 'set', inner, 'up'], ['link', 'set', 'lo', 'up']]) await ip('-n', name, ...args);
   } catch (error) {
+    await ip('link', 'delete', outer).catch(() => undefined);
     await ip('netns', 'delete', name);
     throw error;
   }
@@ -44,6 +45,8 @@ export async function openNetwork(): Promise<Network> {
       await ip('-n', name, 'link', 'set', inner, 'up');
     },
     close: async () => {
+      // A namespace goes later than its deletion returns, and the link with it: the next of this name would find it.
+      await ip('link', 'delete', outer);
       await ip('netns', 'delete', name);
     },
   };
