@@ -72,7 +72,11 @@ await t.test('a PostgreSQL server', { skip: withoutPostgres }, async (t) => {
     const told = t.rejects(sql.query('select pg_sleep(0.9)'), { code: 'LEDGER_UNAVAILABLE' });
     await server.stop();
     await told;
-    await t.rejects(sql.query('select 1'), { code: 'LEDGER_UNAVAILABLE', message: /not reached/ });
+    // Each connection of before whose end is still on its way here may be tried once.
+    const failures: unknown[] = [];
+    while (failures.length < settings.connections && !/not reached/u.test(String(failures.at(-1)))) failures.push(await sql.query('select 1').catch((error: unknown) => error));
+    for (const failure of failures) t.match(failure, { code: 'LEDGER_UNAVAILABLE' });
+    t.match(failures.at(-1), { message: /not reached/ });
     await server.start();
     let rows: readonly unknown[] | undefined;
     while (rows === undefined) rows = await sql.query('select id from things where id = 8').catch(() => undefined);
