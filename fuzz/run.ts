@@ -1,9 +1,9 @@
 /**
- * `npm run fuzz [-- NAME…] [--not NAME] [--seconds N] [--count N] [--runs N] [--seed N] [--json]`: mutated input for every
- * parser that takes what strangers send, and for the whole edge (`edge`), and recorders that fail at random
- * while calls run (`failover`). Without names all, or all but those of `--not`; without `--seconds` five for a parser, sixty for the edge
- * and twenty for failover; `--count` stops the edge after so many messages instead, `--runs` failover after so
- * many schedules. Fails on a throw, a broken promise of a target, or an input that takes too long; the input
+ * `npm run fuzz [-- NAME…] [--not NAME] [--seconds N] [--count N] [--runs N] [--seed N] [--json]`: mutated input
+ * for every parser that takes what strangers send, and for the whole edge (`edge`), and recorders that fail at
+ * random while calls run (`failover`). Without names all, or all but those of `--not`; without `--seconds` five
+ * for a parser, sixty for the edge and twenty for failover; `--count` stops the edge after so many messages
+ * instead, `--runs` failover after so many schedules. Fails on a throw, a broken promise of a target, or an input that takes too long; the input
  * is left in a file, and so is what happened in a schedule.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';

@@ -26,7 +26,7 @@ const niceness = -10;
 const neededFlag = '--single-threaded-gc';
 
 /** Whether threads of this process may be in real time; for its main thread to say. */
-export const mayBeInRealTime = (flags: readonly string[] = process.execArgv): boolean => flags.includes(neededFlag);
+export const mayBeInRealTime = (): boolean => process.execArgv.includes(neededFlag);
 
 /** Puts the thread that calls it before others, as far as the system allows it. */
 export function goFirst(inRealTime: boolean): Rank {
